@@ -1,0 +1,1 @@
+"""The supervision centre: control plane, gateway, simulator, command line and their wiring."""

@@ -1,0 +1,1 @@
+"""Sub-commands of `csu`: each parses its options, calls one service and prints."""

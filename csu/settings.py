@@ -1,0 +1,160 @@
+"""Settings of a centre, read once from a TOML file and handed down by value; and the places in its data directory."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+
+class SettingsError(Exception):
+    """The settings file can't be used; the text says which key and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where each thing lives below a data directory."""
+
+    data: Path
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def postgres(self) -> Path:
+        return self.data / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.data / "valkey"
+
+    @property
+    def recordings(self) -> Path:
+        return self.data / "recordings"
+
+    @property
+    def recorder(self) -> Path:
+        return self.data / "recorder"
+
+    @property
+    def gateway(self) -> Path:
+        return self.data / "gateway"
+
+    @property
+    def simulator(self) -> Path:
+        return self.data / "simulator"
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def recorder_socket(self) -> Path:
+        return self.run / "recorder.sock"
+
+    @property
+    def packets_socket(self) -> Path:
+        return self.run / "packets.sock"
+
+    @property
+    def gateway_socket(self) -> Path:
+        return self.run / "gateway.sock"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("expected an origin such as https://csu.example.fr or http://localhost:8080")
+    return value.rstrip("/")
+
+
+class Console(_Table):
+    """Where the control plane listens, and the origin that browsers use."""
+
+    bind: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    origin: str = "http://localhost:8080"
+
+    _check_origin = field_validator("origin")(_origin)
+
+
+class Gateway(_Table):
+    """Where pictures are served from; WebRTC binds only the addresses given."""
+
+    bind: str = "127.0.0.1"
+    port: int = Field(default=8081, ge=1, le=65535)
+    origin: str = "http://localhost:8081"
+    webrtc_addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+
+    _check_origin = field_validator("origin")(_origin)
+
+
+class Database(_Table):
+    """Three roles of one PostgreSQL: the application, the guard that reads legal facts, the owner of the tables."""
+
+    url: SecretStr
+    guard_url: SecretStr
+    owner_url: SecretStr
+
+
+class Valkey(_Table):
+    url: SecretStr
+
+
+class Settings(_Table):
+    """One centre. Times in seconds, sizes in bytes; see config/csu.toml for a commented sample."""
+
+    name: str = Field(default="Centre de supervision urbain", min_length=1)
+    data: Path
+    console: Console = Console()
+    gateway: Gateway = Gateway()
+    database: Database
+    valkey: Valkey
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.data)
+
+
+def default_data() -> Path:
+    """`CSU_DATA`, else `var/` beside pyproject.toml."""
+    configured = os.environ.get("CSU_DATA")
+    return Path(configured) if configured else Path(__file__).resolve().parent.parent / "var"
+
+
+def load(file: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises SettingsError when it is missing, readable by others than its owner and group (it holds database
+    passwords), not TOML, or when a key is unknown, missing or wrong.
+    """
+    try:
+        if file.stat().st_mode & 0o007:
+            raise SettingsError(
+                f"{file}: others can read or write it; expected mode 0640 or less (chmod o= {file})"
+            )
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"{file}: {faults}") from error
+    if settings.data.is_absolute():
+        return settings
+    return settings.model_copy(update={"data": (file.parent / settings.data).resolve()})

@@ -1,0 +1,1 @@
+"""What French law requires, as pure functions. Standard library only."""

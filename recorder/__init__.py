@@ -1,0 +1,1 @@
+"""From a packet to disk and back: segments, index, deadlines, playback."""
