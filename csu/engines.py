@@ -26,7 +26,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from csu.settings import Database, Paths, Valkey
+from csu.settings import Database, Paths, Settings, Valkey
 
 _LOG = logging.getLogger(__name__)
 ACCOUNT = "csu-engines"
@@ -104,11 +104,14 @@ def superuser_url(paths: Paths) -> str:
 
 
 @contextlib.contextmanager
-def postgres(paths: Paths) -> Iterator[Database]:
-    """The embedded PostgreSQL for the time of a command; started and stopped only if it wasn't running."""
-    engine = start_postgres(paths)
+def database(settings: Settings) -> Iterator[Database]:
+    """The centre's PostgreSQL for the time of a command: an embedded one that isn't running is started for it."""
+    if not settings.embedded:
+        yield settings.database
+        return
+    engine = start_postgres(settings.paths)
     try:
-        yield postgres_urls(paths)
+        yield settings.database
     finally:
         engine.stop()
 
@@ -172,7 +175,7 @@ def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
         ]
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603  the command line is ours, word by word
+        return subprocess.Popen(
             [*prefix, "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -230,9 +233,7 @@ def _create_roles(superuser: str, sockets: Path, passwords: dict[str, str]) -> N
                 )
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'csu'").fetchone():
             connection.execute("CREATE DATABASE csu OWNER csu_owner")
-    with psycopg.connect(
-        _conninfo(sockets, "csu", "postgres", passwords["postgres"]), autocommit=True
-    ) as connection:
+    with psycopg.connect(_conninfo(sockets, "csu", "postgres", passwords["postgres"]), autocommit=True) as connection:
         connection.execute("ALTER SCHEMA public OWNER TO csu_owner")
 
 
@@ -252,9 +253,7 @@ def _passwords(paths: Paths) -> dict[str, str]:
 
 def _conninfo(sockets: Path, database: str, role: str, password: str, *, url: bool = False) -> str:
     if not url:
-        return make_conninfo(
-            host=str(sockets), dbname=database, user=role, password=password, connect_timeout=5
-        )
+        return make_conninfo(host=str(sockets), dbname=database, user=role, password=password, connect_timeout=5)
     quoted = str(sockets).replace("%", "%25").replace("/", "%2F").replace(" ", "%20")
     return f"postgresql+psycopg://{role}:{password}@/{database}?host={quoted}"
 
@@ -308,7 +307,7 @@ def _account() -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(ACCOUNT)
     except KeyError:
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [
                 "/usr/sbin/useradd",
                 "--system",

@@ -118,6 +118,8 @@ class Settings(_Table):
 
     name: str = Field(default="Centre de supervision urbain", min_length=1)
     data: Path
+    # The demo's: PostgreSQL and Valkey come from their wheels, and a command may start them for its own time.
+    embedded: bool = False
     console: Console = Console()
     gateway: Gateway = Gateway()
     database: Database
@@ -134,6 +136,15 @@ def default_data() -> Path:
     return Path(configured) if configured else Path(__file__).resolve().parent.parent / "var"
 
 
+def resolve(file: Path | None) -> Settings:
+    """The settings of `--config FILE`, else those that the demo left in its data directory. Raises SettingsError."""
+    if file is None:
+        file = default_data() / "csu.toml"
+        if not file.exists():
+            raise SettingsError(f"{file} does not exist yet: run `csu demo` once, or give --config FILE")
+    return load(file)
+
+
 def load(file: Path) -> Settings:
     """Read and check a settings file.
 
@@ -142,9 +153,7 @@ def load(file: Path) -> Settings:
     """
     try:
         if file.stat().st_mode & 0o007:
-            raise SettingsError(
-                f"{file}: others can read or write it; expected mode 0640 or less (chmod o= {file})"
-            )
+            raise SettingsError(f"{file}: others can read or write it; expected mode 0640 or less (chmod o= {file})")
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}") from error
