@@ -1,1 +1,1 @@
-"""From a camera to a packet: RTSP, RTP, H.264, time and fragmented MP4."""
+"""From a camera to encoded packets placed on the clock: RTSP, timeline, fragmented MP4."""
