@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 
+SAMPLE_PASSWORD = "CHANGE-ME"  # noqa: S105  what config/csu.toml shows, and what is refused
+
+
 class SettingsError(Exception):
     """The settings file can't be used; the text says which key and what was expected."""
 
@@ -107,6 +110,13 @@ class Database(_Table):
     url: SecretStr
     guard_url: SecretStr
     owner_url: SecretStr
+
+    @field_validator("url", "guard_url", "owner_url")
+    @classmethod
+    def _check_password(cls, value: SecretStr) -> SecretStr:
+        if SAMPLE_PASSWORD in value.get_secret_value():
+            raise ValueError("this is the sample's password: give this role one of its own")
+        return value
 
 
 class Valkey(_Table):

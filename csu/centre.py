@@ -1,0 +1,71 @@
+"""The centre on one machine: which services run, in which order, and how each shows that it is ready."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from csu.settings import Settings
+from csu.supervisor import Child, Service, SupervisorError, answers
+
+_LOG = logging.getLogger(__name__)
+
+
+def services(settings: Settings, config: Path) -> list[Service]:
+    """Recorder first: it needs nobody. Then the gateway, then the control plane, which speaks to both."""
+    paths = settings.paths
+    gateway = f"http://{settings.gateway.bind}:{settings.gateway.port}/health"
+    console = f"http://{settings.console.bind}:{settings.console.port}/api/health"
+    return [
+        Service("recorder", ("recorder", "--data", str(paths.data)), paths.recorder_socket.exists),
+        Service("gateway", ("gateway", "--config", str(config)), lambda: answers(gateway)),
+        Service("serve", ("serve", "--config", str(config)), lambda: answers(console)),
+    ]
+
+
+def check_ports_free(settings: Settings) -> None:
+    """Raise SupervisorError when another program listens where the console or the gateway should."""
+    for name, bind, port in (
+        ("console", settings.console.bind, settings.console.port),
+        ("gateway", settings.gateway.bind, settings.gateway.port),
+    ):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((bind, port))
+            except OSError as error:
+                raise SupervisorError(f"port {port} of {bind}, for the {name}: {error.strerror}") from error
+
+
+def run_command(*arguments: str) -> None:
+    """Run one `csu` command to its end. Raises SupervisorError with what it said when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "csu.cli", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SupervisorError(f"csu {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, wanted: list[Service]) -> AsyncIterator[None]:
+    """Start the services in order and keep them alive for the time of the block; stop them in reverse order."""
+    children: list[Child] = []
+    try:
+        for service in wanted:
+            child = Child(service, settings.paths)
+            children.append(child)
+            await child.start()
+        async with asyncio.TaskGroup() as group:
+            keepers = [group.create_task(child.run()) for child in children]
+            try:
+                yield
+            finally:
+                for keeper in keepers:
+                    keeper.cancel()
+    finally:
+        for child in reversed(children):
+            await child.stop()
