@@ -1,0 +1,244 @@
+"""What a recorder must do, as the centre orders it: signed, and with a version that only rises.
+
+The envelope is `{"kid", "payload", "sig"}`: base64 of the canonical JSON of the orders, and the Ed25519 signature
+(RFC 8032) over a domain line and that JSON. Cameras' passwords ride inside, so the envelope is kept in a file of
+mode 0600 and never logged. The recorder keeps the last envelope on disk and verifies it again at each start, so it
+carries on alone; a lower version is refused, so that a restored backup can't roll the rules back.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from legal.retention import RetentionRefused, check_retention
+from recorder.utc import at_from_text, text_from_at
+
+_DOMAIN = b"csu orders 1\n"
+
+
+class OrderRefused(Exception):
+    """Orders that are not obeyed: a stable code (ORDER_INVALID, ORDER_KEY_UNKNOWN, ORDER_SIGNATURE, ORDER_OLD,
+    RETENTION_TOO_LONG, RETENTION_INVALID) and a reason for logs, without secrets."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddress:
+    """An RTSP address without credentials in it, and the credentials beside it."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOrder:
+    """Record `main` from `record_from_at` until just before `record_to_at`; pull `sub` for the live feed only.
+
+    `authorisation` is the arrêté under which it is done; `retention_days` and `minimum_days` are that arrêté's.
+    `priority`: 0 is given up last. `adapter`: "native" or "pyav".
+    """
+
+    camera: str
+    name: str
+    main: StreamAddress
+    sub: StreamAddress | None
+    adapter: str
+    authorisation: str
+    record_from_at: datetime
+    record_to_at: datetime
+    retention_days: int
+    minimum_days: int | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    version: int
+    issued_at: datetime
+    cameras: list[CameraOrder]
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """The first 16 hex digits of the SHA-256 of the raw public key."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def sign(orders: Orders, private_key: Ed25519PrivateKey) -> dict[str, str]:
+    """The signed envelope of these orders."""
+    payload = json.dumps(_to_json(orders), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return {
+        "kid": key_id(private_key.public_key()),
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "sig": base64.b64encode(private_key.sign(_DOMAIN + payload)).decode("ascii"),
+    }
+
+
+def verify(envelope: Mapping[str, Any], public_keys: Mapping[str, Ed25519PublicKey]) -> Orders:
+    """The orders in an envelope signed by one of the keys. Raises OrderRefused."""
+    try:
+        kid = str(envelope["kid"])
+        payload = base64.b64decode(envelope["payload"], validate=True)
+        signature = base64.b64decode(envelope["sig"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise OrderRefused("ORDER_INVALID", "expected kid, payload and sig in base64") from error
+    key = public_keys.get(kid)
+    if key is None:
+        raise OrderRefused("ORDER_KEY_UNKNOWN", f"signed by {kid[:16]!r}")
+    try:
+        key.verify(signature, _DOMAIN + payload)
+    except InvalidSignature as error:
+        raise OrderRefused("ORDER_SIGNATURE", "the signature doesn't match the payload") from error
+    try:
+        orders = _from_json(json.loads(payload))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise OrderRefused("ORDER_INVALID", f"{type(error).__name__} in the signed payload") from error
+    _check(orders)
+    return orders
+
+
+def _check(orders: Orders) -> None:
+    seen: set[str] = set()
+    for order in orders.cameras:
+        if order.camera in seen:
+            raise OrderRefused("ORDER_INVALID", f"camera {order.camera} comes twice")
+        seen.add(order.camera)
+        try:
+            check_retention(order.retention_days, order.minimum_days)
+        except RetentionRefused as error:
+            raise OrderRefused(error.code, f"camera {order.camera}: {error} ({error.source})") from error
+
+
+def _to_json(orders: Orders) -> dict[str, Any]:
+    return {
+        "version": orders.version,
+        "issued_at": text_from_at(orders.issued_at),
+        "cameras": [_camera_to_json(c) for c in orders.cameras],
+    }
+
+
+def _camera_to_json(order: CameraOrder) -> dict[str, Any]:
+    return {
+        "camera": order.camera,
+        "name": order.name,
+        "main": _address_to_json(order.main),
+        "sub": _address_to_json(order.sub) if order.sub else None,
+        "adapter": order.adapter,
+        "authorisation": order.authorisation,
+        "record_from_at": text_from_at(order.record_from_at),
+        "record_to_at": text_from_at(order.record_to_at),
+        "retention_days": order.retention_days,
+        "minimum_days": order.minimum_days,
+        "priority": order.priority,
+    }
+
+
+def _address_to_json(address: StreamAddress) -> dict[str, Any]:
+    return {"url": address.url, "username": address.username, "password": address.password}
+
+
+def _from_json(document: dict[str, Any]) -> Orders:
+    return Orders(
+        version=_integer(document["version"]),
+        issued_at=at_from_text(document["issued_at"]),
+        cameras=[_camera_from_json(c) for c in document["cameras"]],
+    )
+
+
+def _camera_from_json(document: dict[str, Any]) -> CameraOrder:
+    if document["adapter"] not in ("native", "pyav"):
+        raise ValueError("adapter")
+    minimum = document["minimum_days"]
+    return CameraOrder(
+        camera=str(uuid.UUID(document["camera"])),
+        name=_text(document["name"]),
+        main=_address_from_json(document["main"]),
+        sub=_address_from_json(document["sub"]) if document["sub"] is not None else None,
+        adapter=document["adapter"],
+        authorisation=_text(document["authorisation"]),
+        record_from_at=at_from_text(document["record_from_at"]),
+        record_to_at=at_from_text(document["record_to_at"]),
+        retention_days=_integer(document["retention_days"]),
+        minimum_days=None if minimum is None else _integer(minimum),
+        priority=_integer(document["priority"]),
+    )
+
+
+def _address_from_json(document: dict[str, Any]) -> StreamAddress:
+    username, password = document["username"], document["password"]
+    return StreamAddress(
+        _text(document["url"]),
+        None if username is None else _text(username),
+        None if password is None else _text(password),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected text")
+    return value
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("expected an integer")
+    return value
+
+
+class OrdersFile:
+    """The last orders on disk (mode 0600), replaced atomically and synced before they are obeyed."""
+
+    def __init__(self, path: Path, public_keys: Mapping[str, Ed25519PublicKey]) -> None:
+        self._path = path
+        self._public_keys = public_keys
+        self._version = 0
+
+    def load(self) -> Orders | None:
+        """The orders of before the restart, or None at the first start. Raises OrderRefused when they were altered."""
+        try:
+            document = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise OrderRefused("ORDER_INVALID", f"{self._path.name} is not JSON") from error
+        orders = verify(document, self._public_keys)
+        self._version = orders.version
+        return orders
+
+    def accept(self, envelope: Mapping[str, Any]) -> Orders:
+        """Verify and keep new orders. The same version again is accepted. Raises OrderRefused, OSError."""
+        orders = verify(envelope, self._public_keys)
+        if orders.version < self._version:
+            raise OrderRefused("ORDER_OLD", f"version {orders.version}, version {self._version} is in force")
+        self._replace(json.dumps(dict(envelope)).encode())
+        self._version = orders.version
+        return orders
+
+    def _replace(self, data: bytes) -> None:
+        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        os.replace(new, self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

@@ -1,0 +1,81 @@
+"""Deadlines of recordings, over month ends, leap years and both nights of clock change."""
+
+import calendar
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legal.retention import RetentionRefused, check_retention, deadline_at, month_later
+
+PARIS = ZoneInfo("Europe/Paris")
+instants = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def _paris(*fields: int, fold: int = 0) -> datetime:
+    return datetime(*fields, tzinfo=PARIS, fold=fold)  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "expected"),
+    [
+        (_paris(2027, 1, 31, 12, 0), _paris(2027, 2, 28, 12, 0)),
+        (_paris(2028, 1, 31, 12, 0), _paris(2028, 2, 29, 12, 0)),
+        (_paris(2026, 12, 31, 23, 59), _paris(2027, 1, 31, 23, 59) - timedelta(days=0)),
+        (_paris(2026, 3, 1, 0, 0), _paris(2026, 4, 1, 0, 0)),
+        # The skipped hour of 28 March 2027: 02:30 doesn't exist, the clocks skip at 01:00 UTC.
+        (_paris(2027, 2, 28, 2, 30), datetime(2027, 3, 28, 1, 0, tzinfo=UTC)),
+        # The doubled hour of 25 October 2026: the first 02:30.
+        (_paris(2026, 9, 25, 2, 30), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        (_paris(2026, 10, 25, 2, 30, fold=1), _paris(2026, 11, 25, 2, 30)),
+    ],
+)
+def test_one_month_of_civil_time(oldest: datetime, expected: datetime) -> None:
+    assert month_later(oldest) == expected
+    assert deadline_at(oldest, 31) == min(expected.astimezone(UTC), oldest.astimezone(UTC) + timedelta(days=31))
+
+
+def test_days_count_24_hours_each() -> None:
+    assert deadline_at(_paris(2026, 10, 20, 12, 0), 15) == _paris(2026, 11, 4, 11, 0)
+
+
+@given(instants, st.integers(1, 31))
+def test_never_more_than_the_days_nor_a_month(oldest: datetime, days: int) -> None:
+    end = deadline_at(oldest, days)
+    assert oldest < end <= oldest + timedelta(days=days)
+    start, local = oldest.astimezone(PARIS), end.astimezone(PARIS)
+    months = (local.year - start.year) * 12 + local.month - start.month
+    assert months in (0, 1)
+    if months == 1:
+        last = calendar.monthrange(local.year, local.month)[1]
+        assert local.day <= min(start.day, last)
+
+
+@given(instants, instants, st.integers(1, 31))
+def test_an_older_picture_never_dies_later_by_more_than_the_clock_change(
+    one: datetime, other: datetime, days: int
+) -> None:
+    one, other = sorted((one, other))
+    assert deadline_at(one, days) <= deadline_at(other, days) + timedelta(days=3, hours=1)
+
+
+@given(instants, st.integers(1, 30))
+def test_a_longer_delay_is_never_shorter(oldest: datetime, days: int) -> None:
+    assert deadline_at(oldest, days) <= deadline_at(oldest, days + 1)
+
+
+def test_over_one_month_is_refused_with_its_source() -> None:
+    with pytest.raises(RetentionRefused) as refused:
+        deadline_at(datetime(2026, 1, 1, tzinfo=UTC), 32)
+    assert refused.value.code == "RETENTION_TOO_LONG"
+    assert "L.252-5" in refused.value.source
+    for days, minimum in ((0, None), (10, 11), (10, -1)):
+        with pytest.raises(RetentionRefused, match="durée"):
+            check_retention(days, minimum)
+
+
+def test_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        deadline_at(datetime(2026, 1, 1), 10)  # noqa: DTZ001
