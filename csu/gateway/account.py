@@ -1,0 +1,60 @@
+"""What one lease was served since its last entry in the spool. Pure."""
+
+from datetime import timedelta
+
+from csu.gateway.spool import Interval
+from streams.ticks import at_from_us
+
+# Pictures further apart than this are two intervals: nothing was seen between them.
+MAX_GAP = timedelta(seconds=2)
+_MAX_GAP_US = int(MAX_GAP.total_seconds() * 1_000_000)
+
+
+class Account:
+    """Counts and wall intervals of the pictures sent; `take` hands them over and starts again."""
+
+    __slots__ = ("_closed", "_first_us", "_intervals", "_last_us", "bytes", "frames")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.bytes = 0
+        self._first_us = 0
+        self._last_us = 0
+        self._closed: list[tuple[int, int]] = []
+        self._intervals: list[Interval] = []
+
+    def picture(self, at_us: int, size: int) -> None:
+        """One picture taken at `at_us` (UTC, microseconds) left in `size` bytes."""
+        self.frames += 1
+        self.bytes += size
+        if 0 <= at_us - self._last_us <= _MAX_GAP_US:
+            self._last_us = at_us
+            return
+        if self._first_us:
+            self._closed.append((self._first_us, self._last_us))
+        self._first_us = self._last_us = at_us
+
+    def recording(self, intervals: list[Interval], size: int) -> None:
+        """`size` bytes of recordings of these intervals left."""
+        self.bytes += size
+        self._intervals.extend(intervals)
+
+    def take(self) -> tuple[list[Interval], int, int]:
+        """(intervals in order and apart from each other, bytes, frames) since the last call."""
+        live = [*self._closed, (self._first_us, self._last_us)] if self._first_us else []
+        intervals = [(at_from_us(first), at_from_us(last)) for first, last in live]
+        taken = (merge(intervals + self._intervals), self.bytes, self.frames)
+        self.frames = self.bytes = self._first_us = self._last_us = 0
+        self._closed, self._intervals = [], []
+        return taken
+
+
+def merge(intervals: list[Interval]) -> list[Interval]:
+    """The union, in order; intervals that touch or overlap become one."""
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

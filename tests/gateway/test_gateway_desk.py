@@ -1,0 +1,160 @@
+"""The desk: tickets in, leases out, everything written down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from gateway_support import Issuer, ManualClock, Recorded, make_replay, make_ticket
+from test_gateway_spool import no_room_left
+
+from csu.gateway.desk import REPLAY_FLUSH_S, Desk, Opened
+from csu.gateway.errors import Refused
+from csu.gateway.spool import Spool
+from csu.tickets import Act
+
+
+class Room:
+    def __init__(self, directory: Path) -> None:
+        self.issuer, self.clock = Issuer(), ManualClock()
+        self.spool = Spool(directory)
+        self.spool.open(self.clock.now())
+        self.desk = Desk(self.spool, self.issuer.public_keys, self.clock)
+
+    async def kinds(self) -> list[tuple[str, str | None]]:
+        return [(e["kind"], e["reason"]) for e in await self.spool.read(0, 100)]
+
+    async def open(self, holder: Recorded) -> Opened:
+        return await self.desk.open(self.issuer.text(make_ticket(self.clock.now())), "live", holder)
+
+    async def refused(self, text: str, act: Act = "live") -> str:
+        with pytest.raises(Refused) as refusal:
+            await self.desk.open(text, act, Recorded())
+        assert refusal.value.reason
+        return refusal.value.code
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    room = Room(tmp_path)
+    yield room
+    room.spool.close()
+
+
+async def test_the_entry_is_durable_before_the_lease_is_open(room: Room) -> None:
+    opened = await room.open(Recorded())
+    assert opened.lease.is_open
+    assert await room.kinds() == [("opened", None)]
+    [listed] = room.desk.open_leases()
+    assert listed["ticket"] == opened.lease.ticket.id
+    assert listed["since"] == "2026-03-01T12:00:00.000000Z"
+
+
+async def test_tickets_that_open_nothing(room: Room) -> None:
+    now = room.clock.now()
+    good = room.issuer.text(make_ticket(now))
+    await room.desk.open(good, "live", Recorded())
+    assert await room.refused(good) == "TICKET_USED"
+    kid, payload, signature = room.issuer.text(make_ticket(now)).split(".")
+    assert await room.refused(f"{kid}.{payload[:-2]}AA.{signature}") == "TICKET_INVALID"
+    assert await room.refused("") == "TICKET_INVALID"
+    assert await room.refused(Issuer().text(make_ticket(now))) == "TICKET_INVALID"
+    assert await room.refused(room.issuer.text(make_ticket(now)), "replay") == "TICKET_INVALID"
+    assert await room.refused(room.issuer.text(make_ticket(now - timedelta(seconds=11)))) == "TICKET_LATE"
+    assert await room.kinds() == [("opened", None)]
+
+
+async def test_one_ticket_twice_at_the_same_time_opens_once(room: Room) -> None:
+    text = room.issuer.text(make_ticket(room.clock.now()))
+    results = await asyncio.gather(
+        *(room.desk.open(text, "live", Recorded()) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(r, Opened) for r in results) == 1
+    assert sum(isinstance(r, Refused) and r.code == "TICKET_USED" for r in results) == 4
+
+
+async def test_a_cut_tells_the_holder_at_once_and_is_written(room: Room) -> None:
+    holder = Recorded()
+    opened = await room.open(holder)
+    opened.account.picture(1, 500)
+    room.desk.cut({opened.lease.ticket.id: ("RIGHT_WITHDRAWN", "Habilitation suspendue.")})
+    assert holder.ends == [("RIGHT_WITHDRAWN", "Habilitation suspendue.")]
+    assert room.desk.open_leases() == []
+    await room.desk.write_pending()
+    entries = await room.spool.read(0, 10)
+    assert [(e["kind"], e["bytes"]) for e in entries] == [("opened", 0), ("closed", 500)]
+
+
+async def test_a_cut_during_the_opening_refuses_and_writes_both(room: Room) -> None:
+    ticket = make_ticket(room.clock.now())
+    opening = asyncio.create_task(room.desk.open(room.issuer.text(ticket), "live", Recorded()))
+    await asyncio.sleep(0)
+    room.desk.cut({ticket.id: ("RIGHT_WITHDRAWN", "Habilitation suspendue.")})
+    with pytest.raises(Refused, match="RIGHT_WITHDRAWN"):
+        await opening
+    await room.desk.write_pending()
+    assert await room.kinds() == [("opened", None), ("closed", "RIGHT_WITHDRAWN")]
+
+
+async def test_an_asker_that_goes_away_leaves_nothing_open(room: Room) -> None:
+    ticket = make_ticket(room.clock.now())
+    opening = asyncio.create_task(room.desk.open(room.issuer.text(ticket), "live", Recorded()))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await room.desk.write_pending()
+    assert await room.kinds() == [("opened", None), ("closed", "VIEWER_LEFT")]
+    assert room.desk.open_leases() == []
+
+
+async def test_the_end_of_renewals_ends_what_is_open(room: Room) -> None:
+    holder = Recorded()
+    await room.open(holder)
+    room.clock.advance(59)
+    room.desk.tick()
+    assert holder.ends == []
+    room.clock.advance(1)
+    room.desk.tick()
+    assert [code for code, _ in holder.ends] == ["CENTRE_UNREACHABLE"]
+    assert await room.refused(room.issuer.text(make_ticket(room.clock.now()))) == "CENTRE_UNREACHABLE"
+    room.desk.renew()
+    assert (await room.open(Recorded())).lease.is_open
+
+
+async def test_accounts_are_written_as_they_grow(room: Room) -> None:
+    now = room.clock.now()
+    replay = make_replay(now, now - timedelta(minutes=5), now)
+    opened = await room.desk.open(room.issuer.text(replay), "replay", Recorded())
+    seen = (now - timedelta(minutes=5), now - timedelta(minutes=4))
+    opened.account.recording([seen], 10_000)
+    room.clock.advance(REPLAY_FLUSH_S)
+    room.desk.tick()
+    room.clock.advance(REPLAY_FLUSH_S)
+    room.desk.tick()  # nothing new: no entry
+    await room.desk.write_pending()
+    entries = await room.spool.read(0, 10)
+    assert [(e["kind"], e["bytes"]) for e in entries] == [("opened", 0), ("served", 10_000)]
+    assert entries[1]["from"] == "2026-03-01T11:55:00.000000Z"
+    assert entries[1]["intervals"] == [["2026-03-01T11:55:00.000000Z", "2026-03-01T11:56:00.000000Z"]]
+
+
+async def test_nothing_is_served_that_can_not_be_written(room: Room) -> None:
+    holder = Recorded()
+    opened = await room.open(holder)
+    opened.account.picture(1, 500)
+    with no_room_left():
+        assert await room.refused(room.issuer.text(make_ticket(room.clock.now()))) == "SPOOL_UNAVAILABLE"
+        room.clock.advance(30)
+        room.desk.tick()
+        await room.desk.write_pending()
+        assert [code for code, _ in holder.ends] == ["SPOOL_UNAVAILABLE"]
+        await room.desk.write_pending()
+    await room.desk.write_pending()
+    entries = await room.spool.read(0, 10)
+    assert [(e["kind"], e["bytes"], e["reason"]) for e in entries] == [
+        ("opened", 0, None),
+        ("served", 500, None),
+        ("closed", 0, "SPOOL_UNAVAILABLE"),
+    ]
