@@ -1,0 +1,168 @@
+"""The legal facts that a decision is taken on: dated data, handed in by value.
+
+Nothing here asks the time or a database. A fact is in force from its beginning (included) to its end
+(excluded), the earlier of its term and its suspension.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Role(StrEnum):
+    """What a person does in the centre. A role opens screens; pictures need legal facts besides."""
+
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    DELEGATE = "delegate"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Category(StrEnum):
+    """What a person is in law (CSI R.253-3, L.132-14-1, L.252-2)."""
+
+    PM = "PM"
+    GC = "GC"
+    ASVP = "ASVP"
+    CIVIL_AGREE = "CIVIL_AGREE"
+    ELU = "ELU"
+    PN = "PN"
+    GN = "GN"
+    DOUANE = "DOUANE"
+    SDIS = "SDIS"
+    PRIVE_CNAPS = "PRIVE_CNAPS"
+    MAINT = "MAINT"
+    SANS_IMAGES = "SANS_IMAGES"
+
+
+class Regime(StrEnum):
+    """Under which regime a place is filmed (CSI L.251-2)."""
+
+    VOIE_PUBLIQUE = "VOIE_PUBLIQUE"
+    ERP = "ERP"
+    COMMERCE = "COMMERCE"
+    ABORDS_TERRO = "ABORDS_TERRO"
+
+
+# The eleven purposes of CSI L.251-2 al. 1 by their legal number, then the two that stand outside the list.
+FINALITES = (*(str(number) for number in range(1, 12)), "ERP", "COMMERCE")
+
+
+class Right(StrEnum):
+    """What a habilitation may open."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class Basis(StrEnum):
+    """What makes a person competent for a commune (CSI R.253-3 II 2°)."""
+
+    DESIGNATION = "designation"
+    DELEGATION = "delegation"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """From when to when a fact holds; `to_at` None has no term, `suspended_at` ends it at once."""
+
+    from_at: datetime
+    to_at: datetime | None = None
+    suspended_at: datetime | None = None
+
+    @property
+    def end_at(self) -> datetime:
+        return min(self.to_at or FOREVER, self.suspended_at or FOREVER)
+
+    def in_force(self, at: datetime) -> bool:
+        return self.from_at <= at < self.end_at
+
+    def is_over(self, at: datetime) -> bool:
+        return self.to_at is not None and self.to_at <= at
+
+    def is_suspended(self, at: datetime) -> bool:
+        return self.suspended_at is not None and self.suspended_at <= at
+
+
+@dataclass(frozen=True, slots=True)
+class Agrement:
+    """The préfet's approval of a civil agent, good in the départements named (CSI L.132-14-1)."""
+
+    departements: frozenset[str]
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Habilitation:
+    """A personal right on one commune's pictures, by designation or, for the elected, by delegation."""
+
+    id: str
+    commune: str
+    basis: Basis
+    rights: frozenset[Right]
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person as the law sees them. `employer` is the commune that employs them; None for staff lent by a
+    mutualised centre."""
+
+    id: str
+    role: Role
+    category: Category
+    employer: str | None
+    agrement: Agrement | None
+    habilitations: tuple[Habilitation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """One camera's line of a prefectoral arrêté (CSI L.252-1, R.252-3)."""
+
+    id: str
+    finalites: frozenset[str]
+    visualised: bool
+    recorded: bool
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """The convention of CSI L.132-14 IV between a commune and the body that lends it staff."""
+
+    id: str
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Commune:
+    """A commune d'implantation with the conventions that concern it."""
+
+    insee: str
+    name: str
+    departement: str
+    conventions: tuple[Convention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera with the lines of every arrêté that names it."""
+
+    id: str
+    regime: Regime
+    authorisations: tuple[Authorisation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act is about: a camera of a commune, a commune, or the centre itself (both None)."""
+
+    commune: Commune | None = None
+    camera: Camera | None = None
+
+
+CENTRE = Subject()

@@ -1,0 +1,91 @@
+"""Motifs: the coded reasons that CSI R.253-5 wants with every operation, and their references.
+
+A motif serves some acts and, where it stands for a purpose, some finalités of CSI L.251-2. Its reference is
+the number of an intervention, a réquisition or a request: never a name or a plate (CNIL, délibération
+2021-122: no data of the main processing in the logs).
+"""
+
+import re
+from dataclasses import dataclass
+
+LIVE = "live"
+REPLAY = "replay"
+
+# Digits with a few letters and separators: long enough for the numbering of any register, too short for
+# prose.
+_REFERENCE = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z ./_-]{2,39}")
+_WORD = re.compile(r"[A-Za-z]{5,}")
+# Number plates: SIV (2009) and FNI, with or without separators.
+_PLATE = re.compile(r"[A-Z]{2}[ -]?[0-9]{3}[ -]?[A-Z]{2}|[0-9]{1,4}[ -]?[A-Z]{2,3}[ -]?(?:[0-9]{2}|2[AB])", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class MotifKind:
+    """A coded reason. `finalites` None: not tied to a purpose of the list (the act rests on another text)."""
+
+    code: str
+    label: str
+    acts: frozenset[str]
+    finalites: frozenset[str] | None
+    reference_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Motif:
+    """The reason given for one act."""
+
+    code: str
+    reference: str | None = None
+
+
+def _live(code: str, label: str, *finalites: str) -> MotifKind:
+    return MotifKind(code, label, frozenset({LIVE}), frozenset(finalites), reference_required=False)
+
+
+def _replay(code: str, label: str, *finalites: str) -> MotifKind:
+    return MotifKind(code, label, frozenset({REPLAY}), frozenset(finalites) or None, reference_required=True)
+
+
+KINDS: dict[str, MotifKind] = {
+    kind.code: kind
+    for kind in (
+        _live("SECURITE", "Prévention des atteintes aux personnes et aux biens", "5"),
+        _live("BATIMENTS", "Protection des bâtiments et installations publics", "1"),
+        _live("CIRCULATION", "Régulation de la circulation", "3"),
+        _live("DEPOTS", "Prévention des dépôts de déchets", "11"),
+        _live("SECOURS", "Secours aux personnes, risques naturels ou technologiques", "7", "8"),
+        _replay("INTERVENTION", "Intervention en cours ou récente", "5", "1", "8"),
+        _replay("ACCIDENT", "Accident de la circulation", "3", "4", "8"),
+        _replay("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
+        _replay("REQUISITION", "Réquisition judiciaire"),
+        _replay("DROIT_ACCES", "Demande de droit d'accès"),
+    )
+}
+
+
+def for_act(act: str) -> tuple[MotifKind, ...]:
+    """The motifs that may be given for an act, in the order in which they are proposed."""
+    return tuple(kind for kind in KINDS.values() if act in kind.acts)
+
+
+def fault_of(motif: Motif | None, act: str) -> str | None:
+    """Why a motif does not serve an act, in French, or None if it does (CSI R.253-5)."""
+    if motif is None:
+        return "Un motif est exigé pour cet acte."
+    kind = KINDS.get(motif.code)
+    if kind is None or act not in kind.acts:
+        return "Ce motif n'est pas prévu pour cet acte."
+    if motif.reference is None:
+        return "Ce motif exige une référence." if kind.reference_required else None
+    return _reference_fault(motif.reference)
+
+
+def _reference_fault(reference: str) -> str | None:
+    if not _REFERENCE.fullmatch(reference) or _WORD.search(reference):
+        return (
+            "La référence est un numéro de 3 à 40 caractères : chiffres, sigles de quatre lettres au plus, "
+            "espaces, points, tirets, barres."
+        )
+    if _PLATE.fullmatch(reference):
+        return "La référence ne peut pas être une plaque d'immatriculation."
+    return None

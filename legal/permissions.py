@@ -1,0 +1,380 @@
+"""Who may do what: one pure decision, told the facts and the time.
+
+`decide` runs the rules of an act in their order. A rule answers with the end of what it relied on or with a
+refusal that names its code (the project's list), a sentence in plain French and the article. Everything is
+refused unless each rule is satisfied, and an act without rules is refused too. Rules look for one fact in
+force among several, so that an added right never takes one away.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from legal import motifs
+from legal.facts import (
+    FOREVER,
+    Actor,
+    Authorisation,
+    Basis,
+    Category,
+    Habilitation,
+    Regime,
+    Right,
+    Role,
+    Subject,
+    Validity,
+)
+from legal.motifs import Motif
+
+
+class Act(StrEnum):
+    """What a person may ask for, `object:verb`."""
+
+    ACCOUNT_CLOSE = "account:close"
+    ACCOUNT_CREATE = "account:create"
+    ACCOUNT_LIST = "account:list"
+    ALARM_LIST = "alarm:list"
+    AUTHORISATION_RESUME = "authorisation:resume"
+    AUTHORISATION_SUSPEND = "authorisation:suspend"
+    CAMERA_LIST = "camera:list"
+    CONVENTION_RESUME = "convention:resume"
+    CONVENTION_SUSPEND = "convention:suspend"
+    EVENT_FOLLOW = "event:follow"
+    HABILITATION_RESUME = "habilitation:resume"
+    HABILITATION_SUSPEND = "habilitation:suspend"
+    JOURNAL_READ = "journal:read"
+    PERSON_LIST = "person:list"
+    PICTURE_LIVE = "picture:live"
+    PICTURE_REPLAY = "picture:replay"
+    TERRITORY_READ = "territory:read"
+    TIMELINE_READ = "timeline:read"
+    WATCHING_LIST = "watching:list"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The act may be done, and what it opens ends at `not_after_at` at the latest."""
+
+    not_after_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The act may not be done: a code, a sentence in French for the person, the text it rests on."""
+
+    code: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    actor: Actor
+    act: Act
+    subject: Subject
+    motif: Motif | None
+    at: datetime
+
+
+Rule = Callable[[_Case], datetime | Refused]
+
+
+def decide(actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime) -> Allowed | Refused:
+    """Whether a person may do an act at an instant, on the facts handed in.
+
+    The answer holds for these facts from `at` until `Allowed.not_after_at`, which is later than `at`.
+    """
+    case = _Case(actor, act, subject, motif, at)
+    until = FOREVER
+    rules = RULES.get(act, ())
+    for rule in rules:
+        outcome = rule(case)
+        if isinstance(outcome, Refused):
+            return outcome
+        until = min(until, outcome)
+    if not rules:
+        return Refused("REGIME_ROLE_FORBIDDEN", "Aucune règle ne permet cet acte.", "CSI L.251-1")
+    return Allowed(until)
+
+
+def foresee(actor: Actor, act: Act, subject: Subject, at: datetime) -> Allowed | Refused:
+    """Whether some motif would open an act on pictures: what a list of cameras shows before one is given."""
+    refusal: Refused | None = None
+    for kind in motifs.for_act(_RIGHT_OF[act].value):
+        reference = "2000-000000" if kind.reference_required else None
+        outcome = decide(actor, act, subject, Motif(kind.code, reference), at)
+        if isinstance(outcome, Allowed):
+            return outcome
+        refusal = refusal or outcome
+    return refusal or _no_motif(act)
+
+
+def scope(actor: Actor, at: datetime) -> frozenset[str] | None:
+    """The communes whose cameras and entries a person may know of; None is all of them.
+
+    A mayor's delegate and an operator know theirs only (CSI R.253-3 II 2°); supervision, audit and
+    administration concern the whole centre. A suspended right leaves its commune in sight, with the reason;
+    one that is over does not.
+    """
+    if actor.role in (Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR):
+        return None
+    return frozenset(held.commune for held in actor.habilitations if not held.validity.is_over(at))
+
+
+# --- rules on persons
+# -------------------------------------------------------------------------------------------
+
+
+def _for_roles(*roles: Role, source: str) -> Rule:
+    """The act belongs to these roles."""
+
+    def rule(case: _Case) -> datetime | Refused:
+        if case.actor.role in roles:
+            return FOREVER
+        return Refused("REGIME_ROLE_FORBIDDEN", "Votre fonction ne permet pas cet acte.", source)
+
+    return rule
+
+
+_NO_PICTURES = {
+    Role.AUDITOR: "L'audit contrôle les accès sans voir d'images.",
+    Role.ADMINISTRATOR: "L'administration du centre ne donne aucun droit aux images.",
+}
+
+
+def _role_sees_pictures(case: _Case) -> datetime | Refused:
+    """Only persons listed by CSI R.253-3 II see street pictures; administering or auditing is not on the
+    list.
+    """
+    reason = _NO_PICTURES.get(case.actor.role)
+    return FOREVER if reason is None else Refused("REGIME_ROLE_FORBIDDEN", reason, "CSI R.253-3")
+
+
+_MUNICIPAL = frozenset({Category.PM, Category.GC, Category.ASVP, Category.CIVIL_AGREE, Category.ELU})
+# CSI R.253-3 II (street), R.253-3 I (places open to the public), L.252-2 al. 2 (shopkeepers' cameras on the
+# street).
+_CATEGORIES: dict[Regime, frozenset[Category]] = {
+    Regime.VOIE_PUBLIQUE: _MUNICIPAL,
+    Regime.ABORDS_TERRO: _MUNICIPAL,
+    Regime.ERP: _MUNICIPAL | {Category.PRIVE_CNAPS},
+    Regime.COMMERCE: frozenset({Category.PM}),
+}
+_STATE_FORCES = frozenset({Category.PN, Category.GN, Category.DOUANE, Category.SDIS})
+
+
+def _category_of_regime(case: _Case) -> datetime | Refused:
+    """A regime admits some categories of persons only (CSI R.253-3, L.252-2 al. 2, L.252-3)."""
+    camera = case.subject.camera
+    if camera is None:
+        return _no_authorisation()
+    if case.actor.category in _CATEGORIES[camera.regime]:
+        return FOREVER
+    if case.actor.category in _STATE_FORCES:
+        return Refused("DEPORT_NO_ARRETE", "Aucun arrêté n'ouvre ces images aux services de l'État.", "CSI L.252-3")
+    return Refused("REGIME_ROLE_FORBIDDEN", "Votre qualité n'ouvre pas les images de cette caméra.", "CSI R.253-3")
+
+
+def _competent_for_commune(case: _Case) -> datetime | Refused:
+    """Pictures are for those competent in the commune where the camera stands (CSI R.253-3 II 2°)."""
+    if _of_commune(case):
+        return FOREVER
+    return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
+
+
+def _habilitated(case: _Case) -> datetime | Refused:
+    """A personal designation, or a delegation for the elected, in force and with the right (CSI R.253-3 II
+    2°).
+    """
+    basis = Basis.DELEGATION if case.actor.category is Category.ELU else Basis.DESIGNATION
+    right = _RIGHT_OF[case.act]
+    held = [h for h in _of_commune(case) if h.basis is basis and right in h.rights]
+    until = _latest(held, case.at)
+    if until is not None:
+        return until
+    if any(h.validity.is_suspended(case.at) for h in held):
+        reason = "Votre habilitation pour cette commune est suspendue."
+    elif any(h.validity.is_over(case.at) for h in held):
+        reason = "Votre habilitation pour cette commune a pris fin."
+    elif held:
+        reason = "Votre habilitation pour cette commune n'est pas encore en vigueur."
+    elif basis is Basis.DELEGATION:
+        reason = "Aucune délégation en matière de police municipale ne vous est enregistrée."
+    else:
+        reason = "Vous n'êtes pas habilité à cet acte pour cette commune."
+    return Refused("NOT_HABILITE", reason, "CSI R.253-3 II 2°")
+
+
+_NEEDS_AGREMENT = frozenset({Category.CIVIL_AGREE, Category.ASVP})
+
+
+def _approved(case: _Case) -> datetime | Refused:
+    """Agents who are not police need the préfet's agrément in the camera's département (CSI L.132-14-1)."""
+    if case.actor.category not in _NEEDS_AGREMENT:
+        return FOREVER
+    agrement = case.actor.agrement
+    commune = case.subject.commune
+    source = "CSI L.132-14-1"
+    if agrement is None or commune is None:
+        return Refused("AGREMENT_MISSING", "Aucun agrément préfectoral ne vous est enregistré.", source)
+    if commune.departement not in agrement.departements:
+        return Refused("AGREMENT_MISSING", "Votre agrément ne vaut pas dans ce département.", source)
+    if not agrement.validity.in_force(case.at):
+        return Refused("AGREMENT_MISSING", "Votre agrément préfectoral n'est pas en vigueur.", source)
+    return agrement.validity.end_at
+
+
+# --- rules on territory
+# -----------------------------------------------------------------------------------------
+
+
+def _authorised(case: _Case) -> datetime | Refused:
+    """No picture without a prefectoral authorisation in force that covers the use (CSI L.252-1, L.252-4,
+    R.254-2).
+    """
+    camera = case.subject.camera
+    lines = () if camera is None else camera.authorisations
+    until = _latest(_covering(case, lines), case.at)
+    if until is not None:
+        return until
+    if any(line.validity.is_suspended(case.at) for line in lines):
+        reason = "L'autorisation préfectorale de cette caméra est suspendue."
+        return Refused("AUTH_SUSPENDED", reason, "CSI R.254-2")
+    if any(line.validity.is_over(case.at) for line in lines):
+        reason = "L'autorisation préfectorale de cette caméra a expiré."
+        return Refused("AUTH_EXPIRED", reason, "CSI L.252-4")
+    return _no_authorisation()
+
+
+def _no_authorisation() -> Refused:
+    reason = "Aucune autorisation préfectorale en vigueur ne couvre cet usage de la caméra."
+    return Refused("AUTH_MISSING", reason, "CSI L.252-1")
+
+
+def _convention_for_lent_staff(case: _Case) -> datetime | Refused:
+    """Staff of a mutualised centre need its convention with the commune; the commune's own agents do not
+    (CSI L.132-14 IV)."""
+    commune = case.subject.commune
+    if commune is not None and case.actor.employer == commune.insee:
+        return FOREVER
+    conventions = () if commune is None else commune.conventions
+    until = _latest(conventions, case.at)
+    if until is not None:
+        return until
+    name = "cette commune" if commune is None else commune.name
+    if any(c.validity.is_suspended(case.at) for c in conventions):
+        reason = f"La convention de mise à disposition avec {name} est suspendue."
+    elif any(c.validity.is_over(case.at) for c in conventions):
+        reason = f"La convention de mise à disposition avec {name} a pris fin."
+    else:
+        reason = f"Aucune convention n'autorise les agents mis à disposition à voir les images de {name}."
+    return Refused("CONVENTION_MISSING", reason, "CSI L.132-14 IV")
+
+
+def _motif_given(case: _Case) -> datetime | Refused:
+    """Every operation carries its motif (CSI R.253-5): the shift's for live pictures, one with a reference
+    for a
+    replay."""
+    fault = motifs.fault_of(case.motif, _RIGHT_OF[case.act].value)
+    return FOREVER if fault is None else Refused("MOTIF_REQUIRED", fault, "CSI R.253-5")
+
+
+def _purpose_authorised(case: _Case) -> datetime | Refused:
+    """A use serves a finalité that the camera's authorisation lists (CSI L.251-2)."""
+    kind = None if case.motif is None else motifs.KINDS.get(case.motif.code)
+    if kind is None:
+        return _no_motif(case.act)
+    if kind.finalites is None:
+        return FOREVER
+    camera = case.subject.camera
+    lines = _covering(case, () if camera is None else camera.authorisations)
+    until = _latest([line for line in lines if line.finalites & kind.finalites], case.at)
+    if until is not None:
+        return until
+    reason = f"L'autorisation de cette caméra ne prévoit pas cette finalité ({kind.label})."
+    return Refused("FINALITE_NOT_AUTHORISED", reason, "CSI L.251-2")
+
+
+def _no_motif(act: Act) -> Refused:
+    return Refused("MOTIF_REQUIRED", motifs.fault_of(None, act.value) or "", "CSI R.253-5")
+
+
+def _within_scope(case: _Case) -> datetime | Refused:
+    """Persons bound to communes act on theirs only (CSI R.253-3 II 2°, R.251-1)."""
+    known = scope(case.actor, case.at)
+    commune = case.subject.commune
+    if known is None or (commune is not None and commune.insee in known):
+        return FOREVER
+    return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
+
+
+# --- looking among facts
+# ----------------------------------------------------------------------------------------
+
+
+def _of_commune(case: _Case) -> list[Habilitation]:
+    commune = case.subject.commune
+    return [h for h in case.actor.habilitations if commune is not None and h.commune == commune.insee]
+
+
+def _covering(case: _Case, lines: Iterable[Authorisation]) -> list[Authorisation]:
+    if case.act is Act.PICTURE_LIVE:
+        return [line for line in lines if line.visualised]
+    return [line for line in lines if line.recorded]
+
+
+class _Dated(Protocol):
+    @property
+    def validity(self) -> Validity: ...
+
+
+def _latest(facts: Iterable[_Dated], at: datetime) -> datetime | None:
+    """The latest end among the facts in force, None when none is."""
+    return max((fact.validity.end_at for fact in facts if fact.validity.in_force(at)), default=None)
+
+
+_RIGHT_OF = {Act.PICTURE_LIVE: Right.LIVE, Act.PICTURE_REPLAY: Right.REPLAY}
+
+# --- the rules of each act, in the order in which they answer
+# ----------------------------------------------------
+
+_PICTURE_RULES: tuple[Rule, ...] = (
+    _role_sees_pictures,
+    _category_of_regime,
+    _competent_for_commune,
+    _authorised,
+    _habilitated,
+    _approved,
+    _convention_for_lent_staff,
+    _motif_given,
+    _purpose_authorised,
+)
+_everyone = _for_roles(*Role, source="CSI R.253-3")
+_administers = _for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
+_supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
+_controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
+_governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
+_reads_territory = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.ADMINISTRATOR, source="CSI R.252-16")
+
+RULES: dict[Act, tuple[Rule, ...]] = {
+    Act.ACCOUNT_CLOSE: (_administers,),
+    Act.ACCOUNT_CREATE: (_administers,),
+    Act.ACCOUNT_LIST: (_administers,),
+    Act.ALARM_LIST: (_everyone,),
+    Act.AUTHORISATION_RESUME: (_administers,),
+    Act.AUTHORISATION_SUSPEND: (_administers,),
+    Act.CAMERA_LIST: (_everyone,),
+    Act.CONVENTION_RESUME: (_governs, _within_scope),
+    Act.CONVENTION_SUSPEND: (_governs, _within_scope),
+    Act.EVENT_FOLLOW: (_everyone,),
+    Act.HABILITATION_RESUME: (_supervises,),
+    Act.HABILITATION_SUSPEND: (_supervises,),
+    Act.JOURNAL_READ: (_controls,),
+    Act.PERSON_LIST: (_supervises,),
+    Act.PICTURE_LIVE: _PICTURE_RULES,
+    Act.PICTURE_REPLAY: _PICTURE_RULES,
+    Act.TERRITORY_READ: (_reads_territory,),
+    Act.TIMELINE_READ: (_within_scope,),
+    Act.WATCHING_LIST: (_controls,),
+}

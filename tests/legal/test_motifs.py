@@ -1,0 +1,35 @@
+import pytest
+
+from legal.facts import FINALITES
+from legal.motifs import KINDS, LIVE, REPLAY, Motif, fault_of, for_act
+
+
+def test_every_motif_serves_an_act_and_names_known_purposes() -> None:
+    for code, kind in KINDS.items():
+        assert code == kind.code
+        assert kind.acts <= {LIVE, REPLAY}
+        assert kind.acts
+        assert kind.finalites is None or kind.finalites <= set(FINALITES)
+
+
+def test_replay_always_asks_for_a_reference() -> None:
+    assert for_act(REPLAY)
+    assert all(kind.reference_required for kind in for_act(REPLAY))
+
+
+@pytest.mark.parametrize("reference", ["2026-001234", "PV 2026/118", "MC.1204", "R-7741/27"])
+def test_numbers_are_references(reference: str) -> None:
+    assert fault_of(Motif("INTERVENTION", reference), REPLAY) is None
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["", "12", "Jean Dupont", "voiture rouge de M. Dupont 12", "AB-123-CD", "ab 123 cd", "1234 AB 27", "1" * 41, "é12"],
+)
+def test_names_plates_and_prose_are_not(reference: str) -> None:
+    assert fault_of(Motif("INTERVENTION", reference), REPLAY) is not None
+
+
+def test_a_motif_of_another_act_does_not_serve() -> None:
+    assert fault_of(Motif("SECURITE"), REPLAY) is not None
+    assert fault_of(Motif("SECURITE"), LIVE) is None

@@ -1,0 +1,322 @@
+"""The decision: a test for each row of the law's table that it serves, then its properties."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legal.facts import (
+    CENTRE,
+    Actor,
+    Agrement,
+    Authorisation,
+    Basis,
+    Camera,
+    Category,
+    Commune,
+    Convention,
+    Habilitation,
+    Regime,
+    Right,
+    Role,
+    Subject,
+    Validity,
+)
+from legal.motifs import Motif
+from legal.permissions import RULES, Act, Allowed, Refused, decide, foresee, scope
+
+AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+YEAR = Validity(AT - 100 * DAY, AT + 265 * DAY)
+BOTH = frozenset(Right)
+LIVE_MOTIF = Motif("SECURITE")
+REPLAY_MOTIF = Motif("INTERVENTION", "2026-001234")
+
+CIVIL = Actor(
+    id="a1",
+    role=Role.OPERATOR,
+    category=Category.CIVIL_AGREE,
+    employer=None,
+    agrement=Agrement(frozenset({"27"}), Validity(AT - 500 * DAY)),
+    habilitations=(Habilitation("h1", "27681", Basis.DESIGNATION, BOTH, YEAR),),
+)
+VERNON = Commune("27681", "Vernon", "27", (Convention("c1", YEAR),))
+CAMERA = Camera("cam", Regime.VOIE_PUBLIQUE, (Authorisation("au1", frozenset({"5", "11"}), True, True, YEAR),))
+STREET = Subject(VERNON, CAMERA)
+
+
+def refusal(
+    actor: Actor = CIVIL,
+    act: Act = Act.PICTURE_LIVE,
+    subject: Subject = STREET,
+    motif: Motif | None = LIVE_MOTIF,
+    at: datetime = AT,
+) -> str:
+    outcome = decide(actor, act, subject, motif, at)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason.endswith(".")
+    assert outcome.source
+    return outcome.code
+
+
+def authorised(*lines: Authorisation, regime: Regime = Regime.VOIE_PUBLIQUE) -> Subject:
+    return Subject(VERNON, Camera("cam", regime, lines))
+
+
+LINE = CAMERA.authorisations[0]
+HELD = CIVIL.habilitations[0]
+
+
+class TestPictures:
+    def test_all_facts_in_force_open_live_and_replay(self) -> None:
+        assert decide(CIVIL, Act.PICTURE_LIVE, STREET, LIVE_MOTIF, AT) == Allowed(AT + 265 * DAY)
+        assert decide(CIVIL, Act.PICTURE_REPLAY, STREET, REPLAY_MOTIF, AT) == Allowed(AT + 265 * DAY)
+
+    def test_the_earliest_end_bounds_the_right(self) -> None:
+        ending = replace(CIVIL, habilitations=(replace(HELD, validity=Validity(AT - DAY, AT + DAY)),))
+        assert decide(ending, Act.PICTURE_LIVE, STREET, LIVE_MOTIF, AT) == Allowed(AT + DAY)
+
+    def test_row_1_no_authorisation(self) -> None:
+        assert refusal(subject=authorised()) == "AUTH_MISSING"
+
+    def test_row_1_authorisation_that_does_not_cover_the_use(self) -> None:
+        blind = authorised(replace(LINE, visualised=False))
+        assert refusal(subject=blind) == "AUTH_MISSING"
+        unrecorded = authorised(replace(LINE, recorded=False))
+        assert refusal(act=Act.PICTURE_REPLAY, subject=unrecorded, motif=REPLAY_MOTIF) == "AUTH_MISSING"
+
+    def test_row_2_expired_to_the_second(self) -> None:
+        subject = authorised(replace(LINE, validity=Validity(AT - DAY, AT)))
+        assert refusal(subject=subject, at=AT) == "AUTH_EXPIRED"
+        assert isinstance(decide(CIVIL, Act.PICTURE_LIVE, subject, LIVE_MOTIF, AT - timedelta(seconds=1)), Allowed)
+
+    def test_row_8_suspended(self) -> None:
+        subject = authorised(replace(LINE, validity=replace(YEAR, suspended_at=AT)))
+        assert refusal(subject=subject) == "AUTH_SUSPENDED"
+
+    def test_row_9_finalite_not_listed(self) -> None:
+        assert refusal(motif=Motif("CIRCULATION")) == "FINALITE_NOT_AUTHORISED"
+
+    def test_row_9_finalite_of_a_line_that_does_not_cover_the_use(self) -> None:
+        lines = (replace(LINE, id="au2", finalites=frozenset({"3"}), visualised=False), LINE)
+        assert refusal(subject=authorised(*lines), motif=Motif("CIRCULATION")) == "FINALITE_NOT_AUTHORISED"
+
+    def test_row_22_replay_without_motif(self) -> None:
+        for motif in (None, Motif("INTERVENTION"), Motif("SECURITE", "2026-1"), Motif("?", "2026-1")):
+            assert refusal(act=Act.PICTURE_REPLAY, motif=motif) == "MOTIF_REQUIRED"
+
+    def test_row_34_individually_designated_only(self) -> None:
+        other_right = replace(CIVIL, habilitations=(replace(HELD, rights=frozenset({Right.REPLAY})),))
+        assert refusal(other_right) == "NOT_HABILITE"
+        suspended = replace(HELD, validity=replace(YEAR, suspended_at=AT))
+        assert refusal(replace(CIVIL, habilitations=(suspended,))) == "NOT_HABILITE"
+        future = replace(HELD, validity=Validity(AT + DAY))
+        assert refusal(replace(CIVIL, habilitations=(future,))) == "NOT_HABILITE"
+        over = replace(HELD, validity=Validity(AT - DAY, AT))
+        assert refusal(replace(CIVIL, habilitations=(over,))) == "NOT_HABILITE"
+
+    def test_row_35_commune_scope(self) -> None:
+        police = replace(CIVIL, category=Category.PM, employer="27016", agrement=None)
+        elsewhere = replace(police, habilitations=(replace(HELD, commune="27016"),))
+        assert refusal(elsewhere) == "OUT_OF_COMMUNE"
+
+    def test_row_36_elected_needs_delegation(self) -> None:
+        councillor = replace(CIVIL, role=Role.DELEGATE, category=Category.ELU, employer="27681", agrement=None)
+        assert refusal(councillor) == "NOT_HABILITE"
+        delegated = replace(councillor, habilitations=(replace(HELD, basis=Basis.DELEGATION),))
+        assert isinstance(decide(delegated, Act.PICTURE_LIVE, STREET, LIVE_MOTIF, AT), Allowed)
+
+    def test_row_37_no_private_operator_on_the_street(self) -> None:
+        private = replace(CIVIL, category=Category.PRIVE_CNAPS)
+        assert refusal(private) == "REGIME_ROLE_FORBIDDEN"
+        indoors = authorised(LINE, regime=Regime.ERP)
+        assert isinstance(decide(private, Act.PICTURE_LIVE, indoors, LIVE_MOTIF, AT), Allowed)
+
+    @pytest.mark.parametrize(
+        "agrement",
+        [
+            None,
+            Agrement(frozenset({"76"}), YEAR),
+            Agrement(frozenset({"27"}), Validity(AT - DAY, AT)),
+            Agrement(frozenset({"27"}), replace(YEAR, suspended_at=AT - DAY)),
+        ],
+    )
+    def test_row_38_agrement(self, agrement: Agrement | None) -> None:
+        assert refusal(replace(CIVIL, agrement=agrement)) == "AGREMENT_MISSING"
+
+    @pytest.mark.parametrize(
+        "conventions",
+        [
+            (),
+            (Convention("c", Validity(AT - DAY, AT)),),
+            (Convention("c", replace(YEAR, suspended_at=AT)),),
+            (Convention("c", Validity(AT + DAY)),),
+        ],
+    )
+    def test_row_42_convention_for_lent_staff_only(self, conventions: tuple[Convention, ...]) -> None:
+        subject = replace(STREET, commune=replace(VERNON, conventions=conventions))
+        assert refusal(subject=subject) == "CONVENTION_MISSING"
+        own = replace(CIVIL, employer="27681")
+        assert isinstance(decide(own, Act.PICTURE_LIVE, subject, LIVE_MOTIF, AT), Allowed)
+
+    def test_row_43_shop_cameras_are_for_the_police(self) -> None:
+        shop = authorised(LINE, regime=Regime.COMMERCE)
+        assert refusal(subject=shop) == "REGIME_ROLE_FORBIDDEN"
+        police = replace(CIVIL, category=Category.PM, agrement=None)
+        assert isinstance(decide(police, Act.PICTURE_LIVE, shop, LIVE_MOTIF, AT), Allowed)
+
+    def test_row_44_state_forces_need_an_arrete(self) -> None:
+        assert refusal(replace(CIVIL, category=Category.GN)) == "DEPORT_NO_ARRETE"
+
+    @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMINISTRATOR])
+    def test_no_pictures_by_status(self, role: Role) -> None:
+        assert refusal(replace(CIVIL, role=role)) == "REGIME_ROLE_FORBIDDEN"
+
+    def test_a_camera_without_facts_is_refused(self) -> None:
+        assert refusal(subject=CENTRE) == "AUTH_MISSING"
+        assert refusal(subject=Subject(None, CAMERA)) == "OUT_OF_COMMUNE"
+
+
+class TestForesight:
+    def test_some_motif_would_open_it(self) -> None:
+        assert isinstance(foresee(CIVIL, Act.PICTURE_REPLAY, STREET, AT), Allowed)
+
+    def test_the_refusal_that_no_motif_lifts(self) -> None:
+        subject = replace(STREET, commune=replace(VERNON, conventions=()))
+        outcome = foresee(CIVIL, Act.PICTURE_REPLAY, subject, AT)
+        assert isinstance(outcome, Refused)
+        assert outcome.code == "CONVENTION_MISSING"
+
+
+class TestScope:
+    def test_lent_staff_know_the_communes_of_their_habilitations(self) -> None:
+        assert scope(CIVIL, AT) == frozenset({"27681"})
+
+    def test_a_suspended_right_stays_in_sight_and_one_that_is_over_does_not(self) -> None:
+        suspended = replace(HELD, commune="27016", validity=replace(YEAR, suspended_at=AT))
+        over = replace(HELD, commune="27229", validity=Validity(AT - DAY, AT))
+        assert scope(replace(CIVIL, habilitations=(HELD, suspended, over)), AT) == frozenset({"27681", "27016"})
+
+    @pytest.mark.parametrize("role", [Role.AUDITOR, Role.SUPERVISOR, Role.ADMINISTRATOR])
+    def test_the_centre_as_a_whole(self, role: Role) -> None:
+        assert scope(replace(CIVIL, role=role), AT) is None
+
+    def test_a_delegate_suspends_the_convention_of_his_commune_only(self) -> None:
+        delegate = replace(CIVIL, role=Role.DELEGATE, category=Category.ELU)
+        assert isinstance(decide(delegate, Act.CONVENTION_SUSPEND, Subject(VERNON), None, AT), Allowed)
+        other = Subject(replace(VERNON, insee="27016"))
+        assert refusal(delegate, Act.CONVENTION_SUSPEND, other, None) == "OUT_OF_COMMUNE"
+        assert refusal(delegate, Act.CONVENTION_SUSPEND, CENTRE, None) == "OUT_OF_COMMUNE"
+
+
+# --- properties
+# -------------------------------------------------------------------------------------------------
+
+instants = st.integers(-400, 400).map(lambda days: AT + days * DAY)
+validities = st.builds(Validity, instants, st.none() | instants, st.none() | instants)
+communes = st.sampled_from(["27681", "27016"])
+habilitations = st.builds(
+    Habilitation,
+    st.just("h"),
+    communes,
+    st.sampled_from(Basis),
+    st.frozensets(st.sampled_from(Right)),
+    validities,
+)
+lines = st.builds(
+    Authorisation,
+    st.just("au"),
+    st.frozensets(st.sampled_from(["3", "5", "11"])),
+    st.booleans(),
+    st.booleans(),
+    validities,
+)
+actors = st.builds(
+    Actor,
+    st.just("a"),
+    st.sampled_from(Role),
+    st.sampled_from(Category),
+    st.none() | communes,
+    st.none() | st.builds(Agrement, st.frozensets(st.sampled_from(["27", "76"])), validities),
+    st.lists(habilitations, max_size=3).map(tuple),
+)
+subjects = st.builds(
+    Subject,
+    st.none()
+    | st.builds(
+        Commune,
+        communes,
+        st.just("Commune"),
+        st.sampled_from(["27", "76"]),
+        st.lists(st.builds(Convention, st.just("c"), validities), max_size=2).map(tuple),
+    ),
+    st.none() | st.builds(Camera, st.just("cam"), st.sampled_from(Regime), st.lists(lines, max_size=3).map(tuple)),
+)
+given_motifs = st.none() | st.sampled_from([LIVE_MOTIF, Motif("DEPOTS"), REPLAY_MOTIF, Motif("REQUISITION", "R-12")])
+acts = st.sampled_from(Act)
+
+
+def dates_of(actor: Actor, subject: Subject) -> list[Validity]:
+    facts: list[Validity] = [h.validity for h in actor.habilitations]
+    facts += [] if actor.agrement is None else [actor.agrement.validity]
+    facts += [] if subject.commune is None else [c.validity for c in subject.commune.conventions]
+    facts += [] if subject.camera is None else [a.validity for a in subject.camera.authorisations]
+    return facts
+
+
+def test_no_act_without_a_rule() -> None:
+    assert set(RULES) == set(Act)
+    assert all(RULES.values())
+
+
+@given(actors, acts, subjects, given_motifs, instants)
+def test_an_allowed_act_stays_allowed_until_its_end(
+    actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
+) -> None:
+    outcome = decide(actor, act, subject, motif, at)
+    if isinstance(outcome, Allowed):
+        assert outcome.not_after_at > at
+        last = outcome.not_after_at - timedelta(microseconds=1)
+        assert isinstance(decide(actor, act, subject, motif, last), Allowed)
+
+
+@given(actors, st.sampled_from([Act.PICTURE_LIVE, Act.PICTURE_REPLAY]), subjects, given_motifs, instants)
+def test_no_picture_outside_the_dates_of_an_authorisation_and_a_habilitation(
+    actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
+) -> None:
+    if isinstance(decide(actor, act, subject, motif, at), Allowed):
+        assert subject.camera is not None
+        assert any(line.validity.in_force(at) for line in subject.camera.authorisations)
+        assert any(held.validity.in_force(at) for held in actor.habilitations)
+        assert actor.role not in (Role.AUDITOR, Role.ADMINISTRATOR)
+        ends = [fact.end_at for fact in dates_of(actor, subject)]
+        beyond = [end for end in ends if end <= AT + 500 * DAY]
+        if len(beyond) == len(ends):
+            assert isinstance(decide(actor, act, subject, motif, max(ends)), Refused)
+
+
+@given(actors, acts, subjects, given_motifs, instants, habilitations, lines, validities)
+def test_adding_a_right_removes_none(
+    actor: Actor,
+    act: Act,
+    subject: Subject,
+    motif: Motif | None,
+    at: datetime,
+    held: Habilitation,
+    line: Authorisation,
+    convention: Validity,
+) -> None:
+    before = decide(actor, act, subject, motif, at)
+    if isinstance(before, Refused):
+        return
+    richer = replace(actor, habilitations=(held, *actor.habilitations))
+    commune, camera = subject.commune, subject.camera
+    if commune is not None:
+        commune = replace(commune, conventions=(Convention("new", convention), *commune.conventions))
+    if camera is not None:
+        camera = replace(camera, authorisations=(line, *camera.authorisations))
+    after = decide(richer, act, Subject(commune, camera), motif, at)
+    assert isinstance(after, Allowed)
+    assert after.not_after_at >= before.not_after_at
