@@ -25,7 +25,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from recorder.channel import connect_unix, listen_unix, peer_allowed
 from streams.packets import Packet, VideoFormat
@@ -239,7 +239,7 @@ class _ServerConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
         self.transport = transport
         if not peer_allowed(transport, self._server.allowed_uids):
             log.warning("a user that is not allowed asked for the packet feed")
@@ -380,7 +380,7 @@ class PacketFeedClient(asyncio.Protocol):
             await self._wakeup.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
