@@ -1,4 +1,4 @@
-"""A camera that nobody here wrote: Debian's gst-rtsp-server serves one H.264 file, in real time, to one client at a time.
+"""A camera that nobody here wrote: Debian's gst-rtsp-server serves one H.264 file in real time.
 
 Run by the system's Python, which has the GObject bindings: `/usr/bin/python3 gst_server.py FILE.mp4`. It prints its
 port, then serves rtsp://127.0.0.1:PORT/real until it is ended. Each new session starts the file anew.
@@ -19,7 +19,9 @@ def main(file: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(f"( filesrc location={file} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
+    factory.set_launch(
+        f"( filesrc location={file} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    )
     server.get_mount_points().add_factory("/real", factory)
     server.attach(None)
     print(server.get_bound_port(), flush=True)

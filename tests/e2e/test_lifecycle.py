@@ -1,0 +1,111 @@
+"""The centre started, killed, started again: recordings stay, nothing outlives it, and it ends cleanly."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import Centre, free_ports, wait_for
+
+
+@pytest.fixture
+def small_centre(centre: Centre, tmp_path: Path) -> Iterator[Centre]:
+    """A centre of three cameras, which shares the encoded loops with the large one."""
+    small = Centre(tmp_path / "var", free_ports(3), cameras=3)
+    loops = small.data / "simulator"
+    shutil.copytree(centre.data / "simulator", loops, copy_function=os.link)
+    yield small
+    if small.process is not None and small.process.poll() is None:
+        small.stop()
+
+
+def recorded_s(centre: Centre, camera: str, since: datetime) -> float:
+    status, told = centre.csu(
+        *("coverage", "--camera", camera, "--json"),
+        *("--from", since.isoformat(), "--to", datetime.now(UTC).isoformat()),
+    )
+    assert status in (0, 1)
+    return float(told["recorded_s"])
+
+
+def test_killed_whole_and_started_again_it_has_the_recordings_of_before(small_centre: Centre) -> None:
+    since = datetime.now(UTC)
+    small_centre.start()
+    camera = small_centre.told["cameras"][0]["id"]
+    wait_for(lambda: recorded_s(small_centre, camera, since) > 6, 30, "six recorded seconds")
+    children = [small_centre.pid(name) for name in ("recorder", "gateway", "serve", "simulator")]
+    small_centre.stop(signal.SIGKILL)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 20, "the children's end")
+    killed_at = datetime.now(UTC)
+
+    small_centre.start()
+    assert small_centre.told["cameras"][0]["id"] == camera
+    assert recorded_s(small_centre, camera, since) > 4
+    wait_for(lambda: recorded_s(small_centre, camera, killed_at) > 3, 30, "recording after the restart")
+    assert small_centre.stop() == 0
+    for command in ("check", "--deep"), ("journal", "verify"):
+        status, told = small_centre.csu(*command, "--json")
+        assert (status, told["ok"]) == (0, True), told
+
+
+def test_a_killed_service_comes_back_and_a_second_centre_is_refused(small_centre: Centre) -> None:
+    small_centre.start()
+    before = small_centre.pid("gateway")
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: small_centre.pid("gateway") != before, 10, "a new gateway")
+    second = Centre(small_centre.data, free_ports(3), cameras=3)
+    with pytest.raises(AssertionError, match="already runs"):
+        second.start()
+    assert second.process is not None
+    assert second.process.wait(10) == 1
+    assert second.process.stdout is not None
+    second.process.stdout.close()
+
+
+@pytest.mark.parametrize("stopped_s", [8, pytest.param(30, marks=pytest.mark.soak)])
+def test_what_stops_beside_the_recorder_costs_it_nothing(small_centre: Centre, stopped_s: int) -> None:
+    """Control plane, gateway, PostgreSQL and Valkey are stopped in turn; every camera records on without a gap."""
+    small_centre.start()
+    camera = small_centre.told["cameras"][0]["id"]
+    began = datetime.now(UTC)
+    wait_for(lambda: recorded_s(small_centre, camera, began) > 4, 30, "recording")
+    since = datetime.now(UTC) - timedelta(seconds=2)
+    for pid in (small_centre.pid("serve"), small_centre.pid("gateway"), *engine_pids(small_centre.data)):
+        os.kill(pid, signal.SIGSTOP)
+        stopped_at = datetime.now(UTC)
+        wait_for(lambda at=stopped_at: (datetime.now(UTC) - at).total_seconds() > stopped_s, stopped_s + 5, "the pause")
+        os.kill(pid, signal.SIGCONT)
+    for told in small_centre.told["cameras"]:
+        until = datetime.now(UTC) - timedelta(seconds=5)
+        _, coverage = small_centre.csu(
+            *("coverage", "--camera", told["id"], "--json", "--from", since.isoformat(), "--to", until.isoformat())
+        )
+        assert coverage["gaps"] == []
+        assert coverage["recorded_s"] == pytest.approx(coverage["expected_s"], abs=0.5)
+    client = wait_for(lambda: log_in(small_centre), 30, "the control plane's return")
+    client.close()
+
+
+def log_in(centre: Centre):  # noqa: ANN201
+    try:
+        return centre.client("auditor")
+    except (AssertionError, OSError):
+        return None
+
+
+def engine_pids(data: Path) -> list[int]:
+    """PostgreSQL and Valkey of this data directory, by their command lines."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                command = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(data).encode() in command and (b"/bin/postgres" in command or b"valkey-server" in command):
+                found.append(int(folder.name))
+    assert len(found) == 2
+    return found
