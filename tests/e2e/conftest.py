@@ -1,119 +1,12 @@
-"""The whole centre, started as a person starts it: `csu demo` in a data directory of its own."""
+"""One centre and one browser for all tests of this folder."""
 
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
-import httpx
 import pytest
+from centre_process import Centre, free_ports
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import CHROMIUM
-
-CAMERAS = 6  # two of each commune
-T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T], seconds: float, what: str) -> T:
-    """What the condition gives once it is true; fails with `what` when that takes longer than `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
-    return found
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports of 127.0.0.1 that nobody listens on."""
-    for first in range(20_000 + os.getpid() % 5_000, 32_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
-
-
-@dataclass
-class Centre:
-    """A running `csu demo`."""
-
-    data: Path
-    port: int
-    cameras: int = CAMERAS
-    process: subprocess.Popen[str] | None = None
-    told: dict[str, Any] = field(default_factory=dict)
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "csu.cli", "demo", "--json"),
-                *("--cameras", str(self.cameras), "--port", str(self.port)),
-            ],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.data.parent / "demo.log").open("a"),
-            text=True,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, (self.data.parent / "demo.log").read_text()[-3000:]
-        self.told = json.loads(line)
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        status = self.process.wait(90)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
-
-    def csu(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """Run a `csu` command on this centre's data: its status, and the JSON object of its last line."""
-        done = subprocess.run(
-            [sys.executable, "-m", "csu.cli", *arguments], env=self.environment, capture_output=True, text=True
-        )
-        lines = done.stdout.strip().splitlines()
-        assert lines, done.stderr
-        return done.returncode, json.loads(lines[-1])
-
-    def pid(self, service: str) -> int:
-        return int((self.data / "run" / f"{service}.pid").read_text())
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "CSU_DATA": str(self.data)}
-
-    @property
-    def url(self) -> str:
-        return str(self.told["url"])
-
-    def account(self, role: str) -> dict[str, str]:
-        return next(a for a in self.told["accounts"] if a["role"] == role)
-
-    def client(self, role: str, **login: str) -> httpx.Client:
-        """An HTTP client logged in as this role, as the console would be."""
-        client = httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=20)
-        account = self.account(role)
-        body = {"login": account["login"], "password": account["password"], **login}
-        answer = client.post("/api/session", json=body)
-        assert answer.status_code == 200, answer.text
-        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
-        return client
 
 
 @pytest.fixture(scope="session")

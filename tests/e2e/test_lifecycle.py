@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Centre, free_ports, wait_for
+from centre_process import Centre, free_ports, wait_for
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_what_stops_beside_the_recorder_costs_it_nothing(small_centre: Centre, s
     client.close()
 
 
-def log_in(centre: Centre):  # noqa: ANN201
+def log_in(centre: Centre):
     try:
         return centre.client("auditor")
     except (AssertionError, OSError):
