@@ -1,0 +1,125 @@
+/** What the centre answers. Instants become milliseconds UTC; unknown members are ignored. */
+
+import {
+  array, boolean, either, instant, member, nullable, number, object, oneOf, string, withDefault, type Decoded,
+} from "../lib/decode";
+
+const commune = object({ insee: string, name: string });
+
+export const motif = object({
+  code: string,
+  label: string,
+  acts: withDefault(array(string), []),
+  reference_required: withDefault(boolean, false),
+});
+export type Motif = Decoded<typeof motif>;
+
+export const session = object({
+  account: object({ id: string, login: string, name: string, role: string, commune: nullable(commune) }),
+  csrf: string,
+  shift_motif: nullable(object({ code: string, label: string })),
+  gateway_origin: string,
+  locked: withDefault(boolean, false),
+  now: instant,
+  centre: nullable(string),
+});
+export type Session = Decoded<typeof session>;
+
+const permission = object({ allowed: boolean, code: nullable(string), reason: nullable(string) });
+export type Permission = Decoded<typeof permission>;
+
+export const camera = object({
+  id: string,
+  number: nullable(either(number, string)),
+  name: string,
+  commune,
+  site: nullable(string),
+  state: withDefault(string, "unknown"),
+  fault: nullable(string),
+  fault_reason: nullable(string),
+  since: nullable(instant),
+  last_frame_at: nullable(instant),
+  streams: withDefault(array(oneOf("main", "sub")), []),
+  live: permission,
+  replay: permission,
+});
+export type Camera = Decoded<typeof camera>;
+export const cameras = member("cameras", array(camera));
+
+export type Stream = "main" | "sub";
+export type TicketRequest =
+  | { readonly camera: string; readonly act: "live"; readonly stream: Stream }
+  | {
+      readonly camera: string;
+      readonly act: "replay";
+      readonly from: string;
+      readonly to: string;
+      readonly motif: { readonly code: string; readonly reference: string | null };
+    };
+
+const granted = object({ camera: string, ticket: string });
+const refusal = object({ code: string, reason: string });
+const refusedTicket = object({ camera: string, refused: refusal });
+export const tickets = member("results", array(either(granted, refusedTicket)));
+export type TicketResult = Decoded<typeof tickets>[number];
+
+const stretch = object({ from: instant, to: instant });
+export const timeline = object({
+  from: instant,
+  to: instant,
+  runs: array(stretch),
+  gaps: array(object({ from: instant, to: instant, cause: string, reason: nullable(string) })),
+  now: instant,
+});
+export type Timeline = Decoded<typeof timeline>;
+export type Gap = Timeline["gaps"][number];
+
+export const alarms = member(
+  "alarms",
+  array(
+    object({
+      id: either(string, number), code: string, subject: nullable(string), message: string,
+      since: instant, ended: nullable(instant),
+    }),
+  ),
+);
+export type Alarm = Decoded<typeof alarms>[number];
+
+export const journal = object({
+  entries: array(
+    object({
+      leaf: nullable(number), at: instant, author: nullable(string), quality: nullable(string),
+      authority: nullable(string), op: string, op_label: nullable(string), camera: nullable(string),
+      camera_name: nullable(string), from: nullable(instant), to: nullable(instant), motif: nullable(string),
+      motif_reference: nullable(string), result: string, reason: nullable(string), workstation: nullable(string),
+    }),
+  ),
+  next: nullable(either(number, string)),
+});
+export type JournalEntry = Decoded<typeof journal>["entries"][number];
+
+export const checkpoint = object({ tree_size: number, root: string, signed_at: nullable(instant), key: nullable(string) });
+export type Checkpoint = Decoded<typeof checkpoint>;
+
+export const watching = member(
+  "watching",
+  array(
+    object({
+      author: string, camera: nullable(string), camera_name: nullable(string), act: string, since: instant,
+    }),
+  ),
+);
+export type Watching = Decoded<typeof watching>[number];
+
+const planItem = either(
+  object({
+    kind: oneOf("clip"), from: instant, to: instant, media_from_s: number, media_to_s: number,
+  }),
+  object({ kind: oneOf("gap"), from: instant, to: instant, cause: string, reason: nullable(string) }),
+);
+export const plan = object({ from: instant, to: instant, duration_s: number, items: array(planItem) });
+export type Plan = Decoded<typeof plan>;
+export type PlanItem = Plan["items"][number];
+
+export const playback = object({ lease: string, url: string, mime: nullable(string), plan });
+export type Playback = Decoded<typeof playback>;

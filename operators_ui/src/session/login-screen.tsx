@@ -1,0 +1,67 @@
+import { useEffect, useState, type FormEvent, type ReactNode } from "react";
+import { array } from "../lib/decode";
+import { motif as motifBody, type Motif } from "../api/types";
+import { fr } from "../strings";
+import type { SessionController } from "./session-controller";
+
+/** Read one field of a submitted form. */
+const text = (form: FormData, name: string): string => {
+  const value = form.get(name);
+  return typeof value === "string" ? value : "";
+};
+
+export function LoginScreen(props: { controller: SessionController; notice: string | null }): ReactNode {
+  const { controller } = props;
+  const [motifs, setMotifs] = useState<readonly Motif[]>([]);
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<string | null>(null);
+
+  useEffect(() => {
+    void controller.api.get("/api/motifs?public", array(motifBody)).then((answer) => {
+      if (answer.kind === "ok") setMotifs(answer.value);
+    });
+  }, [controller]);
+
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setRefusal(null);
+    const motif = text(form, "motif");
+    setRefusal(await controller.login(text(form, "login"), text(form, "password"), motif === "" ? null : motif));
+    setBusy(false);
+  };
+
+  return (
+    <main className="centred">
+      <form className="card" data-testid="login-form" onSubmit={(event) => void submit(event)}>
+        <p className="overline">{fr.centre}</p>
+        <h1>{fr.login.title}</h1>
+        {props.notice && <p className="notice notice-warning" role="status">{props.notice}</p>}
+        <label>
+          {fr.login.login}
+          <input name="login" autoComplete="username" autoFocus required data-testid="login-login" spellCheck={false} />
+        </label>
+        <label>
+          {fr.login.password}
+          <input name="password" type="password" autoComplete="current-password" required data-testid="login-password" />
+        </label>
+        <label>
+          {fr.login.motif}
+          <select name="motif" data-testid="login-motif" aria-describedby="motif-help">
+            <option value="">{fr.login.noMotif}</option>
+            {motifs.map((motif) => (
+              <option key={motif.code} value={motif.code}>{motif.label}</option>
+            ))}
+          </select>
+          <small id="motif-help">{fr.login.motifHelp}</small>
+        </label>
+        {refusal && <p className="notice notice-error" role="alert" data-testid="login-error">{refusal}</p>}
+        <button type="submit" className="primary" disabled={busy} data-testid="login-submit">
+          {busy ? fr.login.busy : fr.login.submit}
+        </button>
+        <small>{fr.login.notice}</small>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,61 @@
+/** The alarms bar: count and newest message, always on the screen; the list on demand. */
+
+import { useCallback, useEffect, useId, type ReactNode } from "react";
+import { alarms as alarmsBody, type Alarm } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { clock, dayAndClock } from "../lib/time";
+import { fr } from "../strings";
+import { useDesk } from "./context";
+
+const PERIOD_MS = 4_000;
+
+export const current = (alarms: readonly Alarm[]): Alarm[] =>
+  alarms.filter((alarm) => alarm.ended === null).sort((a, b) => b.since - a.since);
+
+export function AlarmsBar(props: { open: boolean; onToggle: () => void }): ReactNode {
+  const { api, hints } = useDesk();
+  const list = useId();
+  const { value, problem, poke } = usePolled(
+    useCallback(() => api.get("/api/alarms", alarmsBody), [api]),
+    PERIOD_MS,
+  );
+  useEffect(() => hints.on("alarms", poke), [hints, poke]);
+  const alarms = current(value ?? []);
+  const newest = alarms[0];
+  const tone = problem !== null || value === null ? "unknown" : newest ? "raised" : "quiet";
+  return (
+    <div className="alarms">
+      <button
+        type="button" className={`alarms-button alarms-${tone}`} aria-expanded={props.open} aria-controls={list}
+        data-testid="alarms-button" data-count={alarms.length} onClick={props.onToggle}
+      >
+        <strong>{problem ? fr.alarms.unknown : newest ? fr.alarms.count(alarms.length) : fr.alarms.none}</strong>
+        {newest && <span className="alarms-newest">{newest.message}</span>}
+        {newest && <time>{clock(newest.since)}</time>}
+      </button>
+      <span className="visually-hidden" role="status">{newest ? `${fr.alarms.count(alarms.length)} : ${newest.message}` : ""}</span>
+      {props.open && <AlarmsPanel id={list} alarms={value ?? []} />}
+    </div>
+  );
+}
+
+function AlarmsPanel(props: { id: string; alarms: readonly Alarm[] }): ReactNode {
+  const sorted = [...current(props.alarms), ...props.alarms.filter((alarm) => alarm.ended !== null)];
+  return (
+    <section id={props.id} className="panel alarms-panel" aria-label={fr.alarms.title} data-testid="alarms-panel">
+      <h2>{fr.alarms.title}</h2>
+      {sorted.length === 0 && <p className="quiet">{fr.alarms.empty}</p>}
+      <ul>
+        {sorted.map((alarm) => (
+          <li key={alarm.id} data-testid="alarm" data-code={alarm.code} className={alarm.ended === null ? "" : "quiet"}>
+            <span>{alarm.message}</span>
+            <small>
+              {fr.alarms.since} {dayAndClock(alarm.since)}
+              {alarm.ended !== null && ` · ${fr.alarms.ended} ${clock(alarm.ended)}`} · <code>{alarm.code}</code>
+            </small>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,13 @@
+/** Which views each role has. The centre decides every request again; this only spares people doors that stay shut. */
+
+export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "territory" | "accounts";
+
+const VIEWS: Readonly<Record<string, readonly View[]>> = {
+  operator: ["wall"],
+  supervisor: ["wall", "watching", "persons", "territory", "journal"],
+  delegate: ["cameras", "watching", "territory", "journal"],
+  auditor: ["journal", "watching"],
+  administrator: ["cameras", "territory", "accounts"],
+};
+
+export const viewsOf = (role: string): readonly View[] => VIEWS[role] ?? ["wall"];
