@@ -1,0 +1,105 @@
+"""The description of a stream (SDP, RFC 8866; H.264 parameters of RFC 6184 section 8). Pure, lenient, bounded.
+
+Cameras break SDP in every way; a line that makes no sense is passed over, and only what we need must hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+
+from streams.errors import CameraError, CameraFault
+
+_MAX_LINES = 1000
+
+
+@dataclass(slots=True)
+class Media:
+    """One `m=` section. `payload_types` in the order of the camera's preference."""
+
+    kind: str
+    payload_types: list[int]
+    control: str = ""
+    encodings: dict[int, str] = field(default_factory=dict)
+    parameters: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    payload_type: int
+    control: str
+    parameter_sets: tuple[bytes, ...]  # bare NAL units, as the camera ordered them
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    control: str
+    media: tuple[Media, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(media.kind for media in self.media)
+
+    def video(self) -> VideoTrack:
+        """The first H.264 track. Raises CameraError NO_VIDEO or UNSUPPORTED_CODEC."""
+        others = []
+        for media in self.media:
+            if media.kind != "video":
+                continue
+            for payload_type in media.payload_types:
+                encoding = media.encodings.get(payload_type, "")
+                if encoding == "H264":
+                    sets = _parameter_sets(media.parameters.get(payload_type, ""))
+                    return VideoTrack(payload_type, media.control, sets)
+                others.append(encoding or str(payload_type))
+        if others:
+            raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"video only as {', '.join(others[:5])}")
+        raise CameraError(CameraFault.NO_VIDEO, f"tracks: {', '.join(self.kinds[:5]) or 'none'}")
+
+
+def parse(body: bytes) -> Description:
+    control, media = "", list[Media]()
+    for line in body.decode("latin-1").splitlines()[:_MAX_LINES]:
+        kind, _, value = line.strip().partition("=")
+        if kind == "m":
+            media.append(_parse_media(value))
+        elif kind == "a" and value.startswith("control:"):
+            target = value[8:].strip()
+            if media:
+                media[-1].control = target
+            else:
+                control = target
+        elif kind == "a" and media:
+            _add_attribute(media[-1], value)
+    return Description(control, tuple(media))
+
+
+def _parse_media(value: str) -> Media:
+    words = value.split()
+    types = [int(word) for word in words[3:35] if re.fullmatch(r"\d{1,3}", word) and int(word) < 128]
+    kind = words[0].lower() if words else ""
+    return Media(kind if re.fullmatch(r"[a-z]{1,20}", kind) else "unknown", types)
+
+
+def _add_attribute(media: Media, value: str) -> None:
+    match = re.match(r"(rtpmap|fmtp):\s*(\d{1,3})\s+(.*)", value)
+    if match is None or int(match[2]) > 127:
+        return
+    if match[1] == "rtpmap":
+        name = re.match(r"[A-Za-z0-9.-]{1,30}", match[3])
+        media.encodings[int(match[2])] = name[0].upper() if name else ""
+    else:
+        media.parameters[int(match[2])] = match[3]
+
+
+def _parameter_sets(parameters: str) -> tuple[bytes, ...]:
+    match = re.search(r"sprop-parameter-sets\s*=\s*([A-Za-z0-9+/=,]+)", parameters)
+    sets = []
+    for word in match[1].split(",")[:16] if match else ():
+        try:
+            sets.append(base64.b64decode(word + "=" * (-len(word) % 4)))
+        except binascii.Error:
+            continue
+    return tuple(nal for nal in sets if nal)

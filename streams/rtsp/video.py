@@ -1,0 +1,326 @@
+"""RTP packets of one H.264 track to access units, in place (RFC 3550, RFC 6184). Pure: told bytes and time.
+
+`feed` is the path that every byte of every camera takes, so it is written for speed: the middle pieces of a
+fragmented picture (nine packets in ten) are handled inside its loop with one comparison each and no call.
+A picture's pieces stay views of the caller's buffer and are joined once; `settle` copies those that must
+outlive the buffer.
+
+What is lost: a hole in the sequence numbers is counted and told by the next packet's `lost_before`. An
+access unit with a hole inside is dropped, its packets added to the count; whole ones after it are kept, key
+frame or not, because a blurred picture with a remark is worth more than none. The first picture given is a
+key frame.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from streams import h264
+from streams.errors import CameraError, CameraFault
+from streams.packets import Packet, VideoFormat
+from streams.ticks import TICKS_PER_S, unwrap_90k
+
+MAX_UNIT_BYTES = 8 * 1024 * 1024
+MAX_UNIT_PIECES = 65_536
+MAX_PARAMETER_SET_BYTES = 4096
+HEAD_BYTES = 18  # '$', channel, length, RTP header, FU indicator and header: what `feed` looks at
+
+_HEAD = struct.Struct(">III4xH")
+_RTP = struct.Struct(">BBHII")
+_NO_FRAGMENT = -1
+
+
+class VideoReader:
+    """One track's state. Gives whole access units to `emit`; raises only CameraError.
+
+    Invariants: `_pieces` holds the open access unit's NAL units, each behind its 4-byte length; the last is
+    unfinished while `_fragment` is not _NO_FRAGMENT. `_size` is the sum of their lengths. A damaged access
+    unit holds no piece and no fragment.
+    """
+
+    def __init__(self, emit: Callable[[Packet], None], parameter_sets: tuple[bytes, ...] = ()) -> None:
+        self.format: VideoFormat | None = None
+        self.pts_90k: int | None = None  # of the last access unit, given or not
+        self.finished_s = 0.0  # when the last access unit was complete, be it before the first key frame
+        self.lost_total = 0  # RTP packets missing since the start
+        self._emit = emit
+        self._mark = -1  # '$' and channel: the upper half of a packet's first word
+        self._payload_type = -1
+        self._plain = 0  # version 2, no flags, our payload type: the upper half of its second word
+        self._expected = -1  # _plain with the next sequence number
+        self._stamp: int | None = None  # RTP time of the open access unit
+        self._closed_stamp: int | None = None  # of the one that its marker just ended
+        self._pieces: list[bytes | bytearray | memoryview] = []
+        self._settled = 0  # pieces that no longer point into the caller's buffer
+        self._settled_s = 0.0
+        self._size = 0
+        self._fragment = _NO_FRAGMENT  # FU indicator and header of the open fragment's middle pieces
+        self._fragment_head = bytearray()
+        self._fragment_at = self._fragment_base = 0
+        self._has_slice = self._is_key = self._damaged = False
+        self._trust_marker = True
+        self._lost = 0
+        self._given_90k: int | None = None
+        self._sps = self._pps = b""
+        for nal in parameter_sets:
+            self._parameter_set(nal)
+        self._renew_format(lenient=True)
+
+    def attach(self, channel: int, payload_type: int) -> None:
+        """From now on packets on this interleaved channel are the track's."""
+        self._mark = 0x24 << 8 | channel
+        self._payload_type = payload_type
+        self._plain = (0x80 << 8 | payload_type) << 16
+
+    @property
+    def inside(self) -> bool:
+        """Whether an access unit has begun and not ended."""
+        return self._stamp is not None
+
+    @property
+    def started(self) -> bool:
+        """Whether the first key frame has come."""
+        return self._given_90k is not None
+
+    def feed(self, view: memoryview, at: int, end: int, now_s: float) -> int:
+        """Takes the whole packets of this track that begin at `at`; returns where something else begins.
+
+        `view` must be longer than `end` by HEAD_BYTES; what lies there is not used.
+        """
+        unpack, mark = _HEAD.unpack_from, self._mark
+        while end - at >= 4:
+            expected, fragment, stamp, size = self._expected, self._fragment, self._stamp, self._size
+            append = self._pieces.append
+            while True:
+                word, second, time, kind = unpack(view, at)
+                after = at + 4 + (word & 0xFFFF)
+                if after > end or word >> 16 != mark:
+                    self._expected, self._size = expected, size
+                    return at
+                if kind != fragment or second != expected or time != stamp or after - at < HEAD_BYTES:
+                    break
+                append(view[at + HEAD_BYTES : after])
+                size += after - at - HEAD_BYTES
+                expected = expected + 1 if expected & 0xFFFF != 0xFFFF else expected - 0xFFFF
+                at = after
+                if end - at < 4:
+                    self._expected, self._size = expected, size
+                    return at
+            self._expected, self._size = expected, size
+            self._packet(view, at + 4, after, now_s)
+            at = after
+        return at
+
+    def settle(self, now_s: float) -> None:
+        """Copies what still points into the caller's buffer, which may now be overwritten."""
+        pieces = self._pieces
+        if self._settled == len(pieces):
+            return
+        for at in range(self._settled, len(pieces)):
+            piece = pieces[at]
+            if type(piece) is memoryview:
+                pieces[at] = bytes(piece)
+        self._settled, self._settled_s = len(pieces), now_s
+        if self._size > MAX_UNIT_BYTES or len(pieces) > MAX_UNIT_PIECES:
+            raise CameraError(
+                CameraFault.GARBAGE, f"a picture of {self._size} bytes in {len(pieces)} pieces, and no end"
+            )
+
+    def _packet(self, view: memoryview, at: int, end: int, now_s: float) -> None:
+        """One RTP packet of any shape (RFC 3550 section 5.1)."""
+        if end - at < 12:
+            return  # some cameras keep the connection awake with empty ones
+        first, second, sequence, stamp, _source = _RTP.unpack_from(view, at)
+        if first >> 6 != 2:
+            raise CameraError(CameraFault.GARBAGE, f"RTP version {first >> 6}")
+        if second & 0x7F != self._payload_type:
+            return
+        payload, end = _payload_bounds(view, at, end, first)
+        self._count(sequence)
+        if stamp != self._stamp:
+            self._finish(now_s)
+            self._stamp = stamp
+        if payload < end and not self._damaged:
+            self._payload(view, payload, end)
+        if second & 0x80 and self._trust_marker and self._ends_here():
+            self._finish(now_s)
+            self._closed_stamp = stamp
+
+    def _count(self, sequence: int) -> None:
+        if self._expected >= 0 and (missing := (sequence - self._expected) & 0xFFFF):
+            # Behind us: a camera that restarted its numbers. How many are gone can't be known.
+            missing = missing if missing < 0x8000 else 1
+            self._lost += missing
+            self.lost_total += missing
+            self._closed_stamp = None
+            if self._stamp is not None:
+                self._damage()
+        self._expected = self._plain | ((sequence + 1) & 0xFFFF)
+
+    def _ends_here(self) -> bool:
+        """Whether a marker ends the access unit: some cameras also set it on parameter sets."""
+        return self._damaged or (self._has_slice and self._fragment == _NO_FRAGMENT)
+
+    def _damage(self) -> None:
+        """The open access unit has a hole: nothing more of it is kept."""
+        self._damaged = True
+        self._fragment = _NO_FRAGMENT
+        self._pieces = []
+        self._settled = self._size = 0
+
+    def _payload(self, view: memoryview, at: int, end: int) -> None:
+        """RFC 6184 section 5.2: the first byte says what the payload is."""
+        kind = view[at] & 31
+        if kind == 28:
+            self._fragment_piece(view, at, end)
+        elif self._fragment != _NO_FRAGMENT:
+            self._damage()
+        elif kind == 24:
+            self._aggregate(view, at + 1, end)
+        elif 1 <= kind <= 23:
+            self._nal(view, at, end)
+        else:
+            self._damage()  # interleaved modes, which packetization-mode 0 and 1 exclude
+
+    def _aggregate(self, view: memoryview, at: int, end: int) -> None:
+        """STAP-A, RFC 6184 section 5.7.1."""
+        while at < end and not self._damaged:
+            size = view[at] << 8 | view[at + 1] if at + 2 <= end else 0
+            if not 0 < size <= end - at - 2:
+                self._damage()
+                return
+            self._nal(view, at + 2, at + 2 + size)
+            at += 2 + size
+
+    def _nal(self, view: memoryview, at: int, end: int) -> None:
+        """A NAL unit in one piece."""
+        kind = view[at] & 31
+        if kind in h264.WITHOUT_PICTURE:
+            return
+        if kind in (h264.SPS, h264.PPS) and self._parameter_set(bytes(view[at:end])):
+            return
+        if self._joins(kind, view[at + 1] if end - at > 1 else 0):
+            self._pieces += ((end - at).to_bytes(4, "big"), view[at:end])
+            self._size += 4 + end - at
+
+    def _joins(self, kind: int, first_byte: int) -> bool:
+        """Notes that a NAL unit begins; one from the middle of a picture shows that its start is missing."""
+        if 1 <= kind <= 5:
+            if not self._has_slice and not h264.starts_picture(kind, first_byte):
+                # With no packet missing, the marker came too early: this camera sets one per NAL unit.
+                self._trust_marker = self._trust_marker and self._stamp != self._closed_stamp
+                self._damage()
+                return False
+            self._has_slice = True
+            self._is_key = self._is_key or kind == h264.IDR
+        return True
+
+    def _fragment_piece(self, view: memoryview, at: int, end: int) -> None:
+        """FU-A, RFC 6184 section 5.8."""
+        indicator, head = view[at], view[at + 1] if end - at > 2 else 0
+        if head & 0x80 and self._fragment == _NO_FRAGMENT:
+            if not self._joins(head & 31, view[at + 2]):
+                return
+            self._fragment = indicator << 8 | (head & 31)
+            self._fragment_head = bytearray((0, 0, 0, 0, (indicator & 0xE0) | (head & 31)))
+            self._fragment_at, self._fragment_base = len(self._pieces), self._size
+            self._pieces += (self._fragment_head, view[at + 2 : end])
+            self._size += 3 + end - at
+        elif self._fragment == indicator << 8 | (head & 0x9F):
+            self._pieces.append(view[at + 2 : end])
+            self._size += end - at - 2
+        else:
+            self._damage()
+            return
+        if head & 0x40:
+            self._close_fragment()
+
+    def _close_fragment(self) -> None:
+        self._fragment = _NO_FRAGMENT
+        head = self._fragment_head
+        kind = head[4] & 31
+        if kind in (h264.SPS, h264.PPS) or kind in h264.WITHOUT_PICTURE:
+            nal = bytes(head[4:]) + b"".join(self._pieces[self._fragment_at + 1 :])
+            del self._pieces[self._fragment_at :]
+            self._size = self._fragment_base
+            self._settled = min(self._settled, len(self._pieces))
+            self._nal(memoryview(nal), 0, len(nal))
+        else:
+            head[:4] = (self._size - self._fragment_base - 4).to_bytes(4, "big")
+
+    def _parameter_set(self, nal: bytes) -> bool:
+        """Keeps a parameter set aside; False for a further PPS, which stays among the pictures."""
+        if len(nal) > MAX_PARAMETER_SET_BYTES:
+            raise CameraError(CameraFault.GARBAGE, f"a parameter set of {len(nal)} bytes")
+        kind = nal[0] & 31
+        if kind == h264.SPS:
+            self._sps = nal
+        elif kind == h264.PPS and nal != self._pps:
+            try:
+                if self._pps and h264.pps_id(nal) != h264.pps_id(self._pps):
+                    return False
+            except h264.BadBits as error:
+                raise CameraError(CameraFault.GARBAGE, f"a picture parameter set: {error}") from None
+            self._pps = nal
+        return True
+
+    def _renew_format(self, *, lenient: bool = False) -> None:
+        """Makes a new format of the parameter sets if they changed; `lenient` for those of the description."""
+        old = self.format
+        if not self._sps or not self._pps or (old and old.sps == self._sps and old.pps == self._pps):
+            return
+        try:
+            width, height = h264.picture_size(self._sps)
+        except h264.BadBits as error:
+            if not lenient:
+                raise CameraError(CameraFault.GARBAGE, f"a sequence parameter set: {error}") from None
+            self._sps = b""
+            return
+        self.format = VideoFormat("h264", width, height, self._sps, self._pps)
+
+    def _finish(self, now_s: float) -> None:
+        """Ends the open access unit: gives it, or notes that it is lost."""
+        stamp, pieces = self._stamp, self._pieces
+        if stamp is None:
+            return
+        if self._fragment != _NO_FRAGMENT:
+            self._damage()
+        if self._damaged:
+            self._lost = self._lost or 1
+        elif self._has_slice:
+            pts_90k = stamp if self.pts_90k is None else unwrap_90k(self.pts_90k, stamp)
+            self.pts_90k = pts_90k
+            self.finished_s = now_s
+            self._give(pts_90k, self._settled_s if self._settled == len(pieces) else now_s)
+        self._stamp = self._closed_stamp = None
+        self._pieces = []
+        self._settled = self._size = 0
+        self._has_slice = self._is_key = self._damaged = False
+
+    def _give(self, pts_90k: int, received_s: float) -> None:
+        if self._is_key:
+            self._renew_format()
+        last, format = self._given_90k, self.format
+        if format is None or (last is None and not self._is_key):
+            return
+        data = b"".join(self._pieces)
+        if last is not None and 0 < last - pts_90k < TICKS_PER_S and h264.has_b_slice(data):
+            raise CameraError(CameraFault.UNSUPPORTED_CODEC, "H.264 with reordered pictures (B-frames)")
+        self._given_90k = pts_90k
+        lost, self._lost = self._lost, 0
+        self._emit(Packet(data, pts_90k, self._is_key, received_s, format, lost))
+
+
+def _payload_bounds(view: memoryview, at: int, end: int, first: int) -> tuple[int, int]:
+    """Where the payload lies behind CSRCs and header extension, and before the padding."""
+    payload = at + 12 + 4 * (first & 15)
+    if first & 0x10 and payload + 4 <= end:
+        payload += 4 + 4 * (view[payload + 2] << 8 | view[payload + 3])
+    elif first & 0x10:
+        payload = end + 1
+    if first & 0x20:
+        end -= view[end - 1]
+    if payload > end:
+        raise CameraError(CameraFault.GARBAGE, "an RTP header or padding beyond its packet")
+    return payload, end

@@ -1,0 +1,53 @@
+"""The one door to a camera: a configuration, a sink for what it sends, and `pull`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NoReturn, Protocol
+
+from streams.packets import Packet, VideoFormat
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where and as whom. The address holds no credentials; the password shows in no repr."""
+
+    url: str
+    username: str | None = None
+    password: str = field(default="", repr=False)
+    adapter: Literal["native", "pyav"] = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the camera said of itself before the first picture.
+
+    `tracks` are the media kinds it advertises ("video", "audio", ...): only video is ever fetched.
+    `format` is None where the parameters come with the pictures.
+    """
+
+    server: str
+    tracks: tuple[str, ...]
+    format: VideoFormat | None
+
+
+class PacketSink(Protocol):
+    """Receives from `pull`, in its event loop, in order. Must not block."""
+
+    def connected(self, info: SourceInfo) -> None: ...
+
+    def packet(self, packet: Packet) -> None: ...
+
+    def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
+        """The camera's clock showed `ntp_at` at the stream's time `rtp_90k` (unwrapped, as in packets)."""
+
+
+async def pull(config: SourceConfig, sink: PacketSink) -> NoReturn:
+    """Fetches one camera's video until that fails: always ends by CameraError or cancellation.
+
+    What the sink raises passes through. The adapter is imported when it is used.
+    """
+    from streams.rtsp.client import pull_rtsp
+
+    await pull_rtsp(config, sink)

@@ -1,0 +1,185 @@
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from h264_clip import avcc, make_clip
+from rtsp_camera import PASSWORD, USER, Camera, Manners
+from sinks import Collector
+
+from streams.errors import CameraError, CameraFault
+from streams.rtsp import client
+from streams.source import SourceConfig, pull
+
+
+async def collect(camera: Camera, count: int, username: str | None = USER) -> Collector:
+    """Pulls until so many packets have come, then cancels."""
+    sink = Collector()
+    task = asyncio.create_task(pull(SourceConfig(camera.url, username, PASSWORD), sink))
+    waiting = asyncio.create_task(sink.wait_packets(count))
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return sink
+    raise AssertionError("the pull ended by itself")
+
+
+async def failure(camera: Camera, username: str | None = USER) -> CameraError:
+    with pytest.raises(CameraError) as caught:
+        async with asyncio.timeout(30):
+            await pull(SourceConfig(camera.url, username, PASSWORD), Collector())
+    assert PASSWORD not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("auth", ["", "basic", "old", "md5", "sha-256"])
+async def test_every_way_of_asking_for_credentials(auth: str) -> None:
+    async with Camera(Manners(auth=auth)) as camera:
+        sink = await collect(camera, 3)
+    assert sink.infos[0].tracks == ("video",)
+    answers = [headers.get("authorization", "") for _, _, headers in camera.requests]
+    assert not any(PASSWORD in answer for answer in answers)
+    if auth == "sha-256":
+        assert "algorithm=SHA-256" in answers[-1]
+
+
+@pytest.mark.parametrize(("pieces", "mtu", "described"), [(1, 600, True), (8, 100, True), (3, 1400, False)])
+async def test_pictures_arrive_as_they_were_encoded(pieces: int, mtu: int, described: bool) -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(pieces=pieces, mtu=mtu, parameter_sets=described), clip) as camera:
+        sink = await collect(camera, 60)
+    assert [p.data for p in sink.packets[:60]] == [avcc(unit) for unit in clip.units] * 2
+    assert [p.pts_90k for p in sink.packets[:60]] == [0xFFFF0000 + n * 3600 for n in range(60)]
+    assert {p.is_key for p in sink.packets[:60:15]} == {True}
+    assert sum(p.is_key for p in sink.packets[:60]) == 4
+    assert all(p.format is sink.packets[0].format and p.lost_before == 0 for p in sink.packets)
+    assert sink.packets[0].format == clip.format
+    assert (sink.infos[0].format is not None) == described
+
+
+async def test_only_the_video_track_is_set_up() -> None:
+    async with Camera(Manners(audio=True)) as camera:
+        sink = await collect(camera, 3)
+        await camera.wait_request("TEARDOWN")
+    assert sink.infos[0].tracks == ("audio", "video")
+    assert [url.rsplit("/", 1)[1] for method, url, _ in camera.requests if method == "SETUP"] == ["track1"]
+
+
+async def test_the_cameras_clock_is_reported() -> None:
+    async with Camera(Manners(skew_s=40.0)) as camera:
+        sink = await collect(camera, 30)
+    ntp_at, rtp_90k, _ = sink.reports[0]
+    assert 39 < (ntp_at - datetime.now(UTC)).total_seconds() < 41
+    assert rtp_90k == 0xFFFF0000 + 3600
+
+
+async def test_lost_packets_are_counted_and_only_the_damaged_picture_is_left_out() -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(mtu=100, skip_packets={3, 4, 5}), clip) as camera:
+        sink = await collect(camera, 20)
+    first = sink.packets[0]
+    assert first.is_key
+    assert first.data == avcc(clip.units[15])  # the first key frame was damaged
+    assert first.lost_before == 3
+    assert {p.lost_before for p in sink.packets[1:]} == {0}
+
+
+async def test_a_session_is_kept_awake() -> None:
+    async with Camera(Manners(timeout_s=2, auth="md5")) as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(SourceConfig(camera.url, USER, PASSWORD), sink))
+        await camera.wait_request("GET_PARAMETER", 2)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+@pytest.mark.parametrize(
+    ("ending", "fault"),
+    [
+        ("hang", CameraFault.STALLED),
+        ("close", CameraFault.CLOSED),
+        ("reset", CameraFault.RESET),
+        ("goodbye", CameraFault.CLOSED),
+        ("garbage", CameraFault.GARBAGE),
+    ],
+)
+async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "STALL_S", 0.5)
+    async with Camera(Manners(stop_after=10, ending=ending)) as camera:
+        assert (await failure(camera)).fault is fault
+
+
+def reply(status: str, *headers: str, body: bytes = b"") -> bytes:
+    return "\r\n".join([f"RTSP/1.0 {status}", "CSeq: {cseq}", *headers, "", ""]).encode() + body
+
+
+@pytest.mark.parametrize(
+    ("manners", "fault"),
+    [
+        (Manners(codec=""), CameraFault.NO_VIDEO),
+        (Manners(codec="H265"), CameraFault.UNSUPPORTED_CODEC),
+        (Manners(answers={"DESCRIBE": reply("404 Not Found")}), CameraFault.NOT_FOUND),
+        (Manners(answers={"DESCRIBE": reply("403 Forbidden")}), CameraFault.REFUSED_CREDENTIALS),
+        (Manners(answers={"DESCRIBE": reply("401 No")}), CameraFault.REFUSED_CREDENTIALS),
+        (
+            Manners(answers={"DESCRIBE": reply("401 No", 'WWW-Authenticate: Digest realm="r", nonce="n"')}),
+            CameraFault.REFUSED_CREDENTIALS,
+        ),
+        (Manners(answers={"DESCRIBE": reply("302 Moved", "Location: rtsp://127.0.0.1/")}), CameraFault.PROTOCOL),
+        (Manners(answers={"DESCRIBE": reply("200 OK", "Content-Length: 99999999")}), CameraFault.PROTOCOL),
+        (Manners(answers={"DESCRIBE": reply("200 OK", "Content-Length: 3", body=b"\0\xff\n")}), CameraFault.NO_VIDEO),
+        (Manners(answers={"SETUP": reply("461 Unsupported Transport")}), CameraFault.PROTOCOL),
+        (Manners(answers={"SETUP": reply("200 OK", "Session: 1", "Transport: RTP/AVP")}), CameraFault.PROTOCOL),
+        (Manners(answers={"SETUP": reply("200 OK", "Transport: a;interleaved=0-1")}), CameraFault.PROTOCOL),
+        (Manners(answers={"OPTIONS": b"HTTP/1.1 200 OK\r\n\r\n"}), CameraFault.GARBAGE),
+        (Manners(answers={"OPTIONS": b"\xff\xfe" * 9}), CameraFault.GARBAGE),
+        (Manners(answers={"OPTIONS": b"R" * 20_000}), CameraFault.GARBAGE),
+        (Manners(silent={"SETUP"}), CameraFault.TIMEOUT),
+    ],
+)
+async def test_refusals_and_nonsense(manners: Manners, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "HANDSHAKE_S", 1.0)
+    async with Camera(manners) as camera:
+        assert (await failure(camera)).fault is fault
+
+
+async def test_wrong_credentials_are_tried_once() -> None:
+    async with Camera(Manners(auth="md5")) as camera:
+        error = await failure(camera, username="other")
+    assert error.fault is CameraFault.REFUSED_CREDENTIALS
+    assert sum(method == "DESCRIBE" for method, _, _ in camera.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsp://u:p@127.0.0.1/x", "http://127.0.0.1/", "rtsp:///x", "rtsp://127.0.0.1:99999/", "rtsp://a b/"]
+)
+async def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(CameraError) as caught:
+        await pull(SourceConfig(url), Collector())
+    assert caught.value.fault is CameraFault.UNREACHABLE
+    assert "u:p" not in str(caught.value)
+
+
+async def test_nobody_there() -> None:
+    async with Camera() as camera:
+        url = camera.url
+    with pytest.raises(CameraError) as caught:
+        await pull(SourceConfig(url), Collector())
+    assert caught.value.fault is CameraFault.UNREACHABLE
+
+
+async def test_a_fault_of_the_sink_reaches_its_owner() -> None:
+    class Broken(Collector):
+        def packet(self, packet: object) -> None:
+            raise ZeroDivisionError
+
+    async with Camera() as camera:
+        with pytest.raises(ZeroDivisionError):
+            await pull(SourceConfig(camera.url), Broken())
+
+
+def test_no_repr_shows_the_password() -> None:
+    assert "s3cret" not in repr(SourceConfig("rtsp://127.0.0.1/", USER, PASSWORD))
