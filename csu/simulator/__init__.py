@@ -1,0 +1,1 @@
+"""Simulated cameras: an RTSP server of H.264 loops locked to UTC, with faults on demand."""

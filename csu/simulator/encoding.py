@@ -1,0 +1,69 @@
+"""Encodes the loops that are missing, in processes of their own, with a progress display on stderr."""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from ctypes import c_int
+from multiprocessing.sharedctypes import SynchronizedArray
+from pathlib import Path
+
+import cv2
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from csu.simulator import loops
+from csu.simulator.cameras import Quality
+
+_done: "SynchronizedArray[c_int] | None" = None
+
+
+def ensure(directory: Path, scenes: Sequence[int], quality: Quality) -> None:
+    """Have every scene encoded in the directory before returning."""
+    missing = [s for s in scenes if not loops.is_encoded(directory, s, quality)]
+    if not missing:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    # The longest first, so that the last process does not work alone at the end.
+    missing.sort(key=lambda scene: -quality.length_s(scene))
+    context = multiprocessing.get_context("spawn")
+    done = context.Array("i", len(missing))
+    workers = min(len(missing), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, context, _begin, (done,)) as pool:
+        jobs = [pool.submit(_encode, i, directory, scene, quality) for i, scene in enumerate(missing)]
+        _show(jobs, done, sum(loops.frames_to_encode(s, quality) for s in missing))
+        for job in jobs:
+            job.result()
+
+
+def _show(jobs: list[Future[None]], done: "SynchronizedArray[c_int]", total: int) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Caméras simulées : encodage", total=total)
+        while wait(jobs, timeout=0.2).not_done:
+            progress.update(task, completed=sum(done[:]))
+            if any(job.done() and job.exception() for job in jobs):
+                return
+        progress.update(task, completed=total)
+
+
+def _begin(done: "SynchronizedArray[c_int]") -> None:
+    global _done
+    _done = done
+    cv2.setNumThreads(1)
+    os.nice(5)
+
+
+def _encode(index: int, directory: Path, scene: int, quality: Quality) -> None:
+    done = _done
+    assert done is not None
+
+    def progress(frames: int) -> None:
+        done[index] += frames
+
+    loops.encode(directory, scene, quality, progress)

@@ -1,0 +1,170 @@
+"""Encoded loops on disk: made once, kept as plain MP4 files that any player opens, and read back as NAL units.
+
+A file's name bears a key over everything that shapes its pictures (encoding, loop length, and the source of the
+modules that draw), so a change of any of them re-encodes. After the loop come two seconds of its first picture
+standing still: what a frozen camera sends.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+import av
+import cv2
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from csu.simulator import barcode, cameras, scenery
+from csu.simulator.barcode import Image, Reading
+from csu.simulator.cameras import GOP_S, STREAMS, Profile, Quality, Stream
+
+_ENCODER = {"preset": "superfast", "profile": "high", "bf": "0", "sc_threshold": "0", "threads": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One access unit without parameter sets: its NAL units without start code or length."""
+
+    nals: tuple[bytes, ...]
+    is_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    sps: bytes
+    pps: bytes
+    frames: list[Frame]
+    still: list[Frame]  # one GOP of the loop's first picture, standing still
+
+
+def file_of(directory: Path, scene: int, stream: Stream, quality: Quality) -> Path:
+    return directory / f"{quality.name}-{scene:02d}-{stream}-{_key(scene, quality)}.mp4"
+
+
+def is_encoded(directory: Path, scene: int, quality: Quality) -> bool:
+    return all(file_of(directory, scene, stream, quality).exists() for stream in STREAMS)
+
+
+def frames_to_encode(scene: int, quality: Quality) -> int:
+    """How often `encode` calls back."""
+    return (quality.length_s(scene) + GOP_S) * quality.main.fps
+
+
+def encode(directory: Path, scene: int, quality: Quality, progress: Callable[[int], None]) -> None:
+    """Draw and encode both streams of a scene, telling how many frames more are done.
+
+    Each file appears whole or not at all.
+    """
+    picture = scenery.Scene(scene, quality.length_s(scene), quality.main.width, quality.main.height)
+    writers = {
+        stream: _Writer(file_of(directory, scene, stream, quality), quality.profile(stream)) for stream in STREAMS
+    }
+    fps, looped = quality.main.fps, quality.frames(scene, "main")
+    ratio = fps / quality.sub.fps
+    written = 0
+    for count in range(frames_to_encode(scene, quality)):
+        number = count if count < looped else 0
+        image = picture.at(number / fps)
+        # The slow stream takes the picture that is nearest to its own instant (at most half a frame away).
+        while round(written * ratio) <= count:
+            small = cv2.resize(image, (quality.sub.width, quality.sub.height), interpolation=cv2.INTER_AREA)
+            frame = written if count < looped else 0
+            writers["sub"].write(small, Reading(scene, "sub", frame))
+            written += 1
+        writers["main"].write(image, Reading(scene, "main", number))
+        progress(1)
+    for writer in writers.values():
+        writer.close()
+    _remove_older(directory, scene, quality)
+
+
+def load(directory: Path, scene: int, stream: Stream, quality: Quality) -> Loop:
+    with av.open(str(file_of(directory, scene, stream, quality))) as container:
+        sps, pps = _parameter_sets(bytes(container.streams.video[0].codec_context.extradata or b""))
+        frames = [
+            Frame(_media_nals(bytes(packet)), bool(packet.is_keyframe))
+            for packet in container.demux(video=0)
+            if packet.size
+        ]
+    looped = quality.frames(scene, stream)
+    return Loop(sps, pps, frames[:looped], frames[looped:])
+
+
+class _Writer:
+    """One MP4 file that takes its name once it is whole."""
+
+    def __init__(self, file: Path, profile: Profile) -> None:
+        self._file = file
+        self._partial = file.with_name(f"{file.stem}.{os.getpid()}.partial.mp4")
+        self._container: OutputContainer = av.open(str(self._partial), "w", format="mp4")
+        self._stream: VideoStream = self._container.add_stream("libx264", rate=profile.fps)
+        self._stream.width, self._stream.height = profile.width, profile.height
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.bit_rate = profile.bit_rate
+        gop = GOP_S * profile.fps
+        rate = {"maxrate": str(profile.bit_rate * 5 // 4), "bufsize": str(profile.bit_rate * GOP_S)}
+        self._stream.options = {**_ENCODER, **rate, "g": str(gop), "keyint_min": str(gop)}
+
+    def write(self, image: Image, reading: Reading) -> None:
+        coded = image.copy()
+        barcode.draw(coded, reading)
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(coded, format="bgr24")))
+
+    def close(self) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        os.replace(self._partial, self._file)
+
+
+def _key(scene: int, quality: Quality) -> str:
+    what = [
+        quality.length_s(scene),
+        asdict(quality.main),
+        asdict(quality.sub),
+        _ENCODER,
+        asdict(cameras.PLACES[scene - 1]),
+    ]
+    return hashlib.sha256(json.dumps(what).encode() + _drawing_source()).hexdigest()[:12]
+
+
+def _drawing_source() -> bytes:
+    modules: list[ModuleType] = [barcode, scenery]
+    files = sorted({f for m in modules for f in _files_of(m)})
+    return b"".join(f.read_bytes() for f in files)
+
+
+def _files_of(module: ModuleType) -> list[Path]:
+    file = Path(module.__file__ or "")
+    return list(file.parent.glob("*.py")) if file.name == "__init__.py" else [file]
+
+
+def _remove_older(directory: Path, scene: int, quality: Quality) -> None:
+    for stream in STREAMS:
+        current = file_of(directory, scene, stream, quality)
+        for other in directory.glob(f"{quality.name}-{scene:02d}-{stream}-*.mp4"):
+            if other != current:
+                other.unlink()
+
+
+def _parameter_sets(avcc: bytes) -> tuple[bytes, bytes]:
+    """The one SPS and the one PPS of an `avcC` (ISO/IEC 14496-15 5.3.3.1)."""
+    sps_end = 8 + int.from_bytes(avcc[6:8], "big")
+    pps_size = int.from_bytes(avcc[sps_end + 1 : sps_end + 3], "big")
+    return avcc[8:sps_end], avcc[sps_end + 3 : sps_end + 3 + pps_size]
+
+
+def _media_nals(unit: bytes) -> tuple[bytes, ...]:
+    """The slices of a length-prefixed access unit; parameter sets and the encoder's own SEI are left out."""
+    nals: list[bytes] = []
+    at = 0
+    while at < len(unit):
+        size = int.from_bytes(unit[at : at + 4], "big")
+        nal = unit[at + 4 : at + 4 + size]
+        if nal[0] & 0x1F in (1, 5):
+            nals.append(nal)
+        at += 4 + size
+    return tuple(nals)

@@ -1,0 +1,70 @@
+"""RTP and RTCP as interleaved on a camera's TCP connection (RFC 3550; RFC 6184 for H.264; RFC 2326 10.12)."""
+
+import struct
+from collections.abc import Sequence
+
+H264_TYPE = 96
+PCMA_TYPE = 8
+_MAX_PAYLOAD = 1400
+_NTP_EPOCH_S = 2_208_988_800  # 1970 in seconds since 1900
+_FRAMED = struct.Struct(">BBHBBHII")  # '$', channel, length | version, marker and type, sequence, time, ssrc
+_CNAME = b"csu-simulator"
+
+
+def packetise(nals: Sequence[bytes], channel: int, sequence: int, rtp_90k: int, ssrc: int) -> tuple[bytes, int]:
+    """One access unit as framed RTP packets, ready for the socket; and how many packets they are.
+
+    NAL units that fit are sent singly, the others as FU-A. The last packet bears the marker.
+    """
+    out: list[bytes] = []
+    count = 0
+    pack = _FRAMED.pack
+    for nal in nals:
+        last = nal is nals[-1]
+        if len(nal) <= _MAX_PAYLOAD:
+            kind = H264_TYPE | (0x80 if last else 0)
+            out.append(pack(0x24, channel, 12 + len(nal), 0x80, kind, (sequence + count) & 0xFFFF, rtp_90k, ssrc))
+            out.append(nal)
+            count += 1
+            continue
+        indicator, kind_of_nal = nal[0] & 0xE0 | 28, nal[0] & 0x1F
+        size = len(nal)
+        for start in range(1, size, _MAX_PAYLOAD):
+            end = min(start + _MAX_PAYLOAD, size)
+            closes = end == size
+            kind = H264_TYPE | (0x80 if last and closes else 0)
+            header = kind_of_nal | (0x80 if start == 1 else 0) | (0x40 if closes else 0)
+            out.append(
+                pack(0x24, channel, 14 + end - start, 0x80, kind, (sequence + count) & 0xFFFF, rtp_90k, ssrc)
+                + bytes((indicator, header))
+            )
+            out.append(nal[start:end])
+            count += 1
+    return b"".join(out), count
+
+
+def audio_packet(payload: bytes, channel: int, sequence: int, rtp_8k: int, ssrc: int) -> bytes:
+    """One framed packet of PCMA (RFC 3551, static type 8, clock 8000 Hz)."""
+    head = _FRAMED.pack(0x24, channel, 12 + len(payload), 0x80, PCMA_TYPE, sequence & 0xFFFF, rtp_8k & 0xFFFFFFFF, ssrc)
+    return head + payload
+
+
+def sender_report(channel: int, at_us: int, rtp: int, packets: int, octets: int, ssrc: int) -> bytes:
+    """A framed compound of sender report and CNAME (RFC 3550 6.4.1, 6.5); `rtp` is the media time of `at_us` (UTC)."""
+    seconds, rest_us = divmod(at_us, 1_000_000)
+    report = struct.pack(
+        ">BBHIIIIII",
+        0x80,
+        200,
+        6,
+        ssrc,
+        (seconds + _NTP_EPOCH_S) & 0xFFFFFFFF,
+        (rest_us << 32) // 1_000_000,
+        rtp & 0xFFFFFFFF,
+        packets & 0xFFFFFFFF,
+        octets & 0xFFFFFFFF,
+    )
+    item = bytes((1, len(_CNAME))) + _CNAME
+    item += b"\0" * (4 - len(item) % 4)
+    description = struct.pack(">BBHI", 0x81, 202, 1 + len(item) // 4, ssrc) + item
+    return struct.pack(">BBH", 0x24, channel, len(report) + len(description)) + report + description

@@ -1,0 +1,148 @@
+"""One stream of one camera: what leaves at each tick of 5 ms, the same bytes for every client.
+
+Pure towards the clock: it is told the tick and the time, and hands pieces of frames to its clients.
+"""
+
+import secrets
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from csu.simulator import clock, rtp, sei
+from csu.simulator.cameras import Quality, Stream
+from csu.simulator.client import Client, Tracks
+from csu.simulator.faults import CLOCK_JUMP_S, Fault
+from csu.simulator.loops import Frame, Loop
+
+TICK_US = 5_000
+_WRITES_PER_FRAME = 8
+_MIN_PIECE_BYTES = 256
+_REPORT_EVERY_S = 4
+_AUDIO_SAMPLES_PER_S = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server serves all its streams."""
+
+    quality: Quality
+    burst: bool = False
+    audio: bool = False
+
+
+class StreamSender:
+    """Sends a loop to the clients that play it. Sequence numbers go on whether or not a client took a frame."""
+
+    def __init__(self, camera: int, stream: Stream, loop: Loop, manner: Manner) -> None:
+        self.camera, self.stream, self.loop, self.manner = camera, stream, loop, manner
+        self.clients: list[Client] = []
+        self.fault: Fault | None = None
+        self.drops = 0
+        self._quality = manner.quality
+        ticks = manner.quality.profile(stream).ticks_90k
+        self._ticks_per_frame = clock.us_of_ticks(ticks) // TICK_US
+        self._phase = ceil(clock.us_of_ticks(clock.phase_90k(camera)) / TICK_US)
+        self._pieces: dict[Tracks, list[memoryview]] = {}
+        self._ssrc = secrets.randbits(32)
+        self._sequence = secrets.randbits(16)
+        self._packets = self._octets = 0
+        self._report_due_us = 0
+
+    @property
+    def next_sequence(self) -> int:
+        return self._sequence & 0xFFFF
+
+    def rtp_time(self, at_us: int) -> int:
+        """The media clock of an instant, as the camera believes it: UTC in ticks of 90 kHz, 32 bits of it."""
+        return clock.ticks_of_us(at_us + self._clock_error_us) & 0xFFFFFFFF
+
+    def add(self, client: Client) -> None:
+        self.clients.append(client)
+        self._report_due_us = 0
+
+    def set_fault(self, fault: Fault | None) -> None:
+        self.fault = fault
+        self._report_due_us = 0
+
+    def tick(self, tick: int, at_s: float) -> None:
+        """Send what is due at a tick (UTC microseconds / 5000); `at_s` is the monotonic time."""
+        step = (tick - self._phase) % self._ticks_per_frame
+        if step == 0:
+            self._open_frame(tick * TICK_US)
+        for client in self.clients:
+            pieces = self._pieces.get(client.tracks)
+            if pieces is not None and step < len(pieces):
+                drops = client.drops
+                client.piece(pieces[step], at_s, step == 0, step == len(pieces) - 1)
+                self.drops += client.drops - drops
+
+    @property
+    def _clock_error_us(self) -> int:
+        return CLOCK_JUMP_S * 1_000_000 if self.fault is Fault.CLOCK_JUMP else 0
+
+    def _open_frame(self, at_us: int) -> None:
+        self.clients = [c for c in self.clients if c.is_open]
+        number = clock.number_at(self.camera, self.stream, at_us, self._quality)
+        if self.fault is Fault.SILENT:
+            self._pieces = {}
+            return
+        variants = {c.tracks for c in self.clients}
+        reports = at_us >= self._report_due_us
+        if reports:
+            self._report_due_us = at_us + _REPORT_EVERY_S * 1_000_000
+        frame, sequence = self._frame(number), self._sequence
+        capture_us = clock.capture_us(self.camera, self.stream, number, self._quality)
+        stamp = sei.nal(sei.Stamp(capture_us, number, self.camera))
+        nals = (self.loop.sps, self.loop.pps, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
+        self._pieces = {}
+        for tracks in variants:
+            data = b""
+            if tracks.video is not None:
+                if reports:
+                    data = self._report(tracks.video + 1, at_us)
+                video, count = rtp.packetise(nals, tracks.video, sequence, self.rtp_time(capture_us), self._ssrc)
+                data += video
+                self._sequence = sequence + count
+            if tracks.audio is not None:
+                data = self._audio(tracks.audio, number) + data
+            if self.fault is Fault.GARBAGE:
+                data = secrets.token_bytes(len(data))
+            self._pieces[tracks] = self._cut(memoryview(data))
+        self._packets += self._sequence - sequence
+        self._octets += sum(map(len, nals))
+
+    def _frame(self, number: int) -> Frame:
+        if self.fault is Fault.FREEZE:
+            return self.loop.still[number % len(self.loop.still)]
+        return self.loop.frames[number % len(self.loop.frames)]
+
+    def _report(self, channel: int, at_us: int) -> bytes:
+        told_us = at_us + self._clock_error_us
+        return rtp.sender_report(channel, told_us, self.rtp_time(at_us), self._packets, self._octets, self._ssrc)
+
+    def _audio(self, channel: int, number: int) -> bytes:
+        """The sound of one frame's duration; 440 Hz repeats each second, as frames do."""
+        fps = self._quality.profile(self.stream).fps
+        samples = _AUDIO_SAMPLES_PER_S // fps
+        start = number % fps * samples
+        at_8k = number * samples
+        return rtp.audio_packet(_TONE[start : start + samples], channel, number, at_8k, self._ssrc ^ 1)
+
+    def _cut(self, data: memoryview) -> list[memoryview]:
+        writes = 1 if self.manner.burst else _WRITES_PER_FRAME
+        size = max(ceil(len(data) / writes), _MIN_PIECE_BYTES)
+        return [data[i : i + size] for i in range(0, len(data), size)]
+
+
+def _tone() -> bytes:
+    """A second of a quiet tone, A-law (ITU-T G.711): sign, three bits of exponent, four of mantissa, even bits inverted."""
+    samples = np.round(2_000 * np.sin(2 * np.pi * 440 * np.arange(_AUDIO_SAMPLES_PER_S) / _AUDIO_SAMPLES_PER_S))
+    magnitude = np.abs(samples).astype(int) >> 4
+    exponent = np.where(magnitude < 16, 0, np.floor(np.log2(np.maximum(magnitude, 1))).astype(int) - 3)
+    mantissa = np.where(exponent == 0, magnitude & 15, (magnitude >> np.maximum(exponent - 1, 0)) & 15)
+    sign = np.where(samples >= 0, 0x80, 0)
+    return bytes(((sign | exponent << 4 | mantissa) ^ 0x55).astype(np.uint8))
+
+
+_TONE = _tone()
