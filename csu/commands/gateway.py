@@ -1,0 +1,47 @@
+"""`csu gateway`: serve live pictures, replays and WebRTC from this machine's recorder."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+HELP = "serve pictures to browsers, against tickets of the control plane"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (by default the demo's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    import uvloop
+
+    from csu.gateway.errors import SpoolError
+    from csu.gateway.main import GatewayConfig
+    from csu.gateway.main import run as serve
+    from csu.keys import KeyFileError
+    from csu.settings import SettingsError, resolve
+
+    try:
+        settings = resolve(args.config)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    paths = settings.paths
+    config = GatewayConfig(
+        bind=settings.gateway.bind,
+        port=settings.gateway.port,
+        console_origin=settings.console.origin,
+        keys=paths.keys,
+        spool=paths.gateway,
+        packets_socket=paths.packets_socket,
+        control_socket=paths.gateway_socket,
+    )
+    status = 0
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(config))
+    except* (SpoolError, KeyFileError, OSError) as group:
+        for error in group.exceptions:
+            print(f"csu gateway: {error}", file=sys.stderr)
+        status = 1
+    return status

@@ -1,0 +1,68 @@
+"""Real H.264 from PyAV as the recorder would feed it, and real decoding of what the gateway serves.
+
+Every picture is one shade of grey, so that a decoded frame tells its number.
+"""
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+
+import av
+import numpy as np
+
+from streams.packets import Packet, VideoFormat
+
+FPS = 25
+STEP_90K = 90_000 // FPS
+STEP_US = 1_000_000 // FPS
+
+
+def shade(n: int) -> int:
+    return 40 + n % 16 * 10
+
+
+@cache
+def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72) -> tuple[Packet, ...]:
+    """`frames` pictures; picture n has pts n / 25 s, and is a key frame every `gop`."""
+    codec = av.CodecContext.create("libx264", "w")
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.framerate, codec.time_base = Fraction(FPS), Fraction(1, FPS)
+    codec.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(gop), "keyint_min": str(gop), "crf": "10"}
+    units: list[av.Packet] = []
+    for n in range(frames):
+        picture = av.VideoFrame.from_ndarray(np.full((height, width, 3), shade(n), np.uint8), format="rgb24")
+        picture.pts = n
+        units += codec.encode(picture.reformat(format="yuv420p"))
+    units += codec.encode(None)
+    return tuple(_packets(units, width, height))
+
+
+def _packets(units: list[av.Packet], width: int, height: int) -> Iterator[Packet]:
+    format: VideoFormat | None = None
+    for n, unit in enumerate(units):
+        nals = list(_nals(bytes(unit)))
+        sets = {nal[0] & 0x1F: nal for nal in nals if nal[0] & 0x1F in (7, 8)}
+        if sets and format is None:
+            format = VideoFormat("h264", width, height, sets[7], sets[8])
+        assert format is not None
+        data = b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals if nal[0] & 0x1F not in (7, 8, 9))
+        is_key = any(nal[0] & 0x1F == 5 for nal in nals)
+        yield Packet(data, n * STEP_90K, is_key, n / FPS, format)
+
+
+def _nals(stream: bytes) -> Iterator[bytes]:
+    for piece in stream.split(b"\0\0\1")[1:]:
+        yield piece.rstrip(b"\0")
+
+
+def decode(media: bytes) -> list[int]:
+    """The shades of the pictures in an MP4, by the number that `shade` gave them (modulo 16)."""
+    with av.open(io.BytesIO(media)) as container:
+        return [round((float(f.to_ndarray(format="gray").mean()) - 40) / 10) for f in container.decode(video=0)]
+
+
+def times_90k(media: bytes) -> list[int]:
+    """Presentation times of the packets in an MP4."""
+    with av.open(io.BytesIO(media)) as container:
+        return [p.pts for p in container.demux(video=0) if p.pts is not None]
