@@ -6,12 +6,12 @@ import { follow, trim, type Range } from "./edge";
 
 type PlayerState =
   | { readonly kind: "empty" }
-  | { readonly kind: "opening"; readonly mime: string }
+  | { readonly kind: "opening" }
   | { readonly kind: "open"; readonly buffer: SourceBuffer }
   | { readonly kind: "failed" };
 
 type Work =
-  | { readonly kind: "append"; readonly bytes: Uint8Array<ArrayBuffer>; readonly isKey: boolean }
+  | { readonly kind: "append"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "clear" }
   | { readonly kind: "mime"; readonly mime: string };
 
@@ -48,24 +48,28 @@ export class LivePlayer {
     return this.presented_s === null || this.origin_ms === null ? null : this.origin_ms + this.presented_s * 1_000;
   }
 
+  /** The gateway named the format of what comes next; a failed player gets a new start. */
   setMime(mime: string): void {
     this.mime = mime;
-    if (this.state.kind === "empty" || this.state.kind === "failed") this.open();
-    else this.push({ kind: "mime", mime });
+    if (this.state.kind === "failed") this.state = { kind: "empty" };
   }
 
   take(frame: MediaFrame): void {
-    if (this.state.kind === "empty" || this.state.kind === "failed") return;
-    if (frame.kind === "init") {
-      this.timescale = timescaleOf(frame.bytes) ?? DEFAULT_TIMESCALE;
-      this.push({ kind: "append", bytes: frame.bytes, isKey: true });
-      this.needsKey = true;
-      return;
-    }
-    if (this.needsKey && !frame.isKey) return;
+    if (this.state.kind === "failed") return;
+    if (frame.kind === "init") return this.begin(frame.bytes);
+    if (this.state.kind === "empty" || (this.needsKey && !frame.isKey)) return;
     this.needsKey = false;
     this.place(frame);
-    this.push({ kind: "append", bytes: frame.bytes, isKey: frame.isKey });
+    this.push({ kind: "append", bytes: frame.bytes });
+  }
+
+  /** An init segment: the first one opens the source, a later one may change the codec. */
+  private begin(init: Uint8Array<ArrayBuffer>): void {
+    if (this.state.kind === "empty") this.open();
+    else this.push({ kind: "mime", mime: this.mime });
+    this.timescale = timescaleOf(init) ?? DEFAULT_TIMESCALE;
+    this.needsKey = true;
+    this.push({ kind: "append", bytes: init });
   }
 
   /** Remove the picture and everything that was buffered. */
@@ -106,7 +110,7 @@ export class LivePlayer {
     this.close();
     const source = new MediaSource();
     this.source = source;
-    this.state = { kind: "opening", mime: this.mime };
+    this.state = { kind: "opening" };
     this.address = URL.createObjectURL(source);
     source.addEventListener("sourceopen", () => this.opened(source), { once: true });
     this.video.src = this.address;

@@ -74,9 +74,10 @@ export type Effect =
 
 export type Step = readonly [LiveState, readonly Effect[]];
 
-/** Ends that say nothing about the right: the tile asks again by itself. Any other end is shown and stays. */
+/** Ends that do not settle whether the person may look: the tile asks the centre again by itself. Any other stays. */
 export const PASSING_ENDS: ReadonlySet<string> = new Set([
-  "LEASE_EXPIRED", "LEASE_STALE", "GATEWAY_STOPPING", "RECORDER_AWAY", "FEED_LOST", "TICKET_LATE", "SLOW_VIEWER",
+  "CENTRE_UNREACHABLE", "FAILURE", "NO_PICTURE", "RIGHT_ENDED", "SHUTTING_DOWN", "SPOOL_UNAVAILABLE", "TICKET_LATE",
+  "TICKET_USED", "TOO_MANY_CHANNELS", "TOO_MANY_VIEWERS",
 ]);
 
 const OPENING_LIMIT_MS = 8_000;

@@ -1,6 +1,113 @@
-import type { ReactNode } from "react";
+/** One camera: its live picture or a replay, over its timeline. */
+
+import { useEffect, useMemo, useState, type ReactNode } from "react";
 import type { Camera } from "../api/types";
+import { useKeys } from "../lib/keys";
+import { useStore } from "../lib/store";
+import { MINUTE_MS } from "../lib/time";
 import type { LiveSession } from "../live/live-session";
-export function CameraView(props: { cameras: readonly Camera[]; live: LiveSession; id: string; onBack: () => void }): ReactNode {
-  return <button type="button" onClick={props.onBack}>{props.id}</button>;
+import { useDesk } from "../shell/context";
+import { fr } from "../strings";
+import { TimelineView } from "../timeline/timeline-view";
+import { intervalFrom } from "./interval";
+import { LiveStage, TILE } from "./live-stage";
+import { MotifDialog } from "./motif-dialog";
+import { ReplayController } from "./replay-controller";
+import type { ReplayPlayer } from "./replay-player";
+import { ReplayStage } from "./replay-stage";
+
+export interface CameraProps {
+  readonly cameras: readonly Camera[];
+  readonly live: LiveSession;
+  readonly id: string;
+  readonly onBack: () => void;
+}
+
+export function CameraView(props: CameraProps): ReactNode {
+  const camera = props.cameras.find((one) => one.id === props.id);
+  useKeys((event) => {
+    if (event.key !== "Escape") return false;
+    props.onBack();
+    return true;
+  });
+  if (camera === undefined) {
+    return (
+      <div className="centred">
+        <div className="notice notice-error" role="alert">
+          <span>{fr.camera.gone}</span>
+          <button type="button" onClick={props.onBack}>{fr.camera.back}</button>
+        </div>
+      </div>
+    );
+  }
+  return <OpenCamera {...props} camera={camera} />;
+}
+
+function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
+  const { camera, live } = props;
+  const { api, session, now } = useDesk();
+  const controller = useMemo(
+    () => new ReplayController(api, (url, init) => window.fetch(url, init), session.gateway_origin, camera.id),
+    [api, session.gateway_origin, camera.id],
+  );
+  useEffect(() => () => controller.dispose(), [controller]);
+  const state = useStore(controller.state);
+  const [player, setPlayer] = useState<ReplayPlayer | null>(null);
+  const [instant, setInstant] = useState<number | null>(null);
+  const isLive = state.kind === "live" || state.kind === "motif";
+  useLivePicture(live, camera, isLive);
+
+  const replayFrom = (at: number): void => {
+    if (state.kind === "playing" && player && at >= state.interval.from && at < state.interval.to) return player.seek(at);
+    const interval = intervalFrom(at, now());
+    if (interval !== null) void controller.want(interval);
+  };
+  const minuteBack = (): void => replayFrom((state.kind === "playing" ? (instant ?? now()) : now()) - MINUTE_MS);
+  useKeys((event) => {
+    const key = event.key.toLowerCase();
+    if (key === "m") minuteBack();
+    else if (key === "d") controller.backToLive();
+    else if (key === "r" && isLive) live.again(TILE);
+    else return false;
+    return true;
+  });
+
+  return (
+    <div className="camera" data-testid="camera-view" data-camera={camera.id} data-mode={state.kind}>
+      <div className="camera-bar">
+        <button type="button" onClick={props.onBack} data-testid="camera-back">‹ {fr.camera.back} <kbd>Échap</kbd></button>
+        <h1>{camera.number !== null && <span className="number">{camera.number}</span>} {camera.name}</h1>
+        <span className="quiet">{camera.commune.name}{camera.site && ` · ${camera.site}`}</span>
+        <span className="spacer" />
+        <button type="button" onClick={minuteBack} data-testid="minute-back">{fr.camera.minute} <kbd>M</kbd></button>
+        <button type="button" onClick={() => controller.backToLive()} disabled={state.kind === "live"} data-testid="back-to-live">
+          {fr.camera.backToLive} <kbd>D</kbd>
+        </button>
+      </div>
+      {isLive
+        ? <LiveStage live={live} camera={camera} onInstant={setInstant} />
+        : <ReplayStage
+            state={state} onInstant={setInstant} onPlayer={setPlayer} onFollow={(from) => replayFrom(from)}
+            onRetry={() => void controller.want(state.interval)} onLive={() => controller.backToLive()}
+          />}
+      <TimelineView
+        camera={camera.id} shown={instant} interval={state.kind === "live" ? null : state.interval} onPick={replayFrom}
+      />
+      {state.kind === "motif" && (
+        <MotifDialog
+          camera={camera.name} interval={state.interval} problem={state.problem}
+          onGive={(motif) => void controller.give(motif)} onCancel={() => controller.backToLive()}
+        />
+      )}
+    </div>
+  );
+}
+
+/** The live lease is held only while its picture is on the screen. */
+function useLivePicture(live: LiveSession, camera: Camera, isLive: boolean): void {
+  const stream = "main";
+  useEffect(() => {
+    live.want(isLive ? [{ tile: TILE, camera: camera.id, stream }] : []);
+  }, [live, camera.id, isLive]);
+  useEffect(() => () => live.want([]), [live]);
 }
