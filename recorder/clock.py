@@ -1,0 +1,87 @@
+"""Whether the machine's clock may decide on destruction and playback (invariant 7). Pure: it is told the readings.
+
+The wall clock is held against CLOCK_BOOTTIME, which nobody sets. A jump forward of more than 10 minutes would destroy
+what is not due: it freezes. So does a clock that nobody has set after a reboot. A clock that is set back would keep
+alive what is due: the time for deadlines goes on with CLOCK_BOOTTIME.
+"""
+
+from dataclasses import dataclass, replace
+
+JUMP_US = 600 * 1_000_000
+SETTLED_US = 60 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """One look at the machine's clocks, in microseconds; `synchronised`: the kernel says that NTP disciplines it."""
+
+    wall_us: int
+    boot_us: int
+    boot_id: str
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMemory:
+    """What must outlive the process: `anchor_us` is UTC at boot time zero of `boot_id`, `due_us` the last time that
+    deadlines were held against."""
+
+    boot_id: str
+    anchor_us: int
+    due_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """`due_us` is the time that deadlines are held against; it never goes back."""
+
+    trusted: bool
+    reason: str
+    due_us: int
+
+
+class TrustedClock:
+    def __init__(self, memory: ClockMemory | None, reading: ClockReading) -> None:
+        """The first reading after a start. Without memory (the first start ever) the clock is taken as it is."""
+        anchor_us = reading.wall_us - reading.boot_us
+        self._reason = ""
+        self._synchronised_since_us: int | None = None
+        if memory is None:
+            self._memory = ClockMemory(reading.boot_id, anchor_us, reading.wall_us)
+        elif memory.boot_id == reading.boot_id:
+            self._memory = memory
+        else:
+            # Nothing tells how long the machine was off; only that it can't have been less than no time.
+            self._memory = ClockMemory(reading.boot_id, max(anchor_us, memory.due_us - reading.boot_us), memory.due_us)
+            if not reading.synchronised:
+                self._reason = "unsynchronised after a reboot"
+
+    @property
+    def memory(self) -> ClockMemory:
+        return self._memory
+
+    def observe(self, reading: ClockReading) -> ClockState:
+        """The clock's standing now. Readings come in order of boot time, of one boot."""
+        memory = self._memory
+        expected_us = memory.anchor_us + reading.boot_us
+        ahead_us = reading.wall_us - expected_us
+        if ahead_us > JUMP_US and not self._reason:
+            self._reason = f"jumped forward by {ahead_us // 1_000_000} s"
+        if not reading.synchronised:
+            self._synchronised_since_us = None
+        elif self._synchronised_since_us is None:
+            self._synchronised_since_us = reading.boot_us
+        settled = (
+            self._synchronised_since_us is not None and reading.boot_us - self._synchronised_since_us >= SETTLED_US
+        )
+        if self._reason and (settled or (self._reason.startswith("jumped") and ahead_us <= JUMP_US)):
+            self._reason = ""
+        if settled and ahead_us > 0:
+            memory = replace(memory, anchor_us=reading.wall_us - reading.boot_us)
+        if not self._reason:
+            due_us = memory.anchor_us + reading.boot_us
+            if 0 < reading.wall_us - due_us <= JUMP_US:
+                due_us = reading.wall_us
+            memory = replace(memory, due_us=max(memory.due_us, due_us))
+        self._memory = memory
+        return ClockState(not self._reason, self._reason, memory.due_us)

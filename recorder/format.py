@@ -1,0 +1,191 @@
+"""What a segment's file says of itself beside its pictures; FORMAT.md is the authority.
+
+Pure. Two kinds of `uuid` box: one in the file's header, JSON, with all that the law and the chain need; one before
+each part, binary, with the part's time and the SHA-256 of its sample data.
+"""
+
+import hashlib
+import json
+import re
+import struct
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streams.fmp4 import FormatError, Init, PartHeader, Sample, init_segment, uuid_box
+from streams.fmp4 import part_header as fmp4_part_header
+from streams.packets import VideoFormat
+from streams.ticks import at_from_us
+
+FORMAT_VERSION = 1
+SEGMENT_BOX = uuid.UUID("8b1d6f2e-4c0a-5e53-9a44-63737520736d").bytes
+PART_BOX = uuid.UUID("8b1d6f2e-4c0a-5e53-9a44-637375207074").bytes
+NO_HASH = bytes(32)
+"""The previous hash of a camera's first segment."""
+
+MAX_PART_BYTES = 4 * 1024 * 1024
+MAX_PART_SAMPLES = 1000
+HEADER_READ_BYTES = 16 * 1024
+"""Enough to read any part's header: 12 bytes a sample, and the boxes around them."""
+
+_PART = struct.Struct(">qI32s")  # UTC of the first sample in microseconds, RTP packets lost, SHA-256
+_NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """The `uuid` box of a file's header. Times in UTC microseconds; `previous` is the hash of the camera's segment
+    before this one; `clock_offset_us` is the camera's clock minus ours, None while unknown."""
+
+    index: str
+    segment: int
+    camera: str
+    stream: str
+    run: int
+    run_from_us: int
+    start_us: int
+    authorisation: str
+    deadline_us: int
+    minimum_us: int | None
+    previous: bytes
+    clock_offset_us: int | None
+
+    def pack(self) -> bytes:
+        document = {
+            "version": FORMAT_VERSION,
+            "index": self.index,
+            "segment": self.segment,
+            "camera": self.camera,
+            "stream": self.stream,
+            "run": self.run,
+            "run_from_us": self.run_from_us,
+            "start_us": self.start_us,
+            "authorisation": self.authorisation,
+            "deadline_us": self.deadline_us,
+            "minimum_us": self.minimum_us,
+            "previous": self.previous.hex(),
+            "clock_offset_us": self.clock_offset_us,
+        }
+        return uuid_box(SEGMENT_BOX, json.dumps(document, separators=(",", ":")).encode())
+
+
+def read_segment_header(init: Init) -> SegmentHeader:
+    """Raises FormatError when the file isn't one of ours, or of a later format."""
+    try:
+        document = json.loads(init.uuids[SEGMENT_BOX])
+        version = document.pop("version")
+        if version != FORMAT_VERSION:
+            raise FormatError(f"expected format version {FORMAT_VERSION}, found {version}")
+        document["previous"] = bytes.fromhex(document["previous"])
+        return SegmentHeader(**document)
+    except (KeyError, ValueError, TypeError) as error:
+        raise FormatError(f"no readable segment box: {error}") from error
+
+
+def file_header(header: SegmentHeader, format: VideoFormat) -> bytes:
+    return init_segment(format, header.pack())
+
+
+@dataclass(slots=True)
+class Part:
+    """What one `moof` and `mdat` will hold: samples in order, of which only the first may be a key frame.
+
+    `at_us` is the UTC of the first sample; `durations_90k` has one for each.
+    """
+
+    at_us: int
+    base_90k: int
+    is_key: bool
+    data: list[bytes]
+    durations_90k: list[int]
+    data_bytes: int
+    lost: int
+
+    @property
+    def duration_90k(self) -> int:
+        return sum(self.durations_90k)
+
+
+def part_header(part: Part, sequence: int) -> bytes:
+    """All of the part but its sample data. Hashes the data, so it takes time: 2 GB/s, without the GIL."""
+    digest = hashlib.sha256()
+    for data in part.data:
+        digest.update(data)
+    mark = uuid_box(PART_BOX, _PART.pack(part.at_us, part.lost, digest.digest()))
+    samples = [Sample(len(d), t, False) for d, t in zip(part.data, part.durations_90k, strict=True)]
+    samples[0] = samples[0]._replace(is_key=part.is_key)
+    return fmp4_part_header(sequence, part.base_90k, samples, mark)
+
+
+class PartMark(NamedTuple):
+    at_us: int
+    lost: int
+    sha256: bytes
+
+
+def read_part_mark(header: PartHeader) -> PartMark:
+    payload = header.uuids.get(PART_BOX, b"")
+    if len(payload) != _PART.size:
+        raise FormatError("no readable part box")
+    return PartMark(*_PART.unpack(payload))
+
+
+class PartEntry(NamedTuple):
+    """A part's line in the index: where it is and what it spans. Packed in 16 bytes, see `pack_entries`."""
+
+    at_us: int
+    base_90k: int
+    offset: int
+    size: int
+    header_size: int
+    samples: int
+    duration_90k: int
+    is_key: bool
+
+
+_ENTRY = struct.Struct(">IIHHI")
+_KEY_BIT = 1 << 31
+
+
+def pack_entry(entry: PartEntry, previous_at_us: int) -> bytes:
+    """Time since the part before (or the segment's start), size, header's size, samples, duration with the key bit."""
+    since = min(max(entry.at_us - previous_at_us, 0), 0xFFFFFFFF)
+    duration = entry.duration_90k | (_KEY_BIT if entry.is_key else 0)
+    return _ENTRY.pack(since, entry.size, entry.header_size, entry.samples, duration)
+
+
+def unpack_entries(packed: bytes, start_us: int, first_offset: int) -> Iterator[PartEntry]:
+    at_us, base_90k, offset = start_us, 0, first_offset
+    for since, size, header_size, samples, duration in _ENTRY.iter_unpack(packed):
+        at_us += since
+        length = duration & ~_KEY_BIT
+        yield PartEntry(at_us, base_90k, offset, size, header_size, samples, length, bool(duration & _KEY_BIT))
+        base_90k += length
+        offset += size
+
+
+def file_name(camera: str, start_us: int, segment: int) -> str:
+    """The path inside the storage directory: `<camera>/<yyyy>/<mm>/<dd>/<hh>/<UTC>_<segment>.mp4`."""
+    at = at_from_us(start_us)
+    return f"{hour_directory(camera, start_us)}/{at:%Y%m%dT%H%M%S}{at.microsecond:06d}Z_{segment:010d}.mp4"
+
+
+def hour_directory(camera: str, start_us: int) -> str:
+    return f"{camera}/{at_from_us(start_us):%Y/%m/%d/%H}"
+
+
+def segment_of(name: str) -> int | None:
+    """The segment's number in a file's name, None for a name that isn't ours."""
+    match = _NAME.fullmatch(name)
+    return int(match[3]) if match else None
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962 section 2.1 over the leaves' bytes."""
+    if not leaves:
+        return hashlib.sha256().digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + merkle_root(leaves[:split]) + merkle_root(leaves[split:])).digest()

@@ -1,0 +1,189 @@
+"""The index of one storage directory: SQLite in WAL mode, written by one thread, read by any process.
+
+Rows change inside one transaction that `commit` ends; `rollback` forgets what came since. All times are UTC
+microseconds. What each table is for, and which row a file has when, is in FORMAT.md.
+"""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from recorder.format import NO_HASH
+from recorder.utc import text_from_us
+
+INDEX_VERSION = 1
+OPEN, CLOSED = 0, 1
+
+SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE storage(uuid TEXT PRIMARY KEY, since_us INTEGER NOT NULL) WITHOUT ROWID;
+-- chain: the hash of the camera's last segment, which the next one bears.
+CREATE TABLE camera(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, chain BLOB NOT NULL);
+-- Under orders from .. to; to_us NULL while it is.
+CREATE TABLE period(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER);
+CREATE INDEX period_by_camera ON period(camera, from_us);
+-- reason NULL while it goes on; to_us then is how far it is durable.
+CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT, camera INTEGER NOT NULL, from_us INTEGER NOT NULL,
+    to_us INTEGER NOT NULL, reason TEXT, lost INTEGER NOT NULL, clock_offset_us INTEGER, authorisation TEXT NOT NULL);
+CREATE INDEX run_by_camera ON run(camera, from_us);
+CREATE INDEX run_open ON run(camera) WHERE reason IS NULL;
+CREATE TABLE gap(id INTEGER PRIMARY KEY AUTOINCREMENT, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER,
+    cause TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX gap_by_camera ON gap(camera, from_us);
+CREATE INDEX gap_open ON gap(camera) WHERE to_us IS NULL;
+CREATE TABLE segment(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, run INTEGER NOT NULL, start_us INTEGER NOT NULL,
+    end_us INTEGER NOT NULL, state INTEGER NOT NULL, length INTEGER NOT NULL, media_90k INTEGER NOT NULL,
+    deadline_us INTEGER NOT NULL, minimum_us INTEGER, authorisation TEXT NOT NULL, previous BLOB NOT NULL, hash BLOB);
+CREATE INDEX segment_by_time ON segment(camera, start_us);
+CREATE INDEX segment_by_deadline ON segment(deadline_us);
+CREATE INDEX segment_open ON segment(id) WHERE state = 0;
+-- Where a segment's parts are; apart, so that listing a month never reads it.
+CREATE TABLE part(segment INTEGER PRIMARY KEY, header_size INTEGER NOT NULL, entries BLOB NOT NULL);
+CREATE TABLE destroy(segment INTEGER PRIMARY KEY, camera INTEGER NOT NULL, start_us INTEGER NOT NULL,
+    end_us INTEGER NOT NULL, length INTEGER NOT NULL, hash BLOB, cause TEXT NOT NULL);
+CREATE TABLE hold(id TEXT PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
+    requisition TEXT NOT NULL, since_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX hold_by_camera ON hold(camera, from_us);
+-- The directories that may hold files newer than the last commit.
+CREATE TABLE active_directory(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE fact(n INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, kind TEXT NOT NULL, camera TEXT,
+    body TEXT NOT NULL, acked_us INTEGER);
+CREATE INDEX fact_acked ON fact(acked_us) WHERE acked_us IS NOT NULL;
+"""
+
+
+class IndexRefused(Exception):
+    """The index isn't of this directory, or of a later version."""
+
+
+class Index:
+    """The writing side. One thread; every method may raise sqlite3.Error."""
+
+    def __init__(self, connection: sqlite3.Connection, created: bool) -> None:
+        self._db = connection
+        self.created = created
+        self._cameras: dict[str, int] = dict(connection.execute("SELECT uuid, id FROM camera"))
+        self.uuid: str = self.get("index")
+
+    @classmethod
+    def open(cls, path: Path, directory: str, now_us: int) -> "Index":
+        """Open or make the index of the directory of this identity. Raises IndexRefused."""
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 2000")
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if not tables:
+                _create(connection, directory, now_us)
+            _check(connection, directory)
+            return cls(connection, created=not tables)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement inside the transaction of this wave."""
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        return self._db.execute(statement, values)
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(statement, rows)
+
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._db.execute(statement, values).fetchall()
+
+    def commit(self) -> None:
+        """Make everything since the last commit durable."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else default
+
+    def put(self, key: str, value: str | int | None) -> None:
+        self.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+    def camera(self, camera: str) -> int:
+        """The camera's number in this index, given when first asked for."""
+        number = self._cameras.get(camera)
+        if number is None:
+            cursor = self.execute("INSERT INTO camera(uuid, chain) VALUES (?, ?)", (camera, NO_HASH))
+            number = self._cameras[camera] = int(cursor.lastrowid or 0)
+        return number
+
+    def cameras(self) -> dict[int, str]:
+        return {number: camera for camera, number in self._cameras.items()}
+
+    def chain(self, camera: int) -> bytes:
+        return bytes(self._db.execute("SELECT chain FROM camera WHERE id = ?", (camera,)).fetchone()[0])
+
+    def set_chain(self, camera: int, digest: bytes) -> None:
+        self.execute("UPDATE camera SET chain = ? WHERE id = ?", (digest, camera))
+
+    def fact(self, at_us: int, kind: str, camera: str | None, **body: Any) -> None:
+        """Add to the numbered feed; it is visible to readers with the next commit."""
+        self.execute(
+            "INSERT INTO fact(at_us, kind, camera, body) VALUES (?, ?, ?, ?)",
+            (at_us, kind, camera, json.dumps(body, separators=(",", ":"))),
+        )
+
+    def acknowledge(self, upto: int, now_us: int) -> None:
+        self.execute("UPDATE fact SET acked_us = ? WHERE n <= ? AND acked_us IS NULL", (now_us, upto))
+
+    def forget_facts(self, acked_before_us: int) -> None:
+        self.execute("DELETE FROM fact WHERE acked_us < ?", (acked_before_us,))
+
+
+def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None:
+    connection.execute("BEGIN EXCLUSIVE")
+    for statement in SCHEMA.split(";\n"):
+        connection.execute(statement)
+    rows = [("index", str(uuid.uuid4())), ("version", INDEX_VERSION), ("directory", directory), ("last_segment", 0)]
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+    connection.execute("INSERT INTO storage VALUES (?, ?)", (directory, now_us))
+    connection.execute("COMMIT")
+
+
+def _check(connection: sqlite3.Connection, directory: str) -> None:
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    if meta.get("version") != INDEX_VERSION:
+        raise IndexRefused(f"expected index version {INDEX_VERSION}, found {meta.get('version')}")
+    if meta.get("directory") != directory:
+        raise IndexRefused(f"the index is of directory {meta.get('directory')}, found in {directory}")
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection, for another thread or process. Raises sqlite3.Error when there is no index yet."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def read_facts(connection: sqlite3.Connection, after: int, limit: int) -> dict[str, Any]:
+    """The feed's facts after a number, with the index's uuid that the numbers belong to."""
+    (index,) = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
+    rows = connection.execute(
+        "SELECT n, at_us, kind, camera, body FROM fact WHERE n > ? ORDER BY n LIMIT ?", (after, limit)
+    )
+    facts = [
+        {"n": n, "at": text_from_us(at_us), "kind": kind, "camera": camera, **json.loads(body)}
+        for n, at_us, kind, camera, body in rows
+    ]
+    return {"index": index, "facts": facts}

@@ -1,0 +1,251 @@
+"""What is recorded on one storage directory: segments from parts, in the written order of FORMAT.md.
+
+Synchronous, in the writer's thread. Any OSError or sqlite3.Error that leaves a method means that memory and disk may
+differ: the caller drops the whole object and opens the directory again, as after a crash.
+"""
+
+import hashlib
+import logging
+import os
+from dataclasses import dataclass, field
+
+from recorder.accounts import Accounts, Cause
+from recorder.files import StorageDirectory
+from recorder.format import (
+    Part,
+    PartEntry,
+    SegmentHeader,
+    file_header,
+    file_name,
+    pack_entry,
+    part_header,
+)
+from recorder.index import CLOSED, OPEN, Index
+from streams.packets import VideoFormat
+from streams.ticks import us_from_90k
+
+log = logging.getLogger(__name__)
+
+_FACTS_KEPT_US = 30 * 86_400 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewSegment:
+    """What a segment is born with, decided by the orders in force. Times in UTC microseconds."""
+
+    camera: str
+    start_us: int
+    format: VideoFormat
+    authorisation: str
+    deadline_us: int
+    minimum_us: int | None
+    clock_offset_us: int | None
+
+
+@dataclass(slots=True)
+class _Open:
+    """A file being written, and how much of it the index knows."""
+
+    header: SegmentHeader
+    camera: int
+    name: str
+    fd: int
+    length: int
+    header_size: int
+    end_us: int
+    hasher: "hashlib._Hash"
+    media_90k: int = 0
+    last_at_us: int = 0
+    parts: int = 0
+    lost: int = 0
+    entries: bytearray = field(default_factory=bytearray)
+    dirty: bool = True
+    closed: bool = False
+
+
+class SegmentStore:
+    """Invariant 1: a file is in a segment row, in a destroy row, or is newer than the last committed row and lies in
+    an active directory."""
+
+    def __init__(self, storage: StorageDirectory, index: Index, accounts: Accounts) -> None:
+        self.storage = storage
+        self.index = index
+        self.accounts = accounts
+        self._last: int = index.get("last_segment")
+        self._open: dict[str, _Open] = {}
+        self._changed: list[_Open] = []
+        self._new_directories: set[str] = set()
+        self._active = {name for (name,) in index.query("SELECT name FROM active_directory")}
+
+    def start_run(self, camera: str, at_us: int, authorisation: str, clock_offset_us: int | None) -> None:
+        self.accounts.run_started(camera, at_us, authorisation, clock_offset_us)
+
+    def end_run(self, camera: str, end_us: int | None, reason: str, cause: Cause, detail: str) -> None:
+        """End the camera's run, where its last part ends when `end_us` is None. Nothing happens without a run."""
+        run = self.accounts.run_of(camera)
+        if run is None:
+            return
+        segment = self._open.get(camera)
+        if segment is not None:
+            self.close_segment(camera, segment.end_us if end_us is None else end_us)
+        if end_us is None:
+            (end_us,) = self.index.query("SELECT to_us FROM run WHERE id = ?", (run,))[0]
+            end_us = segment.end_us if segment is not None else end_us
+        self.accounts.run_ended(camera, end_us, reason, cause, detail)
+
+    def open_segment(self, new: NewSegment) -> None:
+        """Create the file, with its header. Its directory is in the index, durably, before the file is in it."""
+        run = self.accounts.run_of(new.camera)
+        if run is None or new.camera in self._open:
+            raise ValueError(f"camera {new.camera}: no run, or a segment is open")
+        camera = self.index.camera(new.camera)
+        self._last += 1
+        ((run_from_us,),) = self.index.query("SELECT from_us FROM run WHERE id = ?", (run,))
+        header = SegmentHeader(
+            index=self.index.uuid,
+            segment=self._last,
+            camera=new.camera,
+            stream="main",
+            run=run,
+            run_from_us=run_from_us,
+            start_us=new.start_us,
+            authorisation=new.authorisation,
+            deadline_us=new.deadline_us,
+            minimum_us=new.minimum_us,
+            previous=self.index.chain(camera),
+            clock_offset_us=new.clock_offset_us,
+        )
+        name = file_name(new.camera, new.start_us, self._last)
+        directory = os.path.dirname(name)
+        if directory not in self._active:
+            self.storage.make_directory(directory)
+            self.index.execute("INSERT OR IGNORE INTO active_directory VALUES (?)", (directory,))
+            self.index.commit()
+            self._active.add(directory)
+        data = file_header(header, new.format)
+        fd = self.storage.create(name)
+        segment = _Open(header, camera, name, fd, 0, len(data), new.start_us, hashlib.sha256(data))
+        self._open[new.camera] = segment
+        self._changed.append(segment)
+        self._new_directories.add(directory)
+        segment.length = self.storage.append(fd, [data])
+        segment.last_at_us = new.start_us
+
+    def append(self, camera: str, part: Part) -> None:
+        """Hash a part, and write it with its header in one go."""
+        segment = self._open[camera]
+        segment.parts += 1
+        header = part_header(part, segment.parts)
+        size = self.storage.append(segment.fd, [header, *part.data])
+        segment.hasher.update(header)
+        duration_90k = part.duration_90k
+        entry = PartEntry(
+            part.at_us, part.base_90k, segment.length, size, len(header), len(part.data), duration_90k, part.is_key
+        )
+        segment.entries += pack_entry(entry, segment.last_at_us)
+        segment.length += size
+        segment.media_90k += duration_90k
+        segment.last_at_us = part.at_us
+        segment.end_us = part.at_us + us_from_90k(duration_90k)
+        segment.lost += part.lost
+        if not segment.dirty:
+            segment.dirty = True
+            self._changed.append(segment)
+
+    def close_segment(self, camera: str, end_us: int) -> None:
+        """The file is complete. It is synced at once: the next one bears its hash, and must not outlive its end."""
+        segment = self._open.pop(camera)
+        segment.end_us = max(end_us, segment.header.start_us)
+        segment.closed = True
+        try:
+            self.storage.sync(segment.fd)
+        finally:
+            os.close(segment.fd)
+        self.index.set_chain(segment.camera, segment.hasher.digest())
+        if not segment.dirty:
+            segment.dirty = True
+            self._changed.append(segment)
+
+    def wave(self, now_us: int) -> None:
+        """Sync what was written, then advance the durable lengths in one transaction."""
+        changed, self._changed = self._changed, []
+        for segment in changed:
+            if not segment.closed:
+                self.storage.sync(segment.fd)
+            segment.dirty = False
+        for directory in self._new_directories:
+            self.storage.sync_directory(directory)
+        self._new_directories.clear()
+        for segment in changed:
+            self._write_row(segment)
+        if changed:
+            self._advance_runs(changed)
+            self.index.put("last_segment", self._last)
+        idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
+        if idle:
+            self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
+        self.index.put("alive_us", now_us)
+        self.index.commit()
+        self._active -= idle
+
+    def forget_old_facts(self, now_us: int) -> None:
+        self.index.forget_facts(now_us - _FACTS_KEPT_US)
+
+    def abandon(self) -> None:
+        """Let go of files and transaction without writing anything."""
+        for segment in self._open.values():
+            os.close(segment.fd)
+        self._open.clear()
+        self.index.rollback()
+
+    def is_active(self, directory: str) -> bool:
+        return directory in self._active
+
+    def _write_row(self, segment: _Open) -> None:
+        header = segment.header
+        digest = segment.hasher.digest() if segment.closed else None
+        self.index.execute(
+            "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us, minimum_us,"
+            " authorisation, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE"
+            " SET end_us = excluded.end_us, state = excluded.state, length = excluded.length,"
+            " media_90k = excluded.media_90k, hash = excluded.hash",
+            (
+                header.segment,
+                segment.camera,
+                header.run,
+                header.start_us,
+                segment.end_us,
+                CLOSED if segment.closed else OPEN,
+                segment.length,
+                segment.media_90k,
+                header.deadline_us,
+                header.minimum_us,
+                header.authorisation,
+                header.previous,
+                digest,
+            ),
+        )
+        self.index.execute(
+            "INSERT INTO part VALUES (?, ?, ?) ON CONFLICT(segment) DO UPDATE SET entries = excluded.entries",
+            (header.segment, segment.header_size, bytes(segment.entries)),
+        )
+
+    def _advance_runs(self, changed: list[_Open]) -> None:
+        rows = []
+        for segment in changed:
+            rows.append((segment.lost, segment.end_us, segment.header.run))
+            segment.lost = 0
+        self.index.execute_many(
+            "UPDATE run SET lost = lost + ?, to_us = CASE WHEN reason IS NULL THEN max(to_us, ?) ELSE to_us END"
+            " WHERE id = ?",
+            rows,
+        )
+
+    def shorten(self, camera: str, authorisation: str, deadlines: list[tuple[int, int]]) -> int:
+        """Apply (segment, earlier deadline) pairs; how many rows had a later one."""
+        before = self.index.query("SELECT total_changes()")[0][0]
+        self.index.execute_many("UPDATE segment SET deadline_us = ?2 WHERE id = ?1 AND deadline_us > ?2", deadlines)
+        changed: int = self.index.query("SELECT total_changes()")[0][0] - before
+        if changed:
+            log.info("camera %s: %d deadlines shortened under %s", camera, changed, authorisation)
+        return changed

@@ -1,0 +1,306 @@
+"""The thread that owns a storage directory: bounded queue in, waves of sync, destruction, and starting over.
+
+The event loop hands over jobs through `submit` and hears back through one `call_soon_threadsafe`. Nothing that the
+disk does can hold the loop up. When anything fails the thread lets go of everything, and opens the directory again
+every 2 s as after a crash; jobs made before the failure are dropped, since what they build on is gone.
+"""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from recorder.accounts import Accounts, Cause
+from recorder.clock import ClockMemory, ClockState, TrustedClock
+from recorder.destruction import destroy_due
+from recorder.files import StorageDirectory, StorageRefused
+from recorder.index import Index, IndexRefused
+from recorder.machine import now_us, read_clock
+from recorder.recovery import Recovery, recover
+from recorder.store import SegmentStore
+
+log = logging.getLogger(__name__)
+
+WAVE_S = 1.0
+RETRY_S = 2.0
+QUEUE_BYTES = 256 * 1024 * 1024
+RESERVE_BYTES = 64 * 1024 * 1024
+"""Less free space than this, and recording stops while destruction and index still have room to work."""
+LOW_BYTES = 2 * 1024 * 1024 * 1024
+"""Less free space than this raises an alarm."""
+_STOP_S = 20.0
+
+T = TypeVar("T")
+Job = Callable[[SegmentStore], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageState:
+    """How the directory is, as the event loop is told. `code` is empty while all is well."""
+
+    ready: bool
+    epoch: int
+    code: str = ""
+    detail: str = ""
+    free_bytes: int = 0
+    index: str | None = None
+    index_new: bool = False
+    recovery: Recovery | None = None
+
+
+class StorageDown(Exception):
+    """The directory can't be used now; ask again later."""
+
+
+class Writer:
+    """One storage directory's thread. Methods are for the event loop unless they begin with an underscore."""
+
+    def __init__(
+        self,
+        path: Path,
+        identity_file: Path,
+        on_storage: Callable[[StorageState], None],
+        on_clock: Callable[[ClockState], None],
+        wave_s: float = WAVE_S,
+    ) -> None:
+        self._path = path
+        self._identity_file = identity_file
+        self._on_storage = on_storage
+        self._on_clock = on_clock
+        self._wave_s = wave_s
+        self._queue: queue.SimpleQueue[tuple[int, int, Job] | None] = queue.SimpleQueue()
+        self._queued_bytes = 0
+        self._lock = threading.Lock()
+        self._epoch = 0  # of the thread
+        self._loop_epoch = -1  # of the last state the loop was told
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
+        self._store: SegmentStore | None = None
+        self._clock: TrustedClock | None = None
+        self._told_clock: ClockState | None = None
+        self._told: StorageState | None = None
+        self._failure: tuple[Cause, str] | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Do the jobs that are queued, sync, and end the thread; waits for a stalled disk at most 20 s."""
+        self._stopping = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, _STOP_S)
+        if self._thread.is_alive():
+            log.error("storage %s doesn't answer: what it didn't take is lost", self._path)
+
+    def submit(self, job: Job, nbytes: int = 0) -> bool:
+        """Hand a job to the thread. False when it would put more than 256 MiB in the queue, and for jobs that bear
+        pictures only: the caller's run then ends. Never waits."""
+        if nbytes and self._queued_bytes + nbytes > QUEUE_BYTES:
+            return False
+        if nbytes:
+            with self._lock:
+                self._queued_bytes += nbytes
+        self._queue.put((self._loop_epoch, nbytes, job))
+        return True
+
+    async def ask(self, question: Callable[[SegmentStore], T]) -> T:
+        """Run `question` in the thread, durable when it returns. Raises StorageDown."""
+        answer: asyncio.Future[T] = self._loop.create_future()
+
+        def job(store: SegmentStore) -> None:
+            result = question(store)
+            store.index.commit()
+            self._loop.call_soon_threadsafe(_resolve, answer, result)
+
+        if self._told is None or not self._told.index:
+            raise StorageDown(self._path.name)
+        self.submit(job)
+        try:
+            async with asyncio.timeout(30):
+                return await answer
+        except TimeoutError:
+            raise StorageDown(self._path.name) from None
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._start()
+                self._work()
+                self._close()
+                return
+            except StorageRefused as error:
+                self._fail(error.code, str(error))
+            except (OSError, sqlite3.Error, IndexRefused) as error:
+                log.exception("storage %s failed", self._path)
+                self._fail("STORAGE_FAILED", str(error))
+            except Exception as error:  # the thread's top: a fault of ours is treated like a failed disk, never silent
+                log.exception("our own fault while writing to %s", self._path)
+                self._fail("STORAGE_FAILED", f"our own fault: {type(error).__name__}")
+            if not self._rest():
+                return
+
+    def _start(self) -> None:
+        """Open, recover, destroy what fell due meanwhile, and only then report ready (and let playback open)."""
+        storage = StorageDirectory.open(self._path, self._identity_file)
+        try:
+            index = Index.open(storage.index_path, storage.identity, now_us())
+        except BaseException:
+            storage.close()
+            raise
+        try:
+            index.put("playback_boot", None)
+            stopped = "stopped" if index.get("stopped") else "killed"
+            report = recover(storage, index, now_us(), *(self._failure or (Cause.OURS, stopped)))
+            index.put("stopped", None)
+            self._store = SegmentStore(storage, index, Accounts(index))
+            self._clock = self._clock or TrustedClock(_load_memory(index), read_clock())
+            while self._destroy(limit=2000):
+                pass
+            index.commit()
+        except BaseException:
+            index.rollback()
+            index.close()
+            storage.close()
+            self._store = None
+            raise
+        self._told_clock = None
+        self._report(recovery=report)
+
+    def _work(self) -> None:
+        store = self._store
+        assert store is not None
+        next_wave_s = time.monotonic() + self._wave_s
+        while True:
+            try:
+                item = self._queue.get(timeout=max(0.0, next_wave_s - time.monotonic()))
+                if item is None:
+                    self._wave(store)
+                    return
+                self._do(item, store)
+            except queue.Empty:
+                pass
+            if time.monotonic() >= next_wave_s:
+                self._wave(store)
+                next_wave_s = time.monotonic() + self._wave_s
+
+    def _do(self, item: tuple[int, int, Job], store: SegmentStore | None) -> None:
+        epoch, nbytes, job = item
+        if nbytes:
+            with self._lock:
+                self._queued_bytes -= nbytes
+        if store is not None and epoch == self._epoch:
+            job(store)
+
+    def _wave(self, store: SegmentStore) -> None:
+        now = now_us()
+        store.wave(now)
+        store.forget_old_facts(now)
+        self._destroy()
+        store.index.commit()
+        self._report()
+
+    def _destroy(self, limit: int = 200) -> int:
+        """Look at the clock; destroy what is due when it can be trusted; open or close playback by it."""
+        assert self._store is not None
+        assert self._clock is not None
+        store = self._store
+        reading = read_clock()
+        state = self._clock.observe(reading)
+        memory = self._clock.memory
+        index = store.index
+        index.put("clock_boot_id", memory.boot_id)
+        index.put("clock_anchor_us", memory.anchor_us)
+        index.put("clock_due_us", memory.due_us)
+        destroyed = destroy_due(store, state.due_us, reading.wall_us, limit) if state.trusted else 0
+        if destroyed < limit:
+            index.put("playback_boot", reading.boot_id if state.trusted else None)
+            if self._told_clock is None or self._told_clock.reason != state.reason:
+                self._loop.call_soon_threadsafe(self._on_clock, state)
+            self._told_clock = state
+            return 0
+        return destroyed
+
+    def _report(self, recovery: Recovery | None = None) -> None:
+        """Tell the loop when something changed: ready, full, low on space."""
+        assert self._store is not None
+        free = self._store.storage.free_bytes()
+        code = "STORAGE_FULL" if free < RESERVE_BYTES else "STORAGE_LOW" if free < LOW_BYTES else ""
+        index = self._store.index
+        state = StorageState(
+            ready=code != "STORAGE_FULL",
+            epoch=self._epoch,
+            code=code,
+            detail=f"{free >> 20} MiB free" if code else "",
+            free_bytes=free,
+            index=index.uuid,
+            index_new=recovery is not None and index.created and not self._store.storage.fresh,
+            recovery=recovery,
+        )
+        told = self._told
+        if recovery is not None or told is None or (told.ready, told.code) != (state.ready, state.code):
+            self._tell(state)
+
+    def _fail(self, code: str, detail: str) -> None:
+        self._epoch += 1
+        self._failure = (Cause.STORAGE, code.lower())
+        if self._store is not None:
+            store, self._store = self._store, None
+            try:
+                store.abandon()
+                store.index.close()
+            except (OSError, sqlite3.Error):
+                log.exception("storage %s: letting go failed too", self._path)
+            store.storage.close()
+        state = StorageState(ready=False, epoch=self._epoch, code=code, detail=detail)
+        if self._told is None or (self._told.code, self._told.epoch + 1) != (code, self._epoch):
+            log.error("storage %s: %s %s", self._path, code, detail)
+        self._tell(state)
+
+    def _tell(self, state: StorageState) -> None:
+        self._told = state
+        self._loop.call_soon_threadsafe(self._hear, state)
+
+    def _hear(self, state: StorageState) -> None:
+        self._loop_epoch = state.epoch
+        self._on_storage(state)
+
+    def _rest(self) -> bool:
+        """Wait before the next attempt, dropping what comes; False when told to stop."""
+        until_s = time.monotonic() + RETRY_S
+        while (left_s := until_s - time.monotonic()) > 0:
+            try:
+                item = self._queue.get(timeout=left_s)
+            except queue.Empty:
+                return not self._stopping
+            if item is None:
+                return False
+            self._do(item, None)
+        return not self._stopping
+
+    def _close(self) -> None:
+        assert self._store is not None
+        self._store.index.put("stopped", 1)
+        self._store.index.commit()
+        self._store.index.close()
+        self._store.storage.close()
+        self._store = None
+
+
+def _resolve(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _load_memory(index: Index) -> ClockMemory | None:
+    boot_id = index.get("clock_boot_id")
+    if boot_id is None:
+        return None
+    return ClockMemory(boot_id, index.get("clock_anchor_us"), index.get("clock_due_us"))

@@ -1,0 +1,102 @@
+"""Packets as a camera would send them, and a storage directory with its index."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.accounts import Accounts, Cause
+from recorder.files import StorageDirectory
+from recorder.index import Index
+from recorder.recovery import Recovery, recover
+from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.store import NewSegment, SegmentStore
+from streams.packets import Packet, VideoFormat
+
+CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
+OTHER = "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02"
+FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
+START_US = 1_795_441_200_000_000  # 2026-11-23 13:00 UTC
+DAY_US = 86_400_000_000
+
+
+def packets(count: int, gop: int = 50, fps: int = 25, seed: int = 0, start: int = 0) -> Iterator[tuple[Packet, int]]:
+    """Pictures of random bytes with their UTC: a key frame each `gop`, at an even rate."""
+    source = random.Random(seed)
+    for n in range(start, start + count):
+        size = source.randint(20, 400) * (5 if n % gop == 0 else 1)
+        at_us = START_US + n * 1_000_000 // fps
+        yield Packet(source.randbytes(size), n * 90_000 // fps, n % gop == 0, at_us / 1e6, FORMAT), at_us
+
+
+@dataclass
+class Bench:
+    storage: StorageDirectory
+    index: Index
+    store: SegmentStore
+    recovery: Recovery
+
+    def kill(self) -> None:
+        """Let go as a killed process would: files stay as they are, the transaction is lost."""
+        self.store.abandon()
+        self.index.close()
+        self.storage.close()
+
+
+@contextmanager
+def bench(path: Path, now_us: int = START_US) -> Iterator[Bench]:
+    """Start on a storage directory as the recorder does; what isn't closed at the end is as killed."""
+    made = start(path, now_us)
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+def start(path: Path, now_us: int = START_US) -> Bench:
+    storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
+    index = Index.open(storage.index_path, storage.identity, now_us)
+    recovery = recover(storage, index, now_us, Cause.OURS, "killed")
+    return Bench(storage, index, SegmentStore(storage, index, Accounts(index)), recovery)
+
+
+def apply(store: SegmentStore, camera: str, events: "Iterator[Event] | tuple[Event, ...]", days: int = 15) -> None:
+    """What the camera's recorder does with the segmenter's events, without its thread."""
+    for event in events:
+        match event:
+            case RunStarted(at_us):
+                store.start_run(camera, at_us, "27-2026-001", None)
+            case SegmentOpened(start_us, format):
+                deadline_us = start_us + days * DAY_US
+                store.open_segment(NewSegment(camera, start_us, format, "27-2026-001", deadline_us, None, None))
+            case PartReady(part):
+                store.append(camera, part)
+            case SegmentClosed(end_us):
+                store.close_segment(camera, end_us)
+            case RunEnded(end_us, reason):
+                store.end_run(camera, end_us, reason, Cause.CAMERA, reason)
+
+
+def record(
+    store: SegmentStore,
+    camera: str,
+    stream: Iterator[tuple[Packet, int]],
+    end: bool = True,
+    wave: int = 25,
+    sync: bool = True,
+) -> Segmenter:
+    """Record packets with a wave of sync after each `wave` packets; the run stays open unless `end`."""
+    segmenter = Segmenter(camera)
+    if camera not in store.accounts.cameras():
+        store.accounts.gap(camera, START_US, Cause.CAMERA, "connecting")
+    at_us = START_US
+    for n, (packet, at_us) in enumerate(stream, 1):
+        apply(store, camera, tuple(segmenter.push(packet, at_us)))
+        if n % wave == 0:
+            store.wave(at_us)
+    if end:
+        apply(store, camera, tuple(segmenter.end("closed")))
+        if sync:
+            store.wave(at_us)
+    return segmenter
