@@ -4,9 +4,9 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from ctypes import c_int
 from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
+from typing import Any
 
 import cv2
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from csu.simulator import loops
 from csu.simulator.cameras import Quality
 
-_done: "SynchronizedArray[c_int] | None" = None
+_done: "SynchronizedArray[Any] | None" = None
 
 
 def ensure(directory: Path, scenes: Sequence[int], quality: Quality) -> None:
@@ -36,7 +36,7 @@ def ensure(directory: Path, scenes: Sequence[int], quality: Quality) -> None:
             job.result()
 
 
-def _show(jobs: list[Future[None]], done: "SynchronizedArray[c_int]", total: int) -> None:
+def _show(jobs: list[Future[None]], done: "SynchronizedArray[Any]", total: int) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,7 +52,7 @@ def _show(jobs: list[Future[None]], done: "SynchronizedArray[c_int]", total: int
         progress.update(task, completed=total)
 
 
-def _begin(done: "SynchronizedArray[c_int]") -> None:
+def _begin(done: "SynchronizedArray[Any]") -> None:
     global _done
     _done = done
     cv2.setNumThreads(1)

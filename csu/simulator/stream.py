@@ -136,7 +136,7 @@ class StreamSender:
 
 
 def _tone() -> bytes:
-    """A second of a quiet tone, A-law (ITU-T G.711): sign, three bits of exponent, four of mantissa, even bits inverted."""
+    """A second of a quiet tone in A-law (ITU-T G.711): sign, 3 bits exponent, 4 mantissa, even bits inverted."""
     samples = np.round(2_000 * np.sin(2 * np.pi * 440 * np.arange(_AUDIO_SAMPLES_PER_S) / _AUDIO_SAMPLES_PER_S))
     magnitude = np.abs(samples).astype(int) >> 4
     exponent = np.where(magnitude < 16, 0, np.floor(np.log2(np.maximum(magnitude, 1))).astype(int) - 3)

@@ -293,6 +293,32 @@ class Box:
                 canvas.fill(points, tint(self.colour, light))
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    pose: Pose
+    height_m: float
+    seed: int
+
+    @property
+    def outline(self) -> Points:
+        return np.array([self.pose.point(0, s, z) for s in (-2.6, 2.6) for z in (0.0, self.height_m + 2.2)])
+
+    def shadow(self, canvas: Canvas) -> None:
+        x, y = self.pose.x + SUN[0] * self.height_m, self.pose.y + SUN[1] * self.height_m
+        canvas.shade(np.array([(x + 2.2 * a, y + 1.8 * b, 0.0) for a, b in _ROUND]), 0.3)
+
+    def draw(self, canvas: Canvas) -> None:
+        x, y, height = self.pose.x, self.pose.y, self.height_m
+        rng = np.random.default_rng(self.seed)
+        canvas.line((x, y, 0), (x, y, height - 1), 0.3, (58, 76, 92))
+        for i in range(60):
+            level = i / 60
+            spread = 1.8 * (1 - 0.55 * level)
+            centre = (x + rng.uniform(-spread, spread), y + rng.uniform(-0.8, 0.8), height - 1.6 + 3.4 * level)
+            light = 0.66 + 0.5 * level + rng.uniform(-0.12, 0.12)
+            canvas.ball(centre, rng.uniform(0.4, 0.85), tint((62, 122, 92), light))
+
+
 def _cast(outline: Points) -> Points:
     """Corners of something and where their shadows fall; the shadow is their hull on the ground."""
     return np.array([(x + SUN[0] * z, y + SUN[1] * z, 0.0) for x, y, z in outline])

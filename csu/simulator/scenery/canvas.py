@@ -7,6 +7,7 @@ height). Colours are BGR 0..255. Pictures are uint8 [height, width, 3].
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, radians, sin
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ SUN = (0.75, -0.35)  # shadow of a metre of height, in metres along x and y
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where a camera looks: height in metres, pitch below the horizon and yaw to the right in degrees, focal in widths."""
+    """Where a camera looks: pitch below the horizon and yaw to the right in degrees; focal length in widths."""
 
     height_m: float
     pitch: float
@@ -60,10 +61,6 @@ class Canvas:
 
     def depth(self, point: Sequence[float]) -> float:
         return float((np.asarray(point, dtype=float) - self._eye) @ self._axes[:, 2])
-
-    def scale(self, point: Sequence[float]) -> float:
-        """Pixels per metre at a point."""
-        return self._focal / max(self.depth(point), _NEAR_M)
 
     def right_of(self, point: Sequence[float]) -> NDArray[np.float64]:
         """The direction, level, that points right as seen from the camera towards a point."""
@@ -140,6 +137,7 @@ def quad(*corners: Sequence[float]) -> Points:
     return np.array(corners, dtype=float)
 
 
-def _fixed(pixels: NDArray[np.floating]) -> NDArray[np.int32]:
+def _fixed(pixels: NDArray[Any]) -> NDArray[np.int32]:
     limit = 1 << 22  # far outside, yet within OpenCV's fixed-point range
-    return np.round(np.clip(pixels, -limit, limit) * (1 << _SHIFT)).astype(np.int32)
+    placed: NDArray[np.int32] = np.round(np.clip(pixels, -limit, limit) * (1 << _SHIFT)).astype(np.int32)
+    return placed

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import atan2, hypot, pi
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from csu.simulator.barcode import Image
 from csu.simulator.cameras import DUMPING_CAMERA, PLACES
 from csu.simulator.scenery import street
-from csu.simulator.scenery.actors import CAR, ESTATE, VAN, Actor, Box, Person, Pose, Shape, Vehicle
+from csu.simulator.scenery.actors import CAR, ESTATE, VAN, Actor, Box, Person, Pose, Shape, Tree, Vehicle
 from csu.simulator.scenery.canvas import Canvas, Colour
 from csu.simulator.scenery.layouts import LAYOUTS
 from csu.simulator.scenery.street import Layout
@@ -50,7 +51,7 @@ class Path:
 
     @property
     def length_m(self) -> float:
-        return sum(hypot(c - a, d - b) for (a, b), (c, d) in zip(self.points, self.points[1:], strict=False))
+        return sum(hypot(c - a, d - b) for (a, b), (c, d) in pairwise(self.points))
 
     @property
     def end_s(self) -> float:
@@ -62,7 +63,7 @@ class Path:
         if gone < 0:
             return None
         rest = gone
-        for (a, b), (c, d) in zip(self.points, self.points[1:], strict=False):
+        for (a, b), (c, d) in pairwise(self.points):
             step = hypot(c - a, d - b)
             if rest <= step:
                 share = rest / step
@@ -91,14 +92,14 @@ class Scene:
         self._loop_s = loop_s
         street.paint(self._canvas, layout)
         rng = np.random.default_rng(layout.seed + 1)
-        self._parked = _parked(layout, rng)
-        for actor in sorted(self._parked, key=lambda a: -self._depth(a)):
+        self._standing = _parked(layout, rng) + _trees(layout, rng)
+        for actor in sorted(self._standing, key=lambda a: -self._depth(a)):
             actor.shadow(self._canvas)
             actor.draw(self._canvas)
         self._moments = _traffic(layout, loop_s, rng) + _walkers(layout, loop_s, rng)
         if number == DUMPING_CAMERA and loop_s >= _DUMPING_S:
             self._moments.append(_dumping(layout))
-        _caption(image, number)
+        self._caption, self._caption_mask = _caption(image, number)
         # The grain of a sensor, from a few pictures made beforehand: drawing noise on each frame would cost too much.
         self._bases = [_noisy(image, rng) for _ in range(_NOISES)]
         self._order = rng.integers(0, _NOISES, 997)
@@ -113,9 +114,10 @@ class Scene:
         moving = [actor for actor in moving if self._depth(actor) > 2.0]
         for actor in moving:
             actor.shadow(canvas)
-        standing = [p for p in self._parked if any(self._hides(p, m) for m in moving)]
+        standing = [p for p in self._standing if any(self._hides(p, m) for m in moving)]
         for actor in sorted([*moving, *standing], key=lambda a: -self._depth(a)):
             actor.draw(canvas)
+        cv2.copyTo(self._caption, self._caption_mask, self._working[: self._caption.shape[0]])
         top = round(self._working.shape[0] * _STRIP_Y)
         self._working[top:] = base[top:]
         return self._working
@@ -143,6 +145,22 @@ def _parked(layout: Layout, rng: np.random.Generator) -> list[Actor]:
         and not (layout.crossing is not None and abs(y - layout.crossing - 1.5) < 5)
         and not (layout.side_street is not None and abs(y - layout.side_street - 3.5) < 7)
     ]
+
+
+def _trees(layout: Layout, rng: np.random.Generator) -> list[Actor]:
+    """Trees at the kerb, or behind the hedge of a park."""
+    trees: list[Actor] = []
+    for side in layout.trees:
+        left = side == "left"
+        x = layout.road[0] - 0.7 if left else layout.road[1] + 0.7
+        if (layout.left if left else layout.right) != "houses":
+            x = street.edge(layout, left) + (-2.0 if left else 2.0)
+        trees += [_tree(x, float(y), rng) for y in np.arange(18.0, 100.0, 11.0)]
+    return trees
+
+
+def _tree(x: float, y: float, rng: np.random.Generator) -> Tree:
+    return Tree(Pose(x, y, 0.0), float(rng.uniform(5.5, 7.5)), int(rng.integers(1 << 30)))
 
 
 def _traffic(layout: Layout, loop_s: float, rng: np.random.Generator) -> list[Moment]:
@@ -188,10 +206,11 @@ def _walkers(layout: Layout, loop_s: float, rng: np.random.Generator) -> list[Mo
 def _way(layout: Layout, left: bool, most_s: float, rng: np.random.Generator) -> tuple[tuple[float, float], ...]:
     door, inside = street.edge(layout, left), 0.6 if left else -0.6
     lane = door + inside * float(rng.uniform(1.2, layout.pavement_m / 0.75))
-    first = float(rng.uniform(9, 34))
+    nearest = 24.0 if layout.bins and not left else 8.0  # nobody walks through the bring banks
+    first = float(rng.uniform(nearest + 1, 34))
     reach = min(most_s * 1.2 - 6, 30.0)
-    last = first + float(rng.uniform(0.5, 1.0)) * reach * (1 if rng.random() < 0.5 or first < 20 else -1)
-    last = max(last, 8.0)
+    last = first + float(rng.uniform(0.5, 1.0)) * reach * (1 if rng.random() < 0.5 or first < nearest + 12 else -1)
+    last = max(last, nearest)
     if rng.random() < 0.3 and layout.crossing is not None and reach > 12:
         over = layout.crossing + 1.5
         other = street.edge(layout, not left)
@@ -280,20 +299,27 @@ def _driver(t_s: float, door: tuple[float, float], rear: tuple[float, float]) ->
     return [Person(pose, jacket, trousers, 0.0, size=0.93 if bent else 1.0)]
 
 
-def _caption(image: Image, number: int) -> None:
-    """Commune, camera and the word SIMULATION; the strip on which the barcode is drawn later."""
+def _caption(image: Image, number: int) -> tuple[Image, Image]:
+    """Commune and camera as a picture of the top rows, and its mask; the strip at the bottom is filled in place."""
     unit = image.shape[1] / 1920
     place = PLACES[number - 1]
-    image[round(image.shape[0] * _STRIP_Y) :] = 16
+    strip = image[round(image.shape[0] * _STRIP_Y) :]
+    strip[:] = 16
+    _text(strip, "SIMULATION", 24, 40, 30, unit, 255)
+    band = np.zeros((round(140 * unit), *image.shape[1:]), np.uint8)
+    mask = np.zeros(band.shape[:2], np.uint8)
+    for text, y, size in ((f"{place.commune} - {place.name}", 66, 40), (f"CAM {number:02d}", 116, 34)):
+        _text(mask, text, 43, y + 3, size, unit, 255)
+        _text(mask, text, 40, y, size, unit, 255)
+        _text(band, text, 40, y, size, unit, 255)
+    return band, mask
+
+
+def _text(image: Image, text: str, x: int, y: int, size: int, unit: float, level: int) -> None:
+    """Write white text; this face has the accents that OpenCV's stroke fonts lack."""
     face = cv2.FontFace("sans")
-    for text, x, y, size in (
-        (f"{place.commune} - {place.name}", 40, 66, 40),
-        (f"CAM {number:02d}", 40, 116, 34),
-        ("SIMULATION", 24, 1060, 30),
-    ):
-        for colour, shift in (((0, 0, 0), 3), ((255, 255, 255), 0)):
-            where = (round((x + shift) * unit), round((y + shift) * unit))
-            cv2.putText(image, text, where, colour, face, max(8, round(size * unit)), 600)
+    where = (round(x * unit), round(y * unit))
+    cv2.putText(image, text, where, (level, level, level), face, max(8, round(size * unit)), 600)
 
 
 def _noisy(image: Image, rng: np.random.Generator) -> Image:

@@ -1,6 +1,7 @@
 """What stands still: sky, ground, houses, trees and street furniture, painted once per scene from its layout."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -30,7 +31,7 @@ _FLAT = 0.012
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A street in metres. `road` and `crossing` are ranges along x and y; `bays` are parking bays along the right kerb."""
+    """A street in metres: `road` is a range of x; `crossing` and `side_street` are where they begin along y."""
 
     view: View
     road: tuple[float, float]
@@ -58,8 +59,6 @@ def paint(canvas: Canvas, layout: Layout) -> None:
         _side(canvas, layout, side == "left", rng)
     _markings(canvas, layout)
     _house_shadow(canvas, layout)
-    for side in layout.trees:
-        _trees(canvas, layout, side == "left", rng)
     _lamps(canvas, layout)
     if layout.bins:
         _collection_point(canvas, layout)
@@ -287,11 +286,14 @@ def _openings(
 
 
 def _timber(canvas: Canvas, x: float, y: float, end: float, height: float, colour: Colour) -> None:
-    for z in (2.8, height - 0.15):
-        canvas.line((x, y, z), (x, end, z), 0.2, colour)
-    for at in np.arange(y, end, 1.1):
-        canvas.line((x, at, 2.8), (x, at, height), 0.14, colour)
-        canvas.line((x, at, 2.8), (x, min(at + 1.1, end), height), 0.1, colour)
+    for z in (2.7, height - 0.25):
+        canvas.fill(quad((x, y, z), (x, end, z), (x, end, z + 0.2), (x, y, z + 0.2)), colour)
+    posts = np.linspace(y, end - 0.15, max(2, round((end - y) / 1.1)))
+    for at in posts:
+        canvas.fill(quad((x, at, 2.8), (x, at + 0.15, 2.8), (x, at + 0.15, height), (x, at, height)), colour)
+    for i, (a, b) in enumerate(pairwise(posts)):
+        if i % 3 == 1:
+            canvas.fill(quad((x, a, 2.8), (x, a + 0.14, 2.8), (x, b + 0.14, height), (x, b, height)), colour)
 
 
 def _wall(canvas: Canvas, x: float, left: bool) -> None:
@@ -319,25 +321,6 @@ def _far_bank(canvas: Canvas, left: bool, rng: np.random.Generator) -> None:
         canvas.ball(
             (x, 130 - i * 0.3, rng.uniform(0, 5)), rng.uniform(2, 5), tint((74, 116, 94), rng.uniform(0.8, 1.2))
         )
-
-
-def _trees(canvas: Canvas, layout: Layout, left: bool, rng: np.random.Generator) -> None:
-    x = edge(layout, left) + (-1.6 if left else 1.6)
-    for y in np.arange(100.0, 13.0, -11.0):
-        height = float(rng.uniform(5.5, 7.5))
-        shadow = [
-            (x + SUN[0] * height + 2.2 * np.cos(a), y + SUN[1] * height + 1.8 * np.sin(a), 0.0)
-            for a in np.linspace(0, 6.28, 14)
-        ]
-        canvas.shade(np.array(shadow), 0.3)
-        canvas.line((x, y, 0), (x, y, height - 1), 0.32, (58, 76, 92))
-        for i in range(46):
-            level = i / 46
-            spread = 1.9 * (1 - 0.55 * level)
-            centre = (x + rng.uniform(-spread, spread), y + rng.uniform(-0.8, 0.8), height - 2.2 + 3.6 * level)
-            canvas.ball(
-                centre, rng.uniform(0.45, 0.95), tint((62, 122, 92), 0.68 + 0.5 * level + rng.uniform(-0.12, 0.12))
-            )
 
 
 def _lamps(canvas: Canvas, layout: Layout) -> None:
@@ -415,8 +398,8 @@ def _house_shadow(canvas: Canvas, layout: Layout) -> None:
 def _light(image: Image, light: float, rng: np.random.Generator) -> None:
     """The hour of the day, and the grain of walls and ground."""
     rows, columns = image.shape[:2]
-    grain = rng.normal(0, 1, (rows // 2, columns // 2)).astype(np.float32)
-    grain = cv2.resize(cv2.GaussianBlur(grain, (0, 0), 0.8), (columns, rows)) * 7
+    fine = rng.normal(0, 1, (rows // 2, columns // 2)).astype(np.float32)
+    grain = cv2.resize(cv2.GaussianBlur(fine, (0, 0), 0.8), (columns, rows)) * 7
     image[:] = np.clip(image * light + grain[:, :, None], 0, 255).astype(np.uint8)
 
 
