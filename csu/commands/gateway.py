@@ -35,13 +35,14 @@ def run(args: argparse.Namespace) -> int:
         spool=paths.gateway,
         packets_socket=paths.packets_socket,
         control_socket=paths.gateway_socket,
+        webrtc_addresses=tuple(str(address) for address in settings.gateway.webrtc_addresses),
     )
     status = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
     except* (SpoolError, KeyFileError, OSError) as group:
-        for error in group.exceptions:
-            print(f"csu gateway: {error}", file=sys.stderr)
+        for cause in group.exceptions:
+            print(f"csu gateway: {cause}", file=sys.stderr)
         status = 1
     return status

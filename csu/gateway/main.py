@@ -16,6 +16,7 @@ from csu.gateway.desk import Desk, SystemClock
 from csu.gateway.hub import Hub
 from csu.gateway.live import Live
 from csu.gateway.spool import Spool
+from csu.gateway.whep import Whep
 from csu.keys import load_public
 from recorder.channel import ChannelServer
 
@@ -35,6 +36,7 @@ class GatewayConfig:
     spool: Path
     packets_socket: Path
     control_socket: Path
+    webrtc_addresses: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -51,13 +53,14 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
         desk = Desk(spool, keys, clock)
         hub = Hub(config.packets_socket)
         live = Live(desk, hub, config.console_origin)
+        whep = Whep(desk, hub, config.webrtc_addresses)
 
         async def health(request: web.Request) -> web.Response:
             return web.json_response({"ok": hub.connected, "feed": hub.connected})
 
-        app = create_app(config.console_origin, live, health)
+        app = create_app(config.console_origin, live, whep, health)
         async with ChannelServer(config.control_socket, Control(desk, spool).handle), asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (desk, hub, live)]
+            running = [tasks.create_task(part.run()) for part in (desk, hub, live, whep)]
             # Sockets are ended by `live.close`; the runner waits only for what is left.
             runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
             await runner.setup()
@@ -72,6 +75,7 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
                 await runner.cleanup()
                 for task in running:
                     task.cancel()
+                await whep.close()
                 await desk.write_pending()
     finally:
         spool.close()

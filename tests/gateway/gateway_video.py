@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import av
 import numpy as np
@@ -29,7 +30,7 @@ def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72) -> tu
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.framerate, codec.time_base = Fraction(FPS), Fraction(1, FPS)
     codec.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(gop), "keyint_min": str(gop), "crf": "10"}
-    units: list[av.Packet] = []
+    units: list[Any] = []
     for n in range(frames):
         picture = av.VideoFrame.from_ndarray(np.full((height, width, 3), shade(n), np.uint8), format="rgb24")
         picture.pts = n
@@ -38,7 +39,7 @@ def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72) -> tu
     return tuple(_packets(units, width, height))
 
 
-def _packets(units: list[av.Packet], width: int, height: int) -> Iterator[Packet]:
+def _packets(units: list[Any], width: int, height: int) -> Iterator[Packet]:
     format: VideoFormat | None = None
     for n, unit in enumerate(units):
         nals = list(_nals(bytes(unit)))
@@ -58,11 +59,11 @@ def _nals(stream: bytes) -> Iterator[bytes]:
 
 def decode(media: bytes) -> list[int]:
     """The shades of the pictures in an MP4, by the number that `shade` gave them (modulo 16)."""
-    with av.open(io.BytesIO(media)) as container:
+    with av.open(io.BytesIO(media), "r") as container:
         return [round((float(f.to_ndarray(format="gray").mean()) - 40) / 10) for f in container.decode(video=0)]
 
 
 def times_90k(media: bytes) -> list[int]:
     """Presentation times of the packets in an MP4."""
-    with av.open(io.BytesIO(media)) as container:
+    with av.open(io.BytesIO(media), "r") as container:
         return [p.pts for p in container.demux(video=0) if p.pts is not None]

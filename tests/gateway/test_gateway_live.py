@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -330,7 +331,7 @@ async def test_a_wall_opens_side_by_side(tmp_path: Path) -> None:
         for name in names:
             text = centre.text(centre.ticket(camera=name, streams=("sub",)))
             await browser.say(type="open", ticket=text, tile=name)
-        opened = {}
+        opened: dict[str, dict[str, Any]] = {}
         while len(opened) < 16:
             message = await browser.receive()
             if isinstance(message, dict):

@@ -1,0 +1,196 @@
+"""WebRTC between two real aiortc peers: pictures arrive and decode, ends end, nothing else is bound."""
+
+import asyncio
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_centre import ORIGIN, Camera, Centre, running
+from gateway_support import CAMERA
+from gateway_video import FPS, encode
+
+from csu.gateway.peer import annex_b, bind_only
+
+ADDRESS = "127.0.0.2"
+
+
+def _can_bind(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError:
+            return False
+        return True
+
+
+pytestmark = pytest.mark.skipif(not _can_bind(ADDRESS), reason=f"{ADDRESS} is no address of this machine")
+
+
+@asynccontextmanager
+async def filming(camera: Camera) -> AsyncIterator[None]:
+    """The camera gives pictures at its own pace for as long as the block lasts."""
+
+    async def film() -> None:
+        while True:
+            camera.publish()
+            await asyncio.sleep(1 / FPS)
+
+    task = asyncio.create_task(film())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+class Peer:
+    """A browser as far as WebRTC goes."""
+
+    def __init__(self) -> None:
+        from aiortc import RTCConfiguration, RTCPeerConnection
+
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.track: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.connection.on("track", self.track.set_result)
+
+    async def offer(self, kind: str = "video") -> str:
+        bind_only(self.connection.addTransceiver(kind, direction="recvonly"), [ADDRESS])
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        sdp: str = self.connection.localDescription.sdp
+        return sdp
+
+    async def accept(self, sdp: str) -> Any:
+        from aiortc import RTCSessionDescription
+
+        await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        return await self.track
+
+
+@asynccontextmanager
+async def peering() -> AsyncIterator[Peer]:
+    peer = Peer()
+    try:
+        yield peer
+    finally:
+        await peer.connection.close()
+
+
+async def drain(track: Any) -> None:
+    while True:
+        await track.recv()
+
+
+async def post(centre: Centre, sdp: str, ticket: str | None = None, **headers: str) -> tuple[int, str, str]:
+    sent = {
+        "Origin": ORIGIN,
+        "Authorization": f"Bearer {ticket or centre.text()}",
+        "Content-Type": "application/sdp",
+    } | headers
+    async with centre.session.post(f"{centre.url}/whep", data=sdp, headers=sent) as response:
+        return response.status, await response.text(), response.headers.get("Location", "")
+
+
+async def test_pictures_arrive_and_decode(tmp_path: Path) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        camera = centre.camera(encode(400, gop=50, width=320, height=240))
+        camera.publish(30)
+        status, answer, location = await post(centre, await peer.offer())
+        assert status == 201
+        assert re.findall(r"a=candidate:\S+ \d udp \d+ (\S+) \d+ typ (\w+)", answer) == [(ADDRESS, "host")]
+        assert "VP8" not in answer
+        async with filming(camera), asyncio.timeout(20):
+            track = await peer.accept(answer)
+            shades: list[int] = []
+            while len(shades) < 40:
+                frame = await track.recv()
+                shades.append(round((float(frame.to_ndarray(format="gray").mean()) - 40) / 10))
+        # From the last key frame on, each picture after the one before.
+        assert all((b - a) % 16 == 1 for a, b in pairwise(shades))
+        [lease] = (await centre.control.call("renew", cut=[]))["open"]
+        assert (lease["camera"], lease["act"]) == (CAMERA, "live")
+        async with centre.session.delete(f"{centre.url}{location}", headers={"Origin": ORIGIN}) as response:
+            assert response.status == 204
+        opened, closed = await centre.wait_spooled(2)
+        assert (opened["kind"], closed["kind"], closed["reason"]) == ("opened", "closed", "VIEWER_LEFT")
+        assert closed["frames"] >= 40
+        async with centre.session.delete(f"{centre.url}{location}", headers={"Origin": ORIGIN}) as response:
+            assert response.status == 404
+
+
+async def test_a_withdrawn_right_ends_the_pictures(tmp_path: Path) -> None:
+    from aiortc.mediastreams import MediaStreamError
+
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        camera = centre.camera(encode(400, gop=50, width=320, height=240))
+        camera.publish(5)
+        ticket = centre.ticket()
+        _, answer, _ = await post(centre, await peer.offer(), centre.text(ticket))
+        async with filming(camera), asyncio.timeout(20):
+            track = await peer.accept(answer)
+            await track.recv()
+            answer_to_cut = await centre.control.call("renew", cut=[{"ticket": ticket.id}])
+            assert answer_to_cut["open"] == []
+            with pytest.raises(MediaStreamError):
+                await drain(track)
+        _, closed = await centre.wait_spooled(2)
+        assert closed["reason"] == "RIGHT_WITHDRAWN"
+
+
+async def test_a_used_ticket_opens_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        centre.camera().publish(5)
+        text = centre.text()
+        offer = await peer.offer()
+        assert (await post(centre, offer, text))[0] == 201
+        status, body, _ = await post(centre, offer, text)
+        assert status == 403
+        assert "TICKET_USED" in body
+
+
+@pytest.mark.parametrize("sdp", ["", "garbage", "v=0\r\nm=video\r\n", "v=0\r\no=- 1 2 IN IP4 x\r\ns=-\r\nt=0 0\r\n"])
+async def test_garbage_for_an_offer(tmp_path: Path, sdp: str) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre:
+        centre.camera().publish(5)
+        status, body, _ = await post(centre, sdp)
+        assert status == 400
+        assert "OFFER_REFUSED" in body
+        assert (await centre.control.call("renew", cut=[]))["open"] == []
+
+
+async def test_an_offer_of_sound_only_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        centre.camera().publish(5)
+        status, body, _ = await post(centre, await peer.offer("audio"))
+        assert (status, "OFFER_REFUSED" in body) == (400, True)
+
+
+async def test_refusals_before_anything_is_opened(tmp_path: Path) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre:
+        assert (await post(centre, "x", Authorization="Basic eDp5"))[0] == 400
+        assert (await post(centre, "x", **{"Content-Type": "text/plain"}))[0] == 400
+        assert (await post(centre, "x", Origin="http://evil.example"))[0] == 403
+        assert (await post(centre, "x" * 100_000))[0] == 413
+        status, body, _ = await post(centre, "x")
+        assert (status, "NO_PICTURE" in body) == (503, True)
+
+
+async def test_closed_where_no_address_is_configured(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre:
+        status, body, _ = await post(centre, "x")
+        assert (status, "WEBRTC_CLOSED" in body) == (404, True)
+        assert await centre.spooled() == []
+
+
+def test_start_codes_take_the_place_of_lengths() -> None:
+    assert annex_b(b"\0\0\0\2ab\0\0\0\1c", [b"S", b"P"]) == b"\0\0\0\1S\0\0\0\1P\0\0\0\1ab\0\0\0\1c"
+
+
+async def test_aiortc_is_not_loaded_before_it_is_needed() -> None:
+    check = "import sys, csu.gateway.main; sys.exit(any(m in sys.modules for m in ('aiortc', 'av', 'cv2')))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", check)
+    assert await process.wait() == 0
