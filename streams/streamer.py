@@ -50,7 +50,7 @@ class Backoff:
     def wait_s(self, fault: CameraFault, lasted_s: float, jitter: float) -> float:
         """`lasted_s` is how long packets came; `jitter` in 0..1 spreads the waits over their upper half."""
         self._failures = 1 if lasted_s >= HEALTHY_S else self._failures + 1
-        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures - 1, 16))
+        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * (1 << min(self._failures - 1, 16)))
         if fault in _PATIENT:
             longest_s = LONGEST_WAIT_S
         return longest_s * (0.5 + 0.5 * jitter)
