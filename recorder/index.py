@@ -49,6 +49,8 @@ CREATE TABLE hold(id TEXT PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER 
 CREATE INDEX hold_by_camera ON hold(camera, from_us);
 -- The directories that may hold files newer than the last commit.
 CREATE TABLE active_directory(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, since_us INTEGER NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY(code, subject)) WITHOUT ROWID;
 CREATE TABLE fact(n INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, kind TEXT NOT NULL, camera TEXT,
     body TEXT NOT NULL, acked_us INTEGER);
 CREATE INDEX fact_acked ON fact(acked_us) WHERE acked_us IS NOT NULL;

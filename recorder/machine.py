@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from recorder.clock import ClockReading
+from streams.timeline import Anchor
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_ERROR = 5  # adjtimex(2): the clock isn't synchronised
@@ -18,6 +19,11 @@ def read_clock() -> ClockReading:
         boot_id=boot_id(),
         synchronised=_synchronised(),
     )
+
+
+def read_anchor() -> Anchor:
+    """The monotonic clock and UTC at the same instant, to a microsecond or so."""
+    return Anchor(time.monotonic(), now_us())
 
 
 def now_us() -> int:

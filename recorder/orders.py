@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from legal.retention import RetentionRefused, check_retention
 from recorder.utc import at_from_text, text_from_at
 
+Adapter = Literal["native", "pyav"]
 _DOMAIN = b"csu orders 1\n"
 
 
@@ -57,7 +58,7 @@ class CameraOrder:
     name: str
     main: StreamAddress
     sub: StreamAddress | None
-    adapter: str
+    adapter: Adapter
     authorisation: str
     record_from_at: datetime
     record_to_at: datetime

@@ -9,6 +9,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 
+from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.files import StorageDirectory
 from recorder.format import (
@@ -22,7 +23,7 @@ from recorder.format import (
 )
 from recorder.index import CLOSED, OPEN, Index
 from streams.packets import VideoFormat
-from streams.ticks import us_from_90k
+from streams.ticks import at_from_us, us_from_90k, us_from_at
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,15 @@ class SegmentStore:
 
     def wave(self, now_us: int) -> None:
         """Sync what was written, then advance the durable lengths in one transaction."""
+        self._write_changed()
+        idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
+        if idle:
+            self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
+        self.index.put("alive_us", now_us)
+        self.index.commit()
+        self._active -= idle
+
+    def _write_changed(self) -> None:
         changed, self._changed = self._changed, []
         for segment in changed:
             if not segment.closed:
@@ -181,12 +191,6 @@ class SegmentStore:
         if changed:
             self._advance_runs(changed)
             self.index.put("last_segment", self._last)
-        idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
-        if idle:
-            self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
-        self.index.put("alive_us", now_us)
-        self.index.commit()
-        self._active -= idle
 
     def forget_old_facts(self, now_us: int) -> None:
         self.index.forget_facts(now_us - _FACTS_KEPT_US)
@@ -241,11 +245,19 @@ class SegmentStore:
             rows,
         )
 
-    def shorten(self, camera: str, authorisation: str, deadlines: list[tuple[int, int]]) -> int:
-        """Apply (segment, earlier deadline) pairs; how many rows had a later one."""
-        before = self.index.query("SELECT total_changes()")[0][0]
-        self.index.execute_many("UPDATE segment SET deadline_us = ?2 WHERE id = ?1 AND deadline_us > ?2", deadlines)
-        changed: int = self.index.query("SELECT total_changes()")[0][0] - before
-        if changed:
-            log.info("camera %s: %d deadlines shortened under %s", camera, changed, authorisation)
-        return changed
+    def shorten(self, camera: str, authorisation: str, retention_days: int) -> int:
+        """Bring deadlines under this authorisation forward to what it now says, never back; how many there were."""
+        self._write_changed()
+        rows = self.index.query(
+            "SELECT id, start_us, deadline_us FROM segment WHERE camera = ? AND authorisation = ?",
+            (self.index.camera(camera), authorisation),
+        )
+        earlier = []
+        for segment, start_us, deadline_us in rows:
+            deadline = us_from_at(deadline_at(at_from_us(start_us), retention_days))
+            if deadline < deadline_us:
+                earlier.append((deadline, segment))
+        self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
+        if earlier:
+            log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
+        return len(earlier)

@@ -37,7 +37,7 @@ LOW_BYTES = 2 * 1024 * 1024 * 1024
 _STOP_S = 20.0
 
 T = TypeVar("T")
-Job = Callable[[SegmentStore], None]
+Job = Callable[[SegmentStore], object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""`csu recorder`: record the cameras that the orders name, until SIGTERM or Ctrl-C."""
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "record the cameras under orders"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="data directory (default: CSU_DATA, else var/)")
+    parser.add_argument(
+        "--allow-uid",
+        type=int,
+        action="append",
+        default=[],
+        metavar="UID",
+        help="a user besides our own that may use the sockets (gateway, control plane); may be repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    import uvloop
+
+    from csu.keys import KeyFileError, load_public
+    from csu.settings import Paths, default_data
+    from recorder.main import RecorderConfig
+    from recorder.main import run as record
+
+    paths = Paths(args.data or default_data())
+    try:
+        keys = load_public(paths.keys, "orders")
+    except KeyFileError as error:
+        print(f"csu recorder: {error}", file=sys.stderr)
+        return 1
+    config = RecorderConfig(
+        storage=paths.recordings,
+        state=paths.recorder,
+        control_socket=paths.recorder_socket,
+        packets_socket=paths.packets_socket,
+        order_keys=keys,
+        allowed_uids=frozenset(args.allow_uid),
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(record(config))
+    return 0

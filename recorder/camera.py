@@ -1,0 +1,296 @@
+"""One camera's streams on the event loop: what comes in is placed in time, fed to followers, cut into parts.
+
+The path of every frame, so it does little: the heavy work (hash, write, sync) is the writer's thread's. Recording and
+live both stop outside the authorisation's window, to the frame, whether or not the centre is there.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from legal.retention import deadline_at
+from recorder.accounts import Cause
+from recorder.feed import UNKNOWN_STREAM, StreamFeed
+from recorder.format import Part
+from recorder.orders import CameraOrder
+from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.store import NewSegment, SegmentStore
+from recorder.utc import text_from_us
+from recorder.writer import Writer
+from streams.errors import CameraError, CameraFault
+from streams.packets import Packet
+from streams.source import SourceInfo
+from streams.ticks import at_from_us, us_from_at
+from streams.timeline import Anchor, Cut, Timeline
+
+LOST_S = 10.0
+"""No picture for longer than this, in a camera's window, is an alarm."""
+_DAY_US = 86_400_000_000
+
+_NETWORK_FAULTS = frozenset((CameraFault.UNREACHABLE, CameraFault.TIMEOUT, CameraFault.RESET))
+_CAUSES = {
+    "stopped": Cause.OURS,
+    "orders": Cause.OURS,
+    Cut.WALL_CLOCK.value: Cause.OURS,
+    "authorisation": Cause.AUTHORISATION,
+}
+_CAUSES.update({fault.value: Cause.NETWORK for fault in _NETWORK_FAULTS})
+
+
+def cause_of(reason: str) -> Cause:
+    """Whose doing it is that a run ended for this reason."""
+    return _CAUSES.get(reason, Cause.CAMERA)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The authorisation's, half-open, in UTC microseconds."""
+
+    from_us: int
+    to_us: int
+
+    @classmethod
+    def of(cls, order: CameraOrder) -> "Window":
+        return cls(us_from_at(order.record_from_at), us_from_at(order.record_to_at))
+
+    def holds(self, at_us: int) -> bool:
+        return self.from_us <= at_us < self.to_us
+
+
+class LiveStream:
+    """A stream that is followed but not recorded; also what a recorded one has in common with it."""
+
+    def __init__(self, name: str, window: Window, feed: StreamFeed, anchor: Anchor, now_us: int) -> None:
+        self.name = name
+        self.window = window
+        self.state = "connecting"
+        self.fault: str | None = None
+        self.since_us = now_us
+        self.last_packet_s = time.monotonic()
+        self.last_at_us: int | None = None
+        self._feed = feed
+        self._timeline = Timeline(anchor)
+        self._size: tuple[int, int] | None = None
+        self._frames = 0
+        self._bytes = 0
+        self._rates = (0.0, 0.0)
+        self._rates_s = time.monotonic()
+        feed.fault = "connecting"
+
+    def connected(self, info: SourceInfo) -> None:
+        """A new connection: the camera's time may begin anywhere."""
+        self._timeline.restart()
+
+    def packet(self, packet: Packet) -> None:
+        at_us = self._timeline.place(packet.pts_90k, packet.received_s)
+        self._frames += 1
+        self._bytes += len(packet.data)
+        self.last_packet_s = packet.received_s
+        if self.window.from_us <= at_us < self.window.to_us:
+            self.last_at_us = at_us
+            if self.state != "live":
+                self._received("live", packet)
+            self._feed.publish(packet, at_us)
+
+    def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
+        self._timeline.sender_report(ntp_at, rtp_90k)
+
+    def lost(self, error: CameraError) -> None:
+        """The connection failed; another will be tried."""
+        self._move("lost", error.fault.value)
+        self._feed.lost(error.fault.value)
+
+    def forbidden(self) -> None:
+        """The authorisation's window isn't open."""
+        self._move("forbidden", None)
+        self._feed.lost("forbidden")
+
+    def connecting(self) -> None:
+        self._move("connecting", None)
+
+    def stopped(self) -> None:
+        """The camera is no longer under orders, or the recorder stops. What still comes in is ignored."""
+        self.window = Window(0, 0)
+        self._move("stopped", None)
+        self._feed.lost(UNKNOWN_STREAM)
+
+    def told_clock(self, anchor: Anchor) -> None:
+        """The machine's clock as it is now: a step cuts the run with its next packet."""
+        self._timeline.told(anchor)
+
+    def measure(self) -> None:
+        """Take frame rate and bit rate since the last time; called every few seconds."""
+        now_s = time.monotonic()
+        elapsed_s = max(now_s - self._rates_s, 0.001)
+        self._rates = (self._frames / elapsed_s, self._bytes * 8 / elapsed_s)
+        self._frames = self._bytes = 0
+        self._rates_s = now_s
+
+    def to_json(self, camera: str) -> dict[str, Any]:
+        size = self._size
+        return {
+            "camera": camera,
+            "stream": self.name,
+            "state": self.state,
+            "fault": self.fault,
+            "since": text_from_us(self.since_us),
+            "last_frame_at": None if self.last_at_us is None else text_from_us(self.last_at_us),
+            "fps": round(self._rates[0], 1),
+            "bitrate": round(self._rates[1]),
+            "size": None if size is None else {"width": size[0], "height": size[1]},
+        }
+
+    def _received(self, state: str, packet: Packet) -> None:
+        self._size = (packet.format.width, packet.format.height)
+        self._move(state, None)
+
+    def _move(self, state: str, fault: str | None) -> None:
+        if (self.state, self.fault) != (state, fault):
+            self.state, self.fault = state, fault
+            self.since_us = time.time_ns() // 1000
+
+
+class RecordedStream(LiveStream):
+    """A camera's main stream: also segmented, and handed to the writer.
+
+    Invariant: the segmenter has a run open exactly while the writer was told of one.
+    """
+
+    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor, now_us: int) -> None:
+        super().__init__("main", Window.of(order), feed, anchor, now_us)
+        self._order = order
+        self._camera = order.camera
+        self._writer = writer
+        self._segmenter = Segmenter(order.camera)
+        self._storage_ready = False
+        self._run_lost = 0
+
+    def packet(self, packet: Packet) -> None:
+        at_us = self._timeline.place(packet.pts_90k, packet.received_s)
+        self._frames += 1
+        self._bytes += len(packet.data)
+        self.last_packet_s = packet.received_s
+        if not self.window.from_us <= at_us < self.window.to_us:
+            self.end_run("authorisation")
+            return
+        self.last_at_us = at_us
+        if self._timeline.cut is not None:
+            self.end_run(self._timeline.cut.value)
+        self._feed.publish(packet, at_us)
+        if self._storage_ready and (events := self._segmenter.push(packet, at_us)):
+            self._apply(events)
+        if self.state != "recording" and self._segmenter.recording:
+            self._received("recording", packet)
+
+    def lost(self, error: CameraError) -> None:
+        super().lost(error)
+        self.end_run(error.fault.value)
+        self._declare()
+
+    def forbidden(self) -> None:
+        super().forbidden()
+        self.end_run("authorisation")
+        self._declare()
+
+    def connecting(self) -> None:
+        super().connecting()
+        self._declare()
+
+    def stopped(self) -> None:
+        super().stopped()
+        self.end_run("stopped")
+
+    def obey(self, order: CameraOrder) -> None:
+        """New terms for the same camera; a run goes on only under the terms it was begun with."""
+        old, self._order = self._order, order
+        self.window = Window.of(order)
+        terms = (order.authorisation, order.retention_days, order.minimum_days)
+        if terms != (old.authorisation, old.retention_days, old.minimum_days):
+            self.end_run("orders")
+
+    def storage_ready(self) -> None:
+        """The storage answers, from empty: no run is open."""
+        self._storage_ready = True
+        self._declare()
+
+    def storage_lost(self) -> None:
+        """The storage dropped the open run by itself, or will at once when it is merely full."""
+        self._storage_ready = False
+        if self._segmenter.recording:
+            self._segmenter.discard()
+            self._submit_end(None, "storage", Cause.STORAGE)
+        if self.state == "recording":
+            self._move("live", "storage")
+
+    def end_run(self, reason: str) -> None:
+        self._apply(self._segmenter.end(reason))
+
+    def _declare(self) -> None:
+        """Tell the accounts why this camera is in a gap, if it is."""
+        if self._segmenter.recording:
+            return
+        now_us = time.time_ns() // 1000
+        if self.state == "forbidden":
+            cause, detail = Cause.AUTHORISATION, "forbidden"
+        elif self.state == "lost" and self.fault is not None:
+            cause, detail = cause_of(self.fault), self.fault
+        else:
+            self._writer.submit(partial(_begin_account, camera=self._camera, at_us=now_us))
+            return
+        self._writer.submit(lambda store: store.accounts.gap(self._camera, now_us, cause, detail))
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        for event in events:
+            match event:
+                case PartReady(part):
+                    if not self._submit_part(part):
+                        self._segmenter.discard()
+                        self._submit_end(None, "queue", Cause.STORAGE)
+                        return
+                case RunStarted(at_us):
+                    self._writer.submit(
+                        partial(
+                            SegmentStore.start_run,
+                            camera=self._camera,
+                            at_us=at_us,
+                            authorisation=self._order.authorisation,
+                            clock_offset_us=self._timeline.clock_offset_us,
+                        )
+                    )
+                case SegmentOpened():
+                    self._writer.submit(partial(SegmentStore.open_segment, new=self._new_segment(event)))
+                case SegmentClosed(end_us):
+                    self._writer.submit(partial(SegmentStore.close_segment, camera=self._camera, end_us=end_us))
+                case RunEnded(end_us, reason):
+                    self._submit_end(end_us, reason, cause_of(reason))
+
+    def _submit_part(self, part: Part) -> bool:
+        return self._writer.submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=part.data_bytes)
+
+    def _submit_end(self, end_us: int | None, reason: str, cause: Cause) -> None:
+        self._writer.submit(
+            partial(SegmentStore.end_run, camera=self._camera, end_us=end_us, reason=reason, cause=cause, detail=reason)
+        )
+
+    def _new_segment(self, event: SegmentOpened) -> NewSegment:
+        order = self._order
+        deadline = deadline_at(at_from_us(event.start_us), order.retention_days)
+        minimum = order.minimum_days
+        return NewSegment(
+            camera=self._camera,
+            start_us=event.start_us,
+            format=event.format,
+            authorisation=order.authorisation,
+            deadline_us=us_from_at(deadline),
+            minimum_us=None if minimum is None else event.start_us + minimum * _DAY_US,
+            clock_offset_us=self._timeline.clock_offset_us,
+        )
+
+
+def _begin_account(store: SegmentStore, camera: str, at_us: int) -> None:
+    """A camera that comes under orders, or whose recorder or storage is back, before its first picture."""
+    if camera not in store.accounts.cameras():
+        store.accounts.gap(camera, at_us, Cause.OURS, "starting")

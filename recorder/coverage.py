@@ -1,0 +1,141 @@
+"""What was recorded and what is missing: runs and gaps of one camera over an interval (invariant 2).
+
+Under orders is under orders whether or not a row says more: what neither a run nor a gap covers is itself a gap,
+`ours` and "unaccounted", so that the sum is always 100 %. Time without an authorisation is not expected.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recorder.accounts import Cause
+from recorder.utc import text_from_us
+
+ALIVE_US = 15_000_000
+"""A recorder whose last wave is older than this isn't running: the time since is a gap already."""
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    from_us: int
+    to_us: int
+    cause: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Microseconds; `runs` and `gaps` don't overlap, in order, and fill what was under orders up to `until_us`."""
+
+    until_us: int
+    expected_us: int
+    recorded_us: int
+    runs: list[Interval]
+    gaps: list[Missing]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "runs": [{"from": text_from_us(a), "to": text_from_us(b)} for a, b in self.runs],
+            "gaps": [
+                {"from": text_from_us(g.from_us), "to": text_from_us(g.to_us), "cause": g.cause, "detail": g.detail}
+                for g in self.gaps
+            ],
+        }
+
+
+def union(intervals: Iterable[Interval]) -> list[Interval]:
+    """Half-open intervals joined where they touch or overlap, in order, without empty ones."""
+    joined: list[Interval] = []
+    for start, end in sorted(intervals):
+        if end <= start:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def subtract(intervals: Sequence[Interval], taken: Sequence[Interval]) -> list[Interval]:
+    """What of `intervals` (disjoint, in order) lies in none of `taken` (the same)."""
+    left: list[Interval] = []
+    first = 0
+    for start, end in intervals:
+        while first < len(taken) and taken[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(taken) and taken[at][0] < end:
+            if taken[at][0] > start:
+                left.append((start, taken[at][0]))
+            start = max(start, taken[at][1])
+            at += 1
+        if start < end:
+            left.append((start, end))
+    return left
+
+
+def account(
+    periods: Sequence[Interval], runs: Sequence[Interval], gaps: Sequence[Missing], from_us: int, to_us: int
+) -> Coverage:
+    """Add up an interval. Runs win over gaps, and gaps over one another in their order."""
+    clip = [(from_us, to_us)]
+    ordered = _within(union(periods), clip)
+    recorded = _within(union(runs), clip)
+    missing: list[Missing] = []
+    covered = recorded
+    for gap in gaps:
+        for start, end in subtract(_within([(gap.from_us, gap.to_us)], clip), covered):
+            missing.append(Missing(start, end, gap.cause, gap.detail))
+        covered = union([*covered, (gap.from_us, gap.to_us)])
+    missing += [Missing(a, b, Cause.OURS, "unaccounted") for a, b in subtract(ordered, covered)]
+    missing.sort(key=lambda gap: gap.from_us)
+    recorded_us = sum(b - a for a, b in recorded)
+    expected_us = recorded_us + sum(g.to_us - g.from_us for g in missing if g.cause != Cause.AUTHORISATION)
+    return Coverage(to_us, expected_us, recorded_us, recorded, missing)
+
+
+def _within(intervals: Sequence[Interval], bounds: Sequence[Interval]) -> list[Interval]:
+    ((low, high),) = bounds
+    return [(max(a, low), min(b, high)) for a, b in intervals if min(b, high) > max(a, low)]
+
+
+def read_coverage(
+    connection: sqlite3.Connection, camera: str, from_us: int, to_us: int, now_us: int
+) -> Coverage | None:
+    """One camera's account from the index; None for a camera that it never recorded.
+
+    It reaches to what is known: to the durable end of a run that goes on. When the recorder isn't running, what came
+    after is a gap of ours.
+    """
+    row = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone()
+    if row is None:
+        return None
+    (alive_us,) = connection.execute("SELECT value FROM meta WHERE key = 'alive_us'").fetchone() or (now_us,)
+    running = now_us - alive_us < ALIVE_US
+    values = (row[0], to_us, from_us)
+    runs = connection.execute(
+        "SELECT from_us, to_us, reason FROM run WHERE camera = ? AND from_us < ? AND (to_us > ? OR reason IS NULL)"
+        " ORDER BY from_us",
+        values,
+    ).fetchall()
+    gaps = connection.execute(
+        "SELECT from_us, to_us, cause, detail FROM gap WHERE camera = ? AND from_us < ? AND"
+        " (to_us IS NULL OR to_us > ?) ORDER BY from_us",
+        values,
+    ).fetchall()
+    periods = connection.execute(
+        "SELECT from_us, to_us FROM period WHERE camera = ? AND from_us < ? AND (to_us IS NULL OR to_us > ?)", values
+    ).fetchall()
+    going_on = [run[1] for run in runs if run[2] is None]
+    until_us = min(to_us, max(now_us, from_us))
+    missing = [Missing(a, until_us if b is None else b, cause, detail) for a, b, cause, detail in gaps]
+    if going_on and running:
+        until_us = max(from_us, min(until_us, going_on[-1]))
+    elif going_on:
+        missing.append(Missing(going_on[-1], until_us, Cause.OURS, "not running"))
+    return account(
+        [(a, until_us if b is None else b) for a, b in periods], [r[:2] for r in runs], missing, from_us, until_us
+    )

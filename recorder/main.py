@@ -1,0 +1,283 @@
+"""The recorder's process: one event loop for all cameras, one thread for the storage directory.
+
+    run
+     |- control      answers the centre on run/recorder.sock
+     |- feed         packets to the gateway and the detector on run/packets.sock
+     |- tick         once a second: windows, lost cameras, the machine's clock
+     |- streams      one Streamer a stream, started and stopped by the orders in force
+    and, outside the loop, the writer's thread
+
+It needs nobody: orders are on its disk, and the centre, the gateway and the detector may be down.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from recorder.alarms import CAMERA_LOST, Alarms, read_alarms
+from recorder.camera import LOST_S, LiveStream, RecordedStream, Window
+from recorder.channel import ChannelServer
+from recorder.clock import ClockState
+from recorder.control import Control
+from recorder.feed import PacketFeedServer
+from recorder.machine import now_us, read_anchor
+from recorder.orders import Adapter, CameraOrder, OrderRefused, Orders, OrdersFile, StreamAddress
+from recorder.store import SegmentStore
+from recorder.writer import StorageDown, StorageState, Writer
+from streams.source import SourceConfig
+from streams.streamer import ConnectBudget, Streamer
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 1.0
+_MEASURE_TICKS = 5
+_STORAGE_CODES = (
+    "STORAGE_UNMOUNTED",
+    "STORAGE_FOREIGN",
+    "STORAGE_BUSY",
+    "STORAGE_FAILED",
+    "STORAGE_FULL",
+    "STORAGE_LOW",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderConfig:
+    """Where things are. `allowed_uids`: users besides our own and root that may use the sockets."""
+
+    storage: Path
+    state: Path
+    control_socket: Path
+    packets_socket: Path
+    order_keys: Mapping[str, Ed25519PublicKey]
+    allowed_uids: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Running:
+    """A stream under orders; its task is None outside the window."""
+
+    address: StreamAddress
+    adapter: Adapter
+    stream: LiveStream
+    task: asyncio.Task[None] | None = None
+
+
+class Recorder:
+    """The state of the process; everything runs in its event loop."""
+
+    def __init__(self, config: RecorderConfig) -> None:
+        self.config = config
+        self.writer = Writer(config.storage, config.state / "storage.json", self._storage_changed, self._clock_changed)
+        self.alarms = Alarms(self.writer)
+        self.storage = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
+        self.clock = ClockState(trusted=False, reason="starting", due_us=0)
+        self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
+        self._orders: dict[str, CameraOrder] = {}
+        self._streams: dict[tuple[str, str], _Running] = {}
+        self._feed = PacketFeedServer(config.packets_socket, config.allowed_uids)
+        self._budget = ConnectBudget()
+        self._anchor = read_anchor()
+        self._tasks: asyncio.TaskGroup
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Record until `stop`."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        control = Control(self)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.writer.stop)
+            self.writer.start()
+            await stack.enter_async_context(self._feed)
+            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._load_orders()
+            server = ChannelServer(self.config.control_socket, control.answer, self.config.allowed_uids)
+            await stack.enter_async_context(server)
+            ticking = self._tasks.create_task(self._tick(), name="tick")
+            await self._stop.wait()
+            ticking.cancel()
+            self._stop_streams()
+        log.info("recorder stopped")
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def accept(self, envelope: Mapping[str, object]) -> Orders:
+        """New orders, kept on disk, then obeyed. Raises OrderRefused, OSError."""
+        orders = self._orders_file.accept(envelope)
+        self._obey(orders)
+        self.writer.submit(lambda store: store.index.fact(now_us(), "orders_accepted", None, version=orders.version))
+        return orders
+
+    def streams(self) -> list[tuple[str, LiveStream]]:
+        return [(camera, running.stream) for (camera, _), running in self._streams.items()]
+
+    def _load_orders(self) -> None:
+        try:
+            orders = self._orders_file.load()
+        except OrderRefused as refused:
+            log.error("the orders on disk are not obeyed: %s", refused)
+            self.alarms.raise_("ORDERS_REFUSED", "orders.json", str(refused), now_us())
+            return
+        if orders is not None:
+            self._obey(orders)
+
+    def _obey(self, orders: Orders) -> None:
+        """Apply orders by difference: streams whose address stays are not interrupted."""
+        new = {order.camera: order for order in orders.cameras}
+        for camera in self._orders.keys() - new.keys():
+            self._end_stream(camera, "sub")
+            self._end_stream(camera, "main")
+            self.alarms.end(CAMERA_LOST, camera, now_us())
+            self._release(camera)
+        for camera, order in new.items():
+            old = self._orders.get(camera)
+            self._orders[camera] = order
+            self._obey_stream(order, "main", order.main)
+            self._obey_stream(order, "sub", order.sub)
+            if old is None or (order.authorisation, order.retention_days) != (old.authorisation, old.retention_days):
+                self._shorten(order)
+        self._orders = new
+
+    def _obey_stream(self, order: CameraOrder, name: str, address: StreamAddress | None) -> None:
+        key = (order.camera, name)
+        running = self._streams.get(key)
+        if running is not None and (address is None or (running.address, running.adapter) != (address, order.adapter)):
+            self._end_stream(order.camera, name)
+            running = None
+        if address is None:
+            return
+        if running is None:
+            running = self._streams[key] = _Running(address, order.adapter, self._make_stream(order, name))
+        elif isinstance(running.stream, RecordedStream):
+            running.stream.obey(order)
+        else:
+            running.stream.window = Window.of(order)
+        self._follow_window(running, now_us())
+
+    def _make_stream(self, order: CameraOrder, name: str) -> LiveStream:
+        feed = self._feed.stream(order.camera, name)
+        if name == "sub":
+            return LiveStream(name, Window.of(order), feed, self._anchor, now_us())
+        stream = RecordedStream(order, feed, self.writer, self._anchor, now_us())
+        if self.storage.ready:
+            stream.storage_ready()
+        return stream
+
+    def _follow_window(self, running: _Running, at_us: int) -> None:
+        """Pull a stream exactly while its authorisation's window is open."""
+        inside = running.stream.window.holds(at_us)
+        if inside and running.task is None:
+            running.stream.connecting()
+            address = running.address
+            config = SourceConfig(address.url, address.username, address.password or "", running.adapter)
+            streamer = Streamer(config, running.stream, self._budget, running.stream.lost)
+            running.stream.last_packet_s = time.monotonic()
+            running.task = self._tasks.create_task(streamer.run())
+        elif not inside:
+            if running.task is not None:
+                running.task.cancel()
+                running.task = None
+            if running.stream.state != "forbidden":
+                running.stream.forbidden()
+
+    def _end_stream(self, camera: str, name: str) -> None:
+        running = self._streams.pop((camera, name), None)
+        if running is not None:
+            if running.task is not None:
+                running.task.cancel()
+            running.stream.stopped()
+
+    def _release(self, camera: str) -> None:
+        at_us = now_us()
+        self.writer.submit(lambda store: store.accounts.released(camera, at_us))
+
+    def _shorten(self, order: CameraOrder) -> None:
+        """An order can shorten a deadline, never lengthen one."""
+        self.writer.submit(lambda store: store.shorten(order.camera, order.authorisation, order.retention_days))
+
+    def _stop_streams(self) -> None:
+        for camera, name in list(self._streams):
+            self._end_stream(camera, name)
+
+    async def _tick(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(_TICK_S)
+            ticks += 1
+            self._anchor = read_anchor()
+            at_us = now_us()
+            for (camera, name), running in self._streams.items():
+                running.stream.told_clock(self._anchor)
+                self._follow_window(running, at_us)
+                if name == "main":
+                    self._watch_camera(camera, running, at_us)
+                if ticks % _MEASURE_TICKS == 0:
+                    running.stream.measure()
+
+    def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
+        silent_s = time.monotonic() - running.stream.last_packet_s
+        if running.task is not None and silent_s > LOST_S:
+            self.alarms.raise_(CAMERA_LOST, camera, running.stream.fault or "stalled", at_us)
+        elif self.alarms.is_on(CAMERA_LOST, camera) and (running.task is None or running.stream.state == "recording"):
+            self.alarms.end(CAMERA_LOST, camera, at_us)
+
+    def _storage_changed(self, state: StorageState) -> None:
+        at_us = now_us()
+        subject = str(self.config.storage.name)
+        was_ready, self.storage = self.storage.ready, state
+        for code in _STORAGE_CODES:
+            if code == state.code:
+                self.alarms.raise_(code, subject, state.detail, at_us)
+            else:
+                self.alarms.end(code, subject, at_us)
+        if state.recovery is not None:
+            self._tasks.create_task(self._reconcile_alarms())
+            if state.index_new:
+                self.alarms.raise_("INDEX_NEW", subject, str(state.index), at_us)
+            for name in state.recovery.damaged:
+                self.alarms.raise_("SEGMENT_DAMAGED", name, "its durable part can't be read", at_us)
+        for running in self._streams.values():
+            if isinstance(running.stream, RecordedStream):
+                if state.ready and (not was_ready or state.recovery is not None):
+                    running.stream.storage_ready()
+                elif not state.ready:
+                    running.stream.storage_lost()
+
+    async def _reconcile_alarms(self) -> None:
+        try:
+            written = await self.writer.ask(read_alarms)
+        except StorageDown:
+            return  # the next time it answers, this comes again
+        self.alarms.reconcile(written, now_us())
+        for camera in self.alarms.subjects(CAMERA_LOST):
+            if camera not in self._orders:
+                self.alarms.end(CAMERA_LOST, camera, now_us())
+        await self.writer.ask(self._release_others)
+
+    def _release_others(self, store: SegmentStore) -> None:
+        """Cameras that left the orders while the storage was away."""
+        for camera in store.accounts.cameras():
+            if camera not in self._orders:
+                store.accounts.released(camera, now_us())
+
+    def _clock_changed(self, state: ClockState) -> None:
+        self.clock = state
+        if state.trusted:
+            self.alarms.end("CLOCK_UNTRUSTED", "machine", now_us())
+        else:
+            self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
+
+
+async def run(config: RecorderConfig) -> None:
+    """Record until SIGTERM or SIGINT; then close segments, sync, and write the index."""
+    await Recorder(config).run()
