@@ -91,7 +91,8 @@ export const journal = object({
       leaf: nullable(number), at: instant, author: nullable(string), quality: nullable(string),
       authority: nullable(string), op: string, op_label: nullable(string), camera: nullable(string),
       camera_name: nullable(string), from: nullable(instant), to: nullable(instant), motif: nullable(string),
-      motif_reference: nullable(string), result: string, reason: nullable(string), workstation: nullable(string),
+      motif_reference: nullable(string), result: string, code: nullable(string), reason: nullable(string),
+      workstation: nullable(string),
     }),
   ),
   next: nullable(either(number, string)),
@@ -123,3 +124,37 @@ export type PlanItem = Plan["items"][number];
 
 export const playback = object({ lease: string, url: string, mime: nullable(string), plan });
 export type Playback = Decoded<typeof playback>;
+
+const suspendable = {
+  id: string, reference: string, from: instant, to: nullable(instant),
+  suspended_at: nullable(instant), suspended_reason: nullable(string),
+};
+const convention = object({ ...suspendable, kind: string, partner: string });
+const line = object({
+  ...suspendable, finalites: array(string), visualised: boolean, recorded: boolean, retention_days: number,
+});
+const territoryCamera = object({
+  id: string, number: string, name: string, site: string, regime: string, authorisations: array(line),
+});
+export const territory = member(
+  "communes",
+  array(
+    object({
+      insee: string, name: string, authority: string, conventions: array(convention), cameras: array(territoryCamera),
+    }),
+  ),
+);
+export type TerritoryCommune = Decoded<typeof territory>[number];
+export type Dated = Pick<Decoded<typeof convention>, "from" | "to" | "suspended_at" | "suspended_reason">;
+
+const accountShape = {
+  id: string, login: string, name: string, role: string, category: string, employer: nullable(string),
+  agrement_reference: nullable(string), agrement_to: nullable(instant), created_at: instant, closed_at: nullable(instant),
+};
+const account = object(accountShape);
+export const accounts = member("accounts", array(account));
+export type Account = Decoded<typeof account>;
+export const createdAccount = object({ id: string, login: string, password: string });
+const habilitation = object({ ...suspendable, commune: string, basis: string, rights: array(string) });
+export const persons = member("persons", array(object({ ...accountShape, habilitations: array(habilitation) })));
+export type Person = Decoded<typeof persons>[number];

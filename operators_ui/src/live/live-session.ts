@@ -29,7 +29,7 @@ export class LiveSession {
     this.dispatch({ kind: "want", wanted });
   }
 
-  again(tile: string): void {
+  again(tile: string | null): void {
     this.dispatch({ kind: "again", tile });
   }
 

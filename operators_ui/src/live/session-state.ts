@@ -55,7 +55,8 @@ export const EMPTY: LiveState = { link: { kind: "down" }, linkAttempt: 0, tiles:
 
 export type LiveEvent =
   | { readonly kind: "want"; readonly wanted: readonly Wanted[] }
-  | { readonly kind: "again"; readonly tile: string }
+  /** Ask anew for one refused tile, or for every one (null). */
+  | { readonly kind: "again"; readonly tile: string | null }
   | { readonly kind: "linked" }
   | { readonly kind: "unlinked" }
   | { readonly kind: "tickets"; readonly keys: readonly string[]; readonly results: readonly TicketResult[] }
@@ -96,7 +97,10 @@ function apply(state: LiveState, event: LiveEvent, now: number, random: () => nu
     case "want":
       return want(state, event.wanted, effects);
     case "again":
-      return each(state, (tile) => (tile.wanted.tile === event.tile ? { ...tile, state: { kind: "idle" } } : tile));
+      return each(state, (tile) => {
+        const meant = event.tile === null || event.tile === tile.wanted.tile;
+        return meant && (tile.state.kind === "refused" || tile.state.kind === "waiting") ? { ...tile, state: { kind: "idle" } } : tile;
+      });
     case "linked":
       return each({ ...state, link: { kind: "up" }, linkAttempt: 0 }, (tile) =>
         tile.state.kind === "waiting" ? { ...tile, state: { kind: "idle" } } : tile,

@@ -41,7 +41,8 @@ export function MotifDialog(props: {
         {chosen?.reference_required && (
           <label>
             {fr.motif.reference}
-            <input name="reference" required maxLength={120} data-testid="motif-reference" autoComplete="off" />
+            <input name="reference" required minLength={3} maxLength={40} data-testid="motif-reference" autoComplete="off" aria-describedby="reference-help" />
+            <small id="reference-help">{fr.motif.referenceHelp}</small>
           </label>
         )}
         <small>{fr.motif.kept}</small>

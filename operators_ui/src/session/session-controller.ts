@@ -14,6 +14,7 @@ export type PostState =
   | { readonly kind: "locked"; readonly session: Session; readonly confirmed: boolean };
 
 const ENDED = new Set(["NO_SESSION", "SESSION_EXPIRED"]);
+const LOCKED = "SESSION_LOCKED";
 const RETRY_LOCK_MS = 2_000;
 
 export interface Environment {
@@ -62,7 +63,8 @@ export class SessionController {
     const answer = await this.api.send("POST", "/api/session/lock", {}, nothing);
     const now = this.state.get();
     if (now.kind !== "locked") return;
-    if (answer.kind === "ok") this.state.set({ ...now, confirmed: true });
+    const isLocked = answer.kind === "ok" || (answer.kind === "refused" && answer.code === LOCKED);
+    if (isLocked) this.state.set({ ...now, confirmed: true });
     else if (!now.confirmed) this.environment.later(() => void this.lock(), RETRY_LOCK_MS);
   }
 
@@ -113,7 +115,7 @@ export class SessionController {
     const state = this.state.get();
     const held = state.kind === "open" || state.kind === "locked";
     if (held && ENDED.has(refused.code)) this.leave(refused.code === "SESSION_EXPIRED" ? fr.login.expired : fr.login.ended);
-    else if (state.kind === "open" && refused.code === "SESSION_LOCKED") {
+    else if (state.kind === "open" && refused.code === LOCKED) {
       this.state.set({ kind: "locked", session: state.session, confirmed: true });
     }
   }

@@ -49,7 +49,7 @@ export function Console(props: { controller: SessionController; session: Session
         onHelp={() => setOverlay("help")} onShift={() => setOverlay("shift")}
       />
       <main id="content" className={`view view-${view}`} tabIndex={-1}>
-        {view === "wall" ? <Pictures /> : <TableView view={view} />}
+        {view === "wall" ? <Pictures /> : <TableView key={view} view={view} />}
       </main>
       {overlay === "help" && <Help onClose={() => setOverlay("none")} />}
       {overlay === "shift" && <ShiftDialog controller={controller} onClose={() => setOverlay("none")} />}
@@ -68,7 +68,7 @@ function Help(props: { onClose: () => void }): ReactNode {
           </div>
         ))}
       </dl>
-      <form method="dialog"><button type="submit" className="primary">{fr.help.close}</button></form>
+      <div className="actions"><button type="button" className="primary" onClick={props.onClose}>{fr.help.close}</button></div>
     </Dialog>
   );
 }

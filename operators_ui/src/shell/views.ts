@@ -5,7 +5,7 @@ export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "te
 const VIEWS: Readonly<Record<string, readonly View[]>> = {
   operator: ["wall"],
   supervisor: ["wall", "watching", "persons", "territory", "journal"],
-  delegate: ["cameras", "watching", "territory", "journal"],
+  delegate: ["cameras", "watching", "territory", "journal", "wall"],
   auditor: ["journal", "watching"],
   administrator: ["cameras", "territory", "accounts"],
 };

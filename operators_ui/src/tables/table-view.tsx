@@ -1,5 +1,21 @@
+/** The views without pictures. */
+
 import type { ReactNode } from "react";
 import type { View } from "../shell/views";
-export function TableView(props: { view: View }): ReactNode {
-  return <p>{props.view}</p>;
+import { Accounts } from "./accounts";
+import { Cameras } from "./cameras";
+import { Journal } from "./journal";
+import { Persons } from "./persons";
+import { Territory } from "./territory";
+import { Watching } from "./watching";
+
+export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
+  switch (props.view) {
+    case "journal": return <Journal />;
+    case "watching": return <Watching />;
+    case "cameras": return <Cameras />;
+    case "persons": return <Persons />;
+    case "territory": return <Territory />;
+    case "accounts": return <Accounts />;
+  }
 }

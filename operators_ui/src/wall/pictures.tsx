@@ -20,6 +20,8 @@ export function Pictures(): ReactNode {
   useEffect(() => hints.on("cameras", poke), [hints, poke]);
   useEffect(() => hints.on("session", poke), [hints, poke]);
   const live = useLiveSession(session.gateway_origin);
+  const motif = session.shift_motif?.code;
+  useEffect(() => live?.again(null), [live, motif]);
   return (
     <Loaded value={value} problem={problem} onRetry={poke}>
       {(cameras) => live && <WallOrCamera cameras={cameras} live={live} />}

@@ -1,0 +1,131 @@
+import { useCallback, useState, type FormEvent, type ReactNode } from "react";
+import { nothing, type Failed, type Refused } from "../api/client";
+import { accounts as accountsBody, createdAccount, type Account } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { day } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Badge, Dialog, Loaded, Problem } from "../shell/parts";
+import { fr } from "../strings";
+import { Table } from "./parts";
+
+const PERIOD_MS = 15_000;
+
+export function Accounts(): ReactNode {
+  const { api } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/accounts", accountsBody), [api]), PERIOD_MS);
+  const [creating, setCreating] = useState(false);
+  const { tables } = fr;
+  return (
+    <div className="table-page">
+      <header>
+        <h1>{tables.accountsTitle}</h1>
+        <button type="button" className="primary" onClick={() => setCreating(true)} data-testid="create-account">{tables.create}</button>
+      </header>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(accounts) => (
+          <Table heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
+            {accounts.map((account) => <Row key={account.id} account={account} onDone={poke} />)}
+          </Table>
+        )}
+      </Loaded>
+      {creating && <NewAccount onClose={() => setCreating(false)} onDone={poke} />}
+    </div>
+  );
+}
+
+function Row(props: { account: Account; onDone: () => void }): ReactNode {
+  const { account } = props;
+  return (
+    <tr data-login={account.login}>
+      <td>{account.login}</td>
+      <td>{account.name}</td>
+      <td>{fr.role(account.role)}</td>
+      <td>{fr.category(account.category)}</td>
+      <td>{account.employer ?? "—"}</td>
+      <td>{account.closed_at === null ? <Badge tone="good">{fr.tables.open}</Badge> : <Badge tone="quiet">{fr.tables.closed} {day(account.closed_at)}</Badge>}</td>
+      <td>{account.closed_at === null && <CloseButton {...props} />}</td>
+    </tr>
+  );
+}
+
+function CloseButton(props: { account: Account; onDone: () => void }): ReactNode {
+  const { api } = useDesk();
+  const [asking, setAsking] = useState(false);
+  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const close = async (): Promise<void> => {
+    const answer = await api.send("POST", `/api/accounts/${props.account.id}/close`, {}, nothing);
+    if (answer.kind !== "ok") return setProblem(answer);
+    setAsking(false);
+    props.onDone();
+  };
+  return (
+    <>
+      <button type="button" onClick={() => setAsking(true)}>{fr.tables.close}</button>
+      {asking && (
+        <Dialog title={fr.tables.closeTitle(props.account.login)} onClose={() => setAsking(false)} testid="close-dialog">
+          <form onSubmit={(event) => { event.preventDefault(); void close(); }}>
+            <p className="notice notice-warning">{fr.tables.closeHelp}</p>
+            {problem && <Problem problem={problem} />}
+            <div className="actions">
+              <button type="button" onClick={() => setAsking(false)}>{fr.tables.cancel}</button>
+              <button type="submit" className="primary">{fr.tables.confirm}</button>
+            </div>
+          </form>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function NewAccount(props: { onClose: () => void; onDone: () => void }): ReactNode {
+  const { api } = useDesk();
+  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const [created, setCreated] = useState<{ login: string; password: string } | null>(null);
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const fields = Object.fromEntries(new FormData(event.currentTarget));
+    const body = { ...fields, employer: fields["employer"] === "" ? null : fields["employer"] };
+    const answer = await api.send("POST", "/api/accounts", body, createdAccount);
+    if (answer.kind !== "ok") return setProblem(answer);
+    setCreated(answer.value);
+    props.onDone();
+  };
+  const { tables } = fr;
+  if (created !== null) {
+    return (
+      <Dialog title={tables.create} onClose={props.onClose} testid="created-dialog">
+        <p>{tables.created(created.login)}</p>
+        <p className="secret"><code data-testid="created-password">{created.password}</code></p>
+        <div className="actions"><button type="button" className="primary" onClick={props.onClose}>{fr.help.close}</button></div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={tables.create} onClose={props.onClose} testid="account-dialog">
+      <form onSubmit={(event) => void submit(event)}>
+        <p className="quiet">{tables.createHelp}</p>
+        {problem && <Problem problem={problem} />}
+        <label>{tables.login}<input name="login" required pattern="[a-z0-9][a-z0-9._\-]{1,63}" autoComplete="off" autoFocus /></label>
+        <label>{tables.name}<input name="name" required minLength={2} maxLength={80} autoComplete="off" /></label>
+        <Choice label={tables.role} name="role" options={fr.roles} />
+        <Choice label={tables.category} name="category" options={fr.categories} />
+        <label>{tables.employer}<input name="employer" pattern="[0-9AB]{5}" autoComplete="off" /></label>
+        <div className="actions">
+          <button type="button" onClick={props.onClose}>{tables.cancel}</button>
+          <button type="submit" className="primary">{tables.confirm}</button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Choice(props: { label: string; name: string; options: Readonly<Record<string, string>> }): ReactNode {
+  return (
+    <label>
+      {props.label}
+      <select name={props.name} required>
+        {Object.entries(props.options).map(([value, text]) => <option key={value} value={value}>{text}</option>)}
+      </select>
+    </label>
+  );
+}

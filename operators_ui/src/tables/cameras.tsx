@@ -1,0 +1,49 @@
+import { useCallback, useEffect, type ReactNode } from "react";
+import { cameras as camerasBody, type Camera } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { dayAndClock } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Badge, Loaded } from "../shell/parts";
+import { fr } from "../strings";
+import { Table } from "./parts";
+
+const PERIOD_MS = 5_000;
+
+export function Cameras(): ReactNode {
+  const { api, hints } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/cameras", camerasBody), [api]), PERIOD_MS);
+  useEffect(() => hints.on("cameras", poke), [hints, poke]);
+  const { tables } = fr;
+  return (
+    <div className="table-page">
+      <header><h1>{tables.camerasTitle}</h1></header>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(cameras) => (
+          <Table
+            heads={[tables.camera, tables.commune, tables.site, tables.state, tables.lastFrame, tables.pictures]}
+            empty={cameras.length === 0} testid="cameras-table"
+          >
+            {cameras.map((camera) => <Row key={camera.id} camera={camera} />)}
+          </Table>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+function Row({ camera }: { camera: Camera }): ReactNode {
+  const tone = camera.state === "recording" ? "good" : camera.state === "lost" || camera.state === "forbidden" ? "bad" : "warning";
+  return (
+    <tr data-camera={camera.id} data-state={camera.state}>
+      <td><span className="number">{camera.number}</span> {camera.name}</td>
+      <td>{camera.commune.name}</td>
+      <td>{camera.site}</td>
+      <td>
+        <Badge tone={tone}>{fr.cameraState(camera.state)}</Badge>
+        {camera.fault_reason && <small>{camera.fault_reason}</small>}
+      </td>
+      <td>{camera.last_frame_at === null ? "—" : dayAndClock(camera.last_frame_at)}</td>
+      <td>{camera.live.allowed ? fr.tables.allowed : <>{camera.live.reason} <small><code>{camera.live.code}</code></small></>}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,95 @@
+import { useState, type FormEvent, type ReactNode } from "react";
+import { nothing, type Failed, type Refused } from "../api/client";
+import type { Dated } from "../api/types";
+import { day } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Badge, Dialog, Problem } from "../shell/parts";
+import { fr } from "../strings";
+import { daysLeft, NEAR_DAYS, validity } from "./validity";
+
+export function Table(props: { heads: readonly string[]; empty: boolean; children: ReactNode; testid: string }): ReactNode {
+  if (props.empty) return <p className="quiet">{fr.tables.empty}</p>;
+  return (
+    <div className="table-scroll">
+      <table data-testid={props.testid}>
+        <thead>
+          <tr>{props.heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr>
+        </thead>
+        <tbody>{props.children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+const TONES = { "in-force": "good", suspended: "bad", over: "quiet", future: "warning" } as const;
+const WORDS = {
+  "in-force": fr.tables.inForce, suspended: fr.tables.suspended, over: fr.tables.over, future: fr.tables.future,
+} as const;
+
+export function Standing(props: { fact: Dated }): ReactNode {
+  const { now } = useDesk();
+  const state = validity(props.fact, now());
+  return (
+    <>
+      <Badge tone={TONES[state]}>{WORDS[state]}</Badge>
+      {props.fact.suspended_reason && <small>{props.fact.suspended_reason}</small>}
+    </>
+  );
+}
+
+export function Period(props: { fact: Dated }): ReactNode {
+  const { now } = useDesk();
+  const { fact } = props;
+  const left = daysLeft(fact, now());
+  return (
+    <>
+      {day(fact.from)} – {fact.to === null ? fr.tables.noEnd : day(fact.to)}
+      {left !== null && left >= 0 && left < NEAR_DAYS && <small><Badge tone="warning">{fr.tables.remaining(left)}</Badge></small>}
+    </>
+  );
+}
+
+/** Suspending a legal fact or lifting the suspension, with the reason that the journal keeps. */
+export function SuspendButton(props: {
+  kind: "conventions" | "habilitations" | "authorisations"; id: string; what: string; fact: Dated; onDone: () => void;
+}): ReactNode {
+  const { api, now } = useDesk();
+  const [asking, setAsking] = useState(false);
+  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const state = validity(props.fact, now());
+  if (state === "over") return null;
+  const verb = state === "suspended" ? "resume" : "suspend";
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const reason = new FormData(event.currentTarget).get("reason");
+    const answer = await api.send("POST", `/api/${props.kind}/${props.id}/${verb}`, { reason }, nothing);
+    if (answer.kind !== "ok") return setProblem(answer);
+    setAsking(false);
+    setProblem(null);
+    props.onDone();
+  };
+  return (
+    <>
+      <button type="button" onClick={() => setAsking(true)} data-testid={`${verb}-${props.kind}`} data-id={props.id}>{fr.tables[verb]}</button>
+      {asking && (
+        <Dialog
+          title={verb === "suspend" ? fr.tables.suspendTitle(props.what) : fr.tables.resumeTitle(props.what)}
+          onClose={() => setAsking(false)} testid="suspend-dialog"
+        >
+          <form onSubmit={(event) => void submit(event)}>
+            {verb === "suspend" && <p className="notice notice-warning">{fr.tables.suspendHelp}</p>}
+            {problem && <Problem problem={problem} />}
+            <label>
+              {fr.tables.reason}
+              <input name="reason" required minLength={3} maxLength={120} autoFocus autoComplete="off" data-testid="suspend-reason" />
+            </label>
+            <div className="actions">
+              <button type="button" onClick={() => setAsking(false)}>{fr.tables.cancel}</button>
+              <button type="submit" className="primary" data-testid="suspend-submit">{fr.tables.confirm}</button>
+            </div>
+          </form>
+        </Dialog>
+      )}
+    </>
+  );
+}

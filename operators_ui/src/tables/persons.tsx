@@ -1,0 +1,59 @@
+import { useCallback, type ReactNode } from "react";
+import { persons as personsBody, type Person } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { day } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Badge, Loaded } from "../shell/parts";
+import { fr } from "../strings";
+import { Period, Standing, SuspendButton, Table } from "./parts";
+
+const PERIOD_MS = 15_000;
+
+export function Persons(): ReactNode {
+  const { api } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/persons", personsBody), [api]), PERIOD_MS);
+  const { tables } = fr;
+  return (
+    <div className="table-page">
+      <header><h1>{tables.personsTitle}</h1></header>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(persons) => (
+          <Table
+            heads={[tables.name, tables.category, tables.agrement, tables.commune, tables.rights, tables.period, tables.state, tables.action]}
+            empty={persons.length === 0} testid="persons-table"
+          >
+            {persons.flatMap((person) => rowsOf(person, poke))}
+          </Table>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+function rowsOf(person: Person, onDone: () => void): ReactNode[] {
+  const who = (
+    <>
+      <td>{person.name}<small>{fr.role(person.role)}</small></td>
+      <td>{fr.category(person.category)}</td>
+      <td>{person.agrement_reference ?? "—"}{person.agrement_to !== null && <small>{day(person.agrement_to)}</small>}</td>
+    </>
+  );
+  if (person.habilitations.length === 0) {
+    return [
+      <tr key={person.id}>
+        {who}
+        <td colSpan={5}>{person.closed_at === null ? fr.tables.none : <Badge tone="quiet">{fr.tables.closed} {day(person.closed_at)}</Badge>}</td>
+      </tr>,
+    ];
+  }
+  return person.habilitations.map((held) => (
+    <tr key={held.id} data-habilitation={held.id}>
+      {who}
+      <td>{held.commune}<small>{fr.basis(held.basis)} {held.reference}</small></td>
+      <td>{held.rights.map(fr.right).join(", ")}</td>
+      <td><Period fact={held} /></td>
+      <td><Standing fact={held} /></td>
+      <td><SuspendButton kind="habilitations" id={held.id} what={`${person.name}, ${held.commune}`} fact={held} onDone={onDone} /></td>
+    </tr>
+  ));
+}

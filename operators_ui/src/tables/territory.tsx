@@ -1,0 +1,90 @@
+import { useCallback, type ReactNode } from "react";
+import { territory as territoryBody, type TerritoryCommune } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { useDesk } from "../shell/context";
+import { Loaded } from "../shell/parts";
+import { fr } from "../strings";
+import { Period, Standing, SuspendButton, Table } from "./parts";
+
+const PERIOD_MS = 15_000;
+const MAY_SUSPEND_CONVENTIONS = new Set(["delegate", "administrator"]);
+
+export function Territory(): ReactNode {
+  const { api } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/territory", territoryBody), [api]), PERIOD_MS);
+  return (
+    <div className="table-page">
+      <header><h1>{fr.tables.territoryTitle}</h1></header>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(communes) => communes.map((commune) => <Commune key={commune.insee} commune={commune} onDone={poke} />)}
+      </Loaded>
+    </div>
+  );
+}
+
+function Commune(props: { commune: TerritoryCommune; onDone: () => void }): ReactNode {
+  const { commune } = props;
+  return (
+    <section className="commune" data-testid="commune" data-insee={commune.insee}>
+      <h2>{commune.name} <span className="quiet">{commune.insee} · {fr.tables.authority} : {commune.authority}</span></h2>
+      <Conventions {...props} />
+      <Authorisations {...props} />
+    </section>
+  );
+}
+
+function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): ReactNode {
+  const { session } = useDesk();
+  const { commune } = props;
+  const { tables } = fr;
+  if (commune.conventions.length === 0) return <p className="notice notice-warning">{tables.convention} : {tables.none.toLowerCase()}</p>;
+  return (
+    <Table heads={[tables.convention, tables.period, tables.state, tables.action]} empty={false} testid="conventions-table">
+      {commune.conventions.map((one) => (
+        <tr key={one.id}>
+          <td>{one.reference}<small>{one.kind} {tables.partner} {one.partner}</small></td>
+          <td><Period fact={one} /></td>
+          <td><Standing fact={one} /></td>
+          <td>
+            {MAY_SUSPEND_CONVENTIONS.has(session.account.role) && (
+              <SuspendButton kind="conventions" id={one.id} what={`${commune.name}, ${one.reference}`} fact={one} onDone={props.onDone} />
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }): ReactNode {
+  const { session } = useDesk();
+  const { tables } = fr;
+  return (
+    <Table
+      heads={[tables.camera, tables.regime, tables.authorisation, tables.retention, tables.deadline, tables.state, tables.action]}
+      empty={props.commune.cameras.length === 0} testid="authorisations-table"
+    >
+      {props.commune.cameras.flatMap((camera) => {
+        const name = <td><span className="number">{camera.number}</span> {camera.name}<small>{camera.site}</small></td>;
+        if (camera.authorisations.length === 0) {
+          return [<tr key={camera.id}>{name}<td>{fr.regime(camera.regime)}</td><td colSpan={5}>{tables.none}</td></tr>];
+        }
+        return camera.authorisations.map((line) => (
+          <tr key={`${camera.id} ${line.id}`}>
+            {name}
+            <td>{fr.regime(camera.regime)}</td>
+            <td>{line.reference}</td>
+            <td>{tables.days(line.retention_days)}</td>
+            <td><Period fact={line} /></td>
+            <td><Standing fact={line} /></td>
+            <td>
+              {session.account.role === "administrator" && (
+                <SuspendButton kind="authorisations" id={line.id} what={line.reference} fact={line} onDone={props.onDone} />
+              )}
+            </td>
+          </tr>
+        ));
+      })}
+    </Table>
+  );
+}
