@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { Api, type Fetch } from "../src/api/client";
+import type { Plan } from "../src/api/types";
+import { intervalFrom, REPLAY_MS } from "../src/replay/interval";
+import { clipAt, gapBefore, mediaAt, wallAt } from "../src/replay/plan";
+import { ReplayController } from "../src/replay/replay-controller";
+
+const PLAN: Plan = {
+  from: 0, to: 100_000, duration_s: 60,
+  items: [
+    { kind: "gap", from: 0, to: 10_000, cause: "network", reason: null },
+    { kind: "clip", from: 10_000, to: 40_000, media_from_s: 0, media_to_s: 30 },
+    { kind: "gap", from: 40_000, to: 60_000, cause: "camera", reason: null },
+    { kind: "clip", from: 60_000, to: 90_000, media_from_s: 30, media_to_s: 60 },
+    { kind: "gap", from: 90_000, to: 100_000, cause: "ours", reason: null },
+  ],
+};
+
+describe("plan", () => {
+  it("maps the film's time to the wall clock over a gap", () => {
+    expect([0, 15, 29.99, 30, 60, 99].map((media) => wallAt(PLAN, media))).toEqual([10_000, 25_000, 39_990, 60_000, 90_000, 90_000]);
+  });
+
+  it("maps the wall clock to the film, past a gap", () => {
+    expect([0, 10_000, 25_000, 50_000, 75_000, 99_000].map((at) => mediaAt(PLAN, at))).toEqual([0, 0, 15, 30, 45, 60]);
+  });
+
+  it("is its own inverse inside clips", () => {
+    for (let media = 0; media < 60; media += 0.04) expect(mediaAt(PLAN, wallAt(PLAN, media) ?? -1)).toBeCloseTo(media, 6);
+  });
+
+  it("knows which gap is crossed before each clip, and after the last", () => {
+    expect([0, 1, 2].map((clip) => gapBefore(PLAN, clip)?.cause)).toEqual(["network", "camera", "ours"]);
+    expect([clipAt(PLAN, 29.9), clipAt(PLAN, 30)]).toEqual([0, 1]);
+    const joined: Plan = { ...PLAN, items: PLAN.items.filter((item) => item.kind === "clip") };
+    expect([0, 1, 2].map((clip) => gapBefore(joined, clip))).toEqual([null, null, null]);
+  });
+
+  it("has no instant without any clip", () => {
+    const empty: Plan = { ...PLAN, duration_s: 0, items: PLAN.items.slice(0, 1) };
+    expect([wallAt(empty, 0), mediaAt(empty, 5), clipAt(empty, 0)]).toEqual([null, 0, -1]);
+    expect(gapBefore(empty, 0)?.cause).toBe("network");
+  });
+});
+
+describe("interval", () => {
+  it("is ten minutes, or up to what is on the disk", () => {
+    expect(intervalFrom(0, 10 * REPLAY_MS)).toEqual({ from: 0, to: REPLAY_MS });
+    expect(intervalFrom(40_000, 100_000)).toEqual({ from: 40_000, to: 97_000 });
+    expect(intervalFrom(97_000, 100_000)).toBeNull();
+  });
+});
+
+interface Call {
+  readonly url: string;
+  readonly method: string;
+  readonly body: unknown;
+}
+
+/** A centre and a gateway that answer from a list, in order. */
+function centre(answers: readonly (readonly [number, unknown])[]): { fetcher: Fetch; calls: Call[] } {
+  const calls: Call[] = [];
+  const left = [...answers];
+  const fetcher: Fetch = (url, init) => {
+    const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : null;
+    calls.push({ url, method: init.method ?? "GET", body });
+    const [status, answer] = left.shift() ?? [200, {}];
+    return Promise.resolve(new Response(JSON.stringify(answer), { status }));
+  };
+  return { fetcher, calls };
+}
+
+const lease = (id: string): readonly [number, unknown] => [
+  201, { lease: id, url: `/playback/${id}/video.mp4`, mime: "video/mp4", plan: { from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:01:00Z", duration_s: 0, items: [] } },
+];
+const granted: readonly [number, unknown] = [200, { results: [{ camera: "cam", ticket: "secret" }] }];
+const refusal = (code: string): readonly [number, unknown] => [200, { results: [{ camera: "cam", refused: { code, reason: "Non." } }] }];
+const controllerOf = (answers: readonly (readonly [number, unknown])[]) => {
+  const { fetcher, calls } = centre(answers);
+  return { calls, controller: new ReplayController(new Api(fetcher), fetcher, "http://gw", "cam") };
+};
+const MOTIF = { code: "INTERVENTION", reference: "2026-12" };
+
+describe("replay", () => {
+  it("asks for the reason once, and for a ticket each time", async () => {
+    const { controller, calls } = controllerOf([granted, lease("one"), [200, {}], granted, lease("two")]);
+    await controller.want({ from: 0, to: 60_000 });
+    expect(controller.state.get().kind).toBe("motif");
+    await controller.give(MOTIF);
+    expect(controller.state.get()).toMatchObject({ kind: "playing", url: "http://gw/playback/one/video.mp4" });
+    await controller.want({ from: 60_000, to: 120_000 });
+    expect(controller.state.get()).toMatchObject({ kind: "playing", url: "http://gw/playback/two/video.mp4" });
+    expect(calls.map((call) => `${call.method} ${call.url}`)).toEqual([
+      "POST /api/tickets", "POST http://gw/playback", "DELETE http://gw/playback/one", "POST /api/tickets", "POST http://gw/playback",
+    ]);
+    expect(calls[3]?.body).toEqual({
+      requests: [{ camera: "cam", act: "replay", from: "1970-01-01T00:01:00.000Z", to: "1970-01-01T00:02:00.000Z", motif: MOTIF }],
+    });
+  });
+
+  it("asks again when the reason itself is refused, and not when the right is", async () => {
+    const { controller } = controllerOf([refusal("MOTIF_REQUIRED"), refusal("NOT_HABILITE")]);
+    await controller.want({ from: 0, to: 60_000 });
+    await controller.give(MOTIF);
+    expect(controller.state.get()).toMatchObject({ kind: "motif", problem: { code: "MOTIF_REQUIRED" } });
+    await controller.give(MOTIF);
+    expect(controller.state.get()).toMatchObject({ kind: "stopped", problem: { code: "NOT_HABILITE" } });
+  });
+
+  it("shows the gateway's refusal", async () => {
+    const { controller } = controllerOf([granted, [409, { code: "NOTHING_RECORDED", reason: "Rien." }]]);
+    await controller.want({ from: 0, to: 60_000 });
+    await controller.give(MOTIF);
+    expect(controller.state.get()).toMatchObject({ kind: "stopped", problem: { code: "NOTHING_RECORDED" } });
+  });
+
+  it("gives back a lease that comes after the person has left", async () => {
+    const { controller, calls } = controllerOf([granted, lease("late")]);
+    await controller.want({ from: 0, to: 60_000 });
+    const opening = controller.give(MOTIF);
+    controller.backToLive();
+    await opening;
+    expect(controller.state.get().kind).toBe("live");
+    expect(calls.at(-1)).toMatchObject({ method: "DELETE", url: "http://gw/playback/late" });
+  });
+});

@@ -1,0 +1,168 @@
+import { describe, expect, it } from "vitest";
+import { Api, ask, explain, nothing, type Fetch } from "../src/api/client";
+import { array, DecodeError, either, instant, nullable, number, object, oneOf, string } from "../src/lib/decode";
+import { SessionController } from "../src/session/session-controller";
+import { journalPath, NO_FILTER } from "../src/tables/journal-query";
+import { daysLeft, validity } from "../src/tables/validity";
+
+describe("decoding", () => {
+  const shape = object({ at: instant, n: nullable(number), list: array(oneOf("a", "b")) });
+
+  it("reads what is right and ignores the rest", () => {
+    expect(shape({ at: "1970-01-01T00:00:01Z", list: ["a"], more: 1 }, "x")).toEqual({ at: 1_000, n: null, list: ["a"] });
+  });
+
+  it.each([
+    [null, "x: an object"], [{ at: "demain" }, "x.at"], [{ at: "1970-01-01T00:00:01Z", list: ["c"] }, "x.list[0]"],
+    [{ at: 3, list: [] }, "x.at"], [{ at: "1970-01-01T00:00:01Z", n: "1", list: [] }, "x.n"],
+  ])("names the place of %j", (value, place) => {
+    expect(() => shape(value, "x")).toThrow(DecodeError);
+    expect(() => shape(value, "x")).toThrow(place);
+  });
+
+  it("takes the first alternative that fits", () => {
+    const one = either(object({ a: string }), object({ b: string }));
+    expect(one({ b: "x" }, "p")).toEqual({ b: "x" });
+    expect(() => one({}, "p")).toThrow("p.b");
+  });
+});
+
+const answering = (status: number, body: string): Fetch => () => Promise.resolve(new Response(status === 204 ? null : body, { status }));
+
+describe("calls", () => {
+  const read = object({ a: number });
+
+  it("end as ok, refused or failed, and never throw", async () => {
+    expect(await ask(answering(200, '{"a":1}'), "/", {}, read)).toEqual({ kind: "ok", value: { a: 1 } });
+    expect(await ask(answering(403, '{"code":"NO","reason":"Non."}'), "/", {}, read)).toEqual({ kind: "refused", status: 403, code: "NO", reason: "Non." });
+    expect(await ask(answering(503, '{"code":"DOWN","reason":"Panne."}'), "/", {}, read)).toMatchObject({ kind: "refused", code: "DOWN" });
+    expect(await ask(answering(502, "<html>"), "/", {}, read)).toMatchObject({ kind: "failed" });
+    expect(await ask(answering(404, ""), "/", {}, read)).toMatchObject({ kind: "refused", code: "HTTP_404" });
+    expect(await ask(answering(200, '{"a":"1"}'), "/", {}, read)).toMatchObject({ kind: "failed" });
+    expect(await ask(() => Promise.reject(new TypeError("network")), "/", {}, read)).toMatchObject({ kind: "failed" });
+    expect(await ask(answering(204, ""), "/", {}, nothing)).toEqual({ kind: "ok", value: null });
+  });
+
+  it("carry the token on unsafe methods", async () => {
+    const seen: RequestInit[] = [];
+    const api = new Api((_url, init) => {
+      seen.push(init);
+      return Promise.resolve(new Response("{}"));
+    });
+    api.useToken("t");
+    await api.send("PUT", "/x", { b: 1 }, nothing);
+    await api.get("/x", nothing);
+    expect(seen[0]).toMatchObject({ method: "PUT", body: '{"b":1}', headers: { "X-CSRF-Token": "t" }, credentials: "same-origin" });
+    expect(seen[1]?.headers).not.toHaveProperty("X-CSRF-Token");
+  });
+
+  it("explain themselves", () => {
+    expect(explain({ kind: "refused", status: 403, code: "NO", reason: "Non." })).toBe("Non. (NO)");
+    expect(explain({ kind: "failed", reason: "Panne." })).toBe("Panne.");
+  });
+});
+
+const SESSION = {
+  account: { id: "1", login: "op", name: "Opérateur", role: "operator", commune: null }, csrf: "c", shift_motif: null,
+  gateway_origin: "http://gw", locked: false, now: "2026-01-01T00:00:10Z",
+};
+
+/** A post whose centre answers by path; a number is a bare status. */
+function post(answers: Record<string, unknown>) {
+  const table = answers;
+  const later: (() => void)[] = [];
+  const controller = new SessionController(
+    (url, init) => {
+      const answer = table[`${init.method} ${url}`];
+      if (answer === undefined) return Promise.reject(new TypeError("away"));
+      const [status, body] = Array.isArray(answer) ? answer : [200, answer];
+      return Promise.resolve(new Response(JSON.stringify(body), { status }));
+    },
+    { now: () => Date.parse("2026-01-01T00:00:00Z"), later: (act) => void later.push(act) },
+  );
+  return { controller, table, later };
+}
+
+describe("post", () => {
+  it("opens with the session that is there, on the centre's clock", async () => {
+    const { controller } = post({ "GET /api/session": SESSION });
+    await controller.start();
+    expect(controller.state.get().kind).toBe("open");
+    expect(controller.now()).toBe(Date.parse(SESSION.now));
+  });
+
+  it("asks for a login without one, and says when the centre is away", async () => {
+    const { controller, table } = post({});
+    await controller.start();
+    expect(controller.state.get().kind).toBe("unreachable");
+    table["GET /api/session"] = [401, { code: "NO_SESSION", reason: "" }];
+    await controller.start();
+    expect(controller.state.get()).toEqual({ kind: "login", notice: null });
+  });
+
+  it("says why a login is refused", async () => {
+    const { controller } = post({ "POST /api/session": [401, { code: "LOGIN_REFUSED", reason: "Non." }] });
+    expect(await controller.login("op", "x", null)).toBe("Non. (LOGIN_REFUSED)");
+  });
+
+  it("hides pictures at once when it is locked, and tries until the centre agrees", async () => {
+    const { controller, table, later } = post({ "GET /api/session": SESSION });
+    await controller.start();
+    const locking = controller.lock();
+    expect(controller.state.get()).toMatchObject({ kind: "locked", confirmed: false });
+    await locking;
+    table["POST /api/session/lock"] = [403, { code: "SESSION_LOCKED", reason: "" }];
+    later.shift()?.();
+    await Promise.resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(controller.state.get()).toMatchObject({ kind: "locked", confirmed: true });
+  });
+
+  it("stays locked when an answer from before arrives late", async () => {
+    const { controller } = post({ "GET /api/session": SESSION, "POST /api/session/lock": {} });
+    await controller.start();
+    const late = controller.refresh();
+    await controller.lock();
+    await late;
+    expect(controller.state.get().kind).toBe("locked");
+  });
+
+  it("opens again with the password", async () => {
+    const { controller, table } = post({ "GET /api/session": { ...SESSION, locked: true } });
+    await controller.start();
+    expect(controller.state.get()).toMatchObject({ kind: "locked", confirmed: true });
+    table["POST /api/session/unlock"] = [401, { code: "LOGIN_REFUSED", reason: "Mot de passe incorrect." }];
+    expect(await controller.unlock("?")).toContain("Mot de passe incorrect.");
+    Object.assign(table, { "POST /api/session/unlock": {}, "GET /api/session": SESSION });
+    expect(await controller.unlock("!")).toBeNull();
+    expect(controller.state.get().kind).toBe("open");
+  });
+
+  it("notices the end of the session on any call", async () => {
+    const { controller } = post({ "GET /api/session": SESSION, "GET /api/alarms": [401, { code: "SESSION_EXPIRED", reason: "" }] });
+    await controller.start();
+    await controller.api.get("/api/alarms", nothing);
+    expect(controller.state.get().kind).toBe("login");
+  });
+
+  it("notices a lock made elsewhere", async () => {
+    const { controller } = post({ "GET /api/session": SESSION, "GET /api/alarms": [403, { code: "SESSION_LOCKED", reason: "" }] });
+    await controller.start();
+    await controller.api.get("/api/alarms", nothing);
+    expect(controller.state.get().kind).toBe("locked");
+  });
+});
+
+it("asks the journal for what was chosen", () => {
+  expect(journalPath(NO_FILTER, null)).toBe("/api/journal?limit=50");
+  expect(journalPath({ op: "picture:live", camera: "", author: "Ève" }, "12")).toBe("/api/journal?limit=50&op=picture%3Alive&author=%C3%88ve&before=12");
+});
+
+it("tells whether a dated fact is in force", () => {
+  const fact = { from: 10, to: 20, suspended_at: null, suspended_reason: null };
+  expect([5, 10, 19, 20].map((now) => validity(fact, now))).toEqual(["future", "in-force", "in-force", "over"]);
+  expect(validity({ ...fact, suspended_at: 12 }, 15)).toBe("suspended");
+  expect(validity({ ...fact, to: null }, 1e12)).toBe("in-force");
+  expect(daysLeft({ ...fact, to: null }, 0)).toBeNull();
+  expect(daysLeft({ ...fact, to: 2 * 86_400_000 }, 1)).toBe(1);
+});
