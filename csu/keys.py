@@ -51,9 +51,7 @@ def load_private(directory: Path, use: str) -> tuple[str, Ed25519PrivateKey]:
             raise KeyFileError(f"{file}: others can read it; expected mode 0600")
         key = serialization.load_pem_private_key(file.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise KeyFileError(
-            f"{file}: {type(error).__name__}; expected an Ed25519 private key in PEM"
-        ) from error
+        raise KeyFileError(f"{file}: {type(error).__name__}; expected an Ed25519 private key in PEM") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{file}: another kind of key; expected Ed25519")
     return key_id(key.public_key()), key
@@ -65,9 +63,7 @@ def load_public(directory: Path, use: str) -> dict[str, Ed25519PublicKey]:
     try:
         key = serialization.load_pem_public_key(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise KeyFileError(
-            f"{file}: {type(error).__name__}; expected an Ed25519 public key in PEM"
-        ) from error
+        raise KeyFileError(f"{file}: {type(error).__name__}; expected an Ed25519 public key in PEM") from error
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"{file}: another kind of key; expected Ed25519")
     return {key_id(key): key}

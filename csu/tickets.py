@@ -153,9 +153,7 @@ def _invalid() -> TicketRefused:
 
 
 def _time_text(at: datetime | None) -> str | None:
-    return (
-        None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    )
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _time(text: str) -> datetime:

@@ -39,16 +39,24 @@ class Act(StrEnum):
     AUTHORISATION_RESUME = "authorisation:resume"
     AUTHORISATION_SUSPEND = "authorisation:suspend"
     CAMERA_LIST = "camera:list"
+    CHECKPOINT_READ = "checkpoint:read"
     CONVENTION_RESUME = "convention:resume"
     CONVENTION_SUSPEND = "convention:suspend"
     EVENT_FOLLOW = "event:follow"
     HABILITATION_RESUME = "habilitation:resume"
     HABILITATION_SUSPEND = "habilitation:suspend"
     JOURNAL_READ = "journal:read"
+    MOTIF_LIST = "motif:list"
     PERSON_LIST = "person:list"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
+    SESSION_CLOSE = "session:close"
+    SESSION_LOCK = "session:lock"
+    SESSION_READ = "session:read"
+    SESSION_SHIFT = "session:shift"
+    SESSION_UNLOCK = "session:unlock"
     TERRITORY_READ = "territory:read"
+    TICKET_REQUEST = "ticket:request"
     TIMELINE_READ = "timeline:read"
     WATCHING_LIST = "watching:list"
 
@@ -365,16 +373,24 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.AUTHORISATION_RESUME: (_administers,),
     Act.AUTHORISATION_SUSPEND: (_administers,),
     Act.CAMERA_LIST: (_everyone,),
+    Act.CHECKPOINT_READ: (_controls,),
     Act.CONVENTION_RESUME: (_governs, _within_scope),
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
     Act.EVENT_FOLLOW: (_everyone,),
     Act.HABILITATION_RESUME: (_supervises,),
     Act.HABILITATION_SUSPEND: (_supervises,),
     Act.JOURNAL_READ: (_controls,),
+    Act.MOTIF_LIST: (_everyone,),
     Act.PERSON_LIST: (_supervises,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
+    Act.SESSION_CLOSE: (_everyone,),
+    Act.SESSION_LOCK: (_everyone,),
+    Act.SESSION_READ: (_everyone,),
+    Act.SESSION_SHIFT: (_everyone,),
+    Act.SESSION_UNLOCK: (_everyone,),
     Act.TERRITORY_READ: (_reads_territory,),
+    Act.TICKET_REQUEST: (_everyone,),  # each request in it is then an act on pictures
     Act.TIMELINE_READ: (_within_scope,),
     Act.WATCHING_LIST: (_controls,),
 }

@@ -31,9 +31,7 @@ LIVE = Ticket(
     redeem_by_at=NOW + REDEEM_WITHIN,
     not_after_at=NOW + timedelta(hours=8),
 )
-REPLAY = replace(
-    LIVE, act="replay", from_at=NOW - timedelta(minutes=5), to_at=NOW, motif_reference="2026-001234"
-)
+REPLAY = replace(LIVE, act="replay", from_at=NOW - timedelta(minutes=5), to_at=NOW, motif_reference="2026-001234")
 
 
 def refused(text: str, now: datetime = NOW) -> str:

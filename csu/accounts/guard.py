@@ -1,0 +1,140 @@
+"""The one way through which every route passes: session, person, decision, journal, answer.
+
+A route takes a `Visit` by `Depends(Guard(act))` and does its work inside `visit.perform(...)`: there the decision is
+taken, the entry is written in the act's own transaction, and both are committed before the route answers. A refusal
+commits its own entry.
+"""
+
+import hmac
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts import sessions
+from csu.accounts.sessions import Session
+from csu.audit import entries
+from csu.audit.entries import Entry
+from csu.audit.ops import QUIET
+from csu.centre_state import Centre
+from csu.errors import Refusal
+from csu.store.facts import KnownCamera
+from legal.facts import CENTRE, Subject
+from legal.motifs import Motif
+from legal.permissions import Act, Allowed, Refused, decide, scope
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_WHILE_LOCKED = frozenset({Act.SESSION_READ, Act.SESSION_UNLOCK, Act.SESSION_CLOSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a person whose session is in force."""
+
+    centre: Centre
+    act: Act
+    session: Session
+    token: str
+    now: datetime
+
+    @property
+    def communes(self) -> frozenset[str] | None:
+        """What row-level security lets this person's transactions see; None is the whole centre."""
+        return scope(self.session.actor, self.now)
+
+    def decide(self, act: Act, subject: Subject = CENTRE, motif: Motif | None = None) -> Allowed | Refused:
+        return decide(self.session.actor, act, subject, motif, self.now)
+
+    def entry(self, op: str, camera: KnownCamera | None = None, **fields: Any) -> Entry:
+        """An entry of this person, now; with a camera, under the authority of its commune."""
+        if camera is not None:
+            fields |= {
+                "camera": camera.id,
+                "camera_name": f"{camera.number} {camera.name}",
+                "commune": camera.insee,
+                "authority": camera.commune.authority,
+            }
+        return Entry(op=op, at=self.now, author=self.session.author, **fields)
+
+    @asynccontextmanager
+    async def perform(
+        self,
+        subject: Subject = CENTRE,
+        *,
+        camera: KnownCamera | None = None,
+        detail: Mapping[str, Any] | None = None,
+        whole_centre: bool = False,
+    ) -> AsyncIterator[AsyncConnection]:
+        """The transaction of this visit's act, journalled; raises Refusal 403, journalled, when it is not allowed.
+
+        `whole_centre` is for acts whose rows belong to no commune's scope of this person (their own session).
+        """
+        commune = None if subject.commune is None else subject.commune.insee
+        entry = self.entry(self.act, camera, **({"commune": commune} if camera is None else {}), detail=detail or {})
+        outcome = self.decide(self.act, subject)
+        if isinstance(outcome, Refused):
+            await self.record(entry.refused(outcome))
+            raise Refusal(403, outcome.code, outcome.reason)
+        async with self.centre.store.transaction(None if whole_centre else self.communes) as connection:
+            if self.act not in QUIET:
+                await entries.append(connection, [entry])
+            yield connection
+        self.centre.journal_grew()
+
+    async def record(self, entry: Entry) -> None:
+        """Commit an entry of its own: a refusal."""
+        async with self.centre.store.transaction(None) as connection:
+            await entries.append(connection, [entry])
+        self.centre.journal_grew()
+
+
+class Guard:
+    """The dependency of a route: who asks, with a session in force, for this act."""
+
+    def __init__(self, act: Act) -> None:
+        self.act = act
+
+    async def __call__(self, request: Request) -> Visit:
+        centre: Centre = request.app.state.centre
+        now = centre.now()
+        token = request.cookies.get(centre.cookie_name, "")
+        if request.method not in _SAFE:
+            check_origin(request, centre)
+            check_csrf(request, token)
+        session = await _session(centre, token, now)
+        if session.locked_at is not None and self.act not in _WHILE_LOCKED:
+            raise Refusal(403, "SESSION_LOCKED", "Le poste est verrouillé.")
+        if now - session.seen_at >= sessions.SEEN_EVERY:
+            async with centre.store.transaction(None) as connection:
+                await sessions.alter(connection, session.id, seen_at=now)
+        return Visit(centre, self.act, session, token, now)
+
+
+def check_origin(request: Request, centre: Centre) -> None:
+    """An unsafe request comes from the console's own pages (Fetch standard, section 3.1: browsers always send it)."""
+    if request.headers.get("origin") != centre.settings.console.origin:
+        raise Refusal(403, "WRONG_ORIGIN", "La demande ne vient pas de la console du centre.")
+
+
+def check_csrf(request: Request, token: str) -> None:
+    given = request.headers.get("x-csrf-token", "")
+    if not hmac.compare_digest(given.encode(), sessions.csrf_token(token).encode()):
+        raise Refusal(403, "WRONG_CSRF_TOKEN", "La demande ne vient pas d'une page ouverte dans cette session.")
+
+
+async def _session(centre: Centre, token: str, now: datetime) -> Session:
+    if not token:
+        raise Refusal(401, "NO_SESSION", "Aucune session n'est ouverte.")
+    async with centre.store.facts() as connection:
+        row = await sessions.find(connection, token)
+        if row is None:
+            raise Refusal(401, "NO_SESSION", "Aucune session n'est ouverte.")
+        if sessions.in_force(row, now):
+            session = await sessions.with_person(connection, row)
+            if session is not None:
+                return session
+    raise Refusal(401, "SESSION_EXPIRED", "La session est terminée : identifiez-vous de nouveau.")

@@ -1,0 +1,238 @@
+"""Login, lock, unlock, change of agent, the shift's motif; the list of motifs."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts import passwords, sessions
+from csu.accounts.guard import Guard, Visit, check_origin
+from csu.accounts.sessions import Session
+from csu.audit import entries
+from csu.audit.entries import Author, Entry
+from csu.centre_state import Centre
+from csu.errors import Refusal, invalid
+from csu.schemas import Body, CommuneRef, MotifRef
+from csu.store import facts, tables
+from legal import motifs
+from legal.permissions import Act, Refused
+
+router = APIRouter(prefix="/api", tags=["session"])
+
+Secret = Annotated[str, Field(min_length=1, max_length=passwords.LONGEST)]
+
+
+class Login(Body):
+    login: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[Secret, Field(repr=False)]
+    shift_motif: str | None = None
+
+
+class Unlock(Body):
+    password: Annotated[Secret, Field(repr=False)]
+
+
+class Shift(Body):
+    motif: str
+
+
+class AccountRef(BaseModel):
+    id: str
+    login: str
+    name: str
+    role: str
+    commune: CommuneRef | None
+
+
+class SessionBody(BaseModel):
+    account: AccountRef
+    csrf: str
+    shift_motif: MotifRef | None
+    gateway_origin: str
+    locked: bool
+    now: datetime
+
+
+class MotifBody(BaseModel):
+    code: str
+    label: str
+    acts: list[str]
+    reference_required: bool
+
+
+@router.post("/session")
+async def log_in(login: Login, request: Request, response: Response) -> SessionBody:
+    """Open a session; one that this browser had before is closed (change of agent)."""
+    centre: Centre = request.app.state.centre
+    check_origin(request, centre)
+    motif = _shift_motif(login.shift_motif)
+    workstation = _workstation(request)
+    if await centre.attempts.are_too_many(login.login, workstation):
+        raise Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
+    async with centre.store.transaction(None) as connection:
+        account = await _account(connection, login.login)
+    if not await centre.passwords.matches(login.password, None if account is None else account["password_hash"]):
+        await _login_failed(centre, login.login, account, workstation)
+    assert account is not None  # `matches` is False without one
+    await centre.attempts.succeeded(login.login, workstation)
+    token = sessions.new_token()
+    session = await _open(centre, account["id"], token, motif, workstation, request)
+    _set_cookie(response, centre, token)
+    return await _body(centre, session, token)
+
+
+@router.get("/session")
+async def read_session(visit: Annotated[Visit, Depends(Guard(Act.SESSION_READ))]) -> SessionBody:
+    async with visit.perform():
+        pass
+    return await _body(visit.centre, visit.session, visit.token)
+
+
+@router.delete("/session", status_code=204)
+async def log_out(visit: Annotated[Visit, Depends(Guard(Act.SESSION_CLOSE))], response: Response) -> None:
+    """Close the session; what it had opened at the gateway is cut."""
+    async with visit.perform(whole_centre=True) as connection:
+        await sessions.alter(connection, visit.session.id, ended_at=visit.now)
+    visit.centre.rights_changed()
+    response.delete_cookie(visit.centre.cookie_name, secure=visit.centre.is_secure, httponly=True, samesite="strict")
+
+
+@router.post("/session/lock")
+async def lock(visit: Annotated[Visit, Depends(Guard(Act.SESSION_LOCK))]) -> SessionBody:
+    """Lock the post: pictures are cut, only unlocking and closing remain."""
+    async with visit.perform(whole_centre=True) as connection:
+        await sessions.alter(connection, visit.session.id, locked_at=visit.now)
+    visit.centre.rights_changed()
+    return await _fresh_body(visit)
+
+
+@router.post("/session/unlock")
+async def unlock(body: Unlock, visit: Annotated[Visit, Depends(Guard(Act.SESSION_UNLOCK))]) -> SessionBody:
+    """Unlock the post with the password of the person who locked it."""
+    centre, session = visit.centre, visit.session
+    if await centre.attempts.are_too_many(session.login, session.workstation):
+        raise Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
+    async with centre.store.transaction(None) as connection:
+        account = await _account(connection, session.login)
+    if not await centre.passwords.matches(body.password, None if account is None else account["password_hash"]):
+        await centre.attempts.failed(session.login, session.workstation)
+        await visit.record(visit.entry(Act.SESSION_UNLOCK).refused(_LOGIN_REFUSED))
+        raise Refusal(401, _LOGIN_REFUSED.code, "Mot de passe incorrect.")
+    async with visit.perform(whole_centre=True) as connection:
+        await sessions.alter(connection, session.id, locked_at=None)
+    return await _fresh_body(visit)
+
+
+@router.put("/session/shift")
+async def set_shift(body: Shift, visit: Annotated[Visit, Depends(Guard(Act.SESSION_SHIFT))]) -> SessionBody:
+    """Change the shift's motif: live pictures opened under the former one are decided again."""
+    motif = _shift_motif(body.motif)
+    async with visit.perform(whole_centre=True, detail={"motif": motif}) as connection:
+        await sessions.alter(connection, visit.session.id, shift_motif=motif)
+    return await _fresh_body(visit)
+
+
+@router.get("/motifs")
+async def list_motifs(request: Request, public: str | None = None) -> list[MotifBody]:
+    """The motifs that may be given; with `public`, those of a shift, for the login form."""
+    if public is not None:
+        kinds = motifs.for_act(motifs.LIVE)
+    else:
+        visit = await Guard(Act.MOTIF_LIST)(request)
+        async with visit.perform():
+            kinds = tuple(motifs.KINDS.values())
+    return [
+        MotifBody(code=k.code, label=k.label, acts=sorted(k.acts), reference_required=k.reference_required)
+        for k in kinds
+    ]
+
+
+_LOGIN_REFUSED = Refused("LOGIN_REFUSED", "Identifiant ou mot de passe incorrect.", "CSI R.253-2")
+
+
+async def _login_failed(centre: Centre, login: str, account: RowMapping | None, workstation: str) -> None:
+    """Count and journal; what was typed as a login is journalled only where it is one (it may be a password)."""
+    await centre.attempts.failed(login, workstation)
+    known = None if account is None else account["id"]
+    name = "inconnu" if account is None else account["name"]
+    author = Author(known, name, "non identifié", workstation)
+    async with centre.store.transaction(None) as connection:
+        await entries.append(connection, [Entry("session:open", centre.now(), author).refused(_LOGIN_REFUSED)])
+    centre.journal_grew()
+    raise Refusal(401, _LOGIN_REFUSED.code, _LOGIN_REFUSED.reason)
+
+
+async def _open(
+    centre: Centre, account: str, token: str, motif: str | None, workstation: str, request: Request
+) -> Session:
+    now = centre.now()
+    former = request.cookies.get(centre.cookie_name)
+    async with centre.store.transaction(None) as connection:
+        row = None if former is None else await sessions.find(connection, former)
+        if row is not None and sessions.in_force(row, now):
+            await sessions.alter(connection, row["id"], ended_at=now)
+        await sessions.open_session(connection, account, token, motif, workstation, now)
+        opened = await sessions.find(connection, token)
+        session = None if opened is None else await sessions.with_person(connection, opened)
+        if session is None:
+            raise Refusal(401, _LOGIN_REFUSED.code, _LOGIN_REFUSED.reason)
+        entry = Entry("session:open", now, session.author, detail={"motif": motif})
+        await entries.append(connection, [entry])
+    centre.journal_grew()
+    centre.renewer_wake.set()
+    return session
+
+
+async def _account(connection: AsyncConnection, login: str) -> RowMapping | None:
+    account = tables.account
+    statement = select(account.c.id, account.c.name, account.c.password_hash)
+    statement = statement.where(account.c.login == login, account.c.closed_at.is_(None))
+    return (await connection.execute(statement)).mappings().one_or_none()
+
+
+async def _fresh_body(visit: Visit) -> SessionBody:
+    async with visit.centre.store.facts() as connection:
+        row = await sessions.find(connection, visit.token)
+        session = None if row is None else await sessions.with_person(connection, row)
+    return await _body(visit.centre, session or visit.session, visit.token)
+
+
+async def _body(centre: Centre, session: Session, token: str) -> SessionBody:
+    employer = session.actor.employer
+    commune = None
+    if employer is not None:
+        async with centre.store.facts() as connection:
+            commune = (await facts.communes(connection)).get(employer)
+    motif = motifs.KINDS.get(session.shift_motif or "")
+    return SessionBody(
+        account=AccountRef(
+            id=session.actor.id,
+            login=session.login,
+            name=session.name,
+            role=session.actor.role,
+            commune=None if commune is None else CommuneRef.of(commune),
+        ),
+        csrf=sessions.csrf_token(token),
+        shift_motif=None if motif is None else MotifRef(code=motif.code, label=motif.label),
+        gateway_origin=centre.settings.gateway.origin,
+        locked=session.locked_at is not None,
+        now=centre.now(),
+    )
+
+
+def _shift_motif(code: str | None) -> str | None:
+    if code is not None and code not in {kind.code for kind in motifs.for_act(motifs.LIVE)}:
+        raise invalid("Ce motif n'est pas un motif de prise de poste.")
+    return code
+
+
+def _set_cookie(response: Response, centre: Centre, token: str) -> None:
+    options: dict[str, Any] = {"secure": centre.is_secure, "httponly": True, "samesite": "strict", "path": "/"}
+    response.set_cookie(centre.cookie_name, token, **options)
+
+
+def _workstation(request: Request) -> str:
+    return "inconnu" if request.client is None else request.client.host

@@ -1,0 +1,150 @@
+"""Sessions of persons: rows on our side, a random token in a cookie on theirs, stored hashed.
+
+A session ends after 15 minutes without a request, 12 hours after its beginning, when it is closed, and with its
+account. The CSRF token derives from the cookie's, so it needs no storage and can't be had without it.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.audit.entries import Author
+from csu.store import facts, tables
+from legal.facts import Actor, Category, Role
+
+IDLE = timedelta(minutes=15)
+LONGEST = timedelta(hours=12)
+SEEN_EVERY = timedelta(seconds=30)
+
+_ROLE_NAMES = {
+    Role.OPERATOR: "opérateur",
+    Role.SUPERVISOR: "superviseur",
+    Role.DELEGATE: "délégué du maire",
+    Role.AUDITOR: "auditeur",
+    Role.ADMINISTRATOR: "administrateur",
+}
+_CATEGORY_NAMES = {
+    Category.PM: "police municipale",
+    Category.GC: "garde champêtre",
+    Category.ASVP: "ASVP agréé",
+    Category.CIVIL_AGREE: "agent civil agréé",
+    Category.ELU: "élu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session in force with its person."""
+
+    id: str
+    login: str
+    name: str
+    actor: Actor
+    shift_motif: str | None
+    workstation: str
+    seen_at: datetime
+    expires_at: datetime
+    locked_at: datetime | None
+
+    @property
+    def author(self) -> Author:
+        """The person as the journal names them."""
+        return Author(self.actor.id, self.name, quality(self.actor), self.workstation, self.id)
+
+
+def quality(actor: Actor) -> str:
+    """In which quality a person acts, in French."""
+    category = _CATEGORY_NAMES.get(actor.category)
+    role = _ROLE_NAMES[actor.role]
+    return role if category is None else f"{role}, {category}"
+
+
+def csrf_token(token: str) -> str:
+    digest = hmac.digest(token.encode(), b"csu csrf 1", "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def new_token() -> str:
+    """256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+async def open_session(
+    connection: AsyncConnection, account: str, token: str, shift_motif: str | None, workstation: str, now: datetime
+) -> str:
+    """Store a new session and return its id."""
+    session = str(uuid4())
+    row = {
+        "id": session,
+        "token_hash": _hash(token),
+        "account": account,
+        "shift_motif": shift_motif,
+        "workstation": workstation,
+        "created_at": now,
+        "seen_at": now,
+        "expires_at": now + LONGEST,
+    }
+    await connection.execute(insert(tables.session).values(row))
+    return session
+
+
+async def find(connection: AsyncConnection, token: str) -> RowMapping | None:
+    """The row of a token, whatever its state; None when there is none."""
+    statement = _select().where(tables.session.c.token_hash == _hash(token))
+    return (await connection.execute(statement)).mappings().one_or_none()
+
+
+async def find_many(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, RowMapping]:
+    rows = (await connection.execute(_select().where(tables.session.c.id.in_(ids)))).mappings()
+    return {row["id"]: row for row in rows}
+
+
+def in_force(row: RowMapping, now: datetime) -> bool:
+    """Whether a session still is: not ended, neither idle too long nor too old, its account open."""
+    if row["ended_at"] is not None or row["closed_at"] is not None:
+        return False
+    return bool(now < row["expires_at"] and now < row["seen_at"] + IDLE)
+
+
+async def with_person(connection: AsyncConnection, row: RowMapping) -> Session | None:
+    """A row's session with the person's legal facts; None when the account is closed."""
+    actor = (await facts.actors(connection, [row["account"]])).get(row["account"])
+    if actor is None:
+        return None
+    return Session(
+        id=row["id"],
+        login=row["login"],
+        name=row["name"],
+        actor=actor,
+        shift_motif=row["shift_motif"],
+        workstation=row["workstation"],
+        seen_at=row["seen_at"],
+        expires_at=row["expires_at"],
+        locked_at=row["locked_at"],
+    )
+
+
+async def alter(connection: AsyncConnection, session: str, **values: datetime | str | None) -> None:
+    await connection.execute(update(tables.session).where(tables.session.c.id == session).values(values))
+
+
+def _select() -> Select[tuple[object, ...]]:
+    session, account = tables.session, tables.account
+    return select(
+        *(column for column in session.c if column.name not in ("token_hash", "created_at")),
+        account.c.login,
+        account.c.name,
+        account.c.closed_at,
+    ).join_from(session, account, session.c.account == account.c.id)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,1 @@
+"""Alarms: something is wrong with the centre itself."""

@@ -1,0 +1,88 @@
+"""Alarms for the console's bar, and the stream of hints."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from sqlalchemy import or_, select
+
+from csu.accounts import sessions
+from csu.accounts.guard import Guard, Visit
+from csu.alarms import words
+from csu.store import facts, tables
+from legal.permissions import Act
+
+router = APIRouter(prefix="/api", tags=["alarms"])
+SHOWN_AFTER_END = timedelta(hours=1)
+_KEEP_ALIVE_S = 10.0
+
+
+class AlarmBody(BaseModel):
+    id: str
+    code: str
+    subject: str
+    message: str
+    since: datetime
+    ended: datetime | None
+
+
+class Alarms(BaseModel):
+    alarms: list[AlarmBody]
+
+
+@router.get("/alarms")
+async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -> Alarms:
+    """Alarms in progress, and those that ended within the hour; of the person's communes and of the centre."""
+    alarm = tables.alarm
+    recent = or_(alarm.c.ended.is_(None), alarm.c.ended > visit.now - SHOWN_AFTER_END)
+    statement = select(alarm).where(recent).order_by(alarm.c.ended.is_not(None), alarm.c.since.desc()).limit(500)
+    async with visit.perform() as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+    async with visit.centre.store.facts() as connection:
+        cameras = await facts.cameras(connection)
+    alarms = []
+    for row in rows:
+        camera = cameras.get(row["subject"])
+        subject = row["subject"] if camera is None else f"{camera.number} {camera.name} ({camera.commune.legal.name})"
+        alarms.append(
+            AlarmBody(
+                id=row["id"],
+                code=row["code"],
+                subject=subject,
+                message=words.message(row["code"], subject, row["detail"]),
+                since=row["since"],
+                ended=row["ended"],
+            )
+        )
+    return Alarms(alarms=alarms)
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def follow_events(visit: Annotated[Visit, Depends(Guard(Act.EVENT_FOLLOW))]) -> StreamingResponse:
+    """Server-sent events: names of what to look at again. Ends with the session."""
+    async with visit.perform():
+        pass
+    return StreamingResponse(_hints(visit), media_type="text/event-stream")
+
+
+async def _hints(visit: Visit) -> AsyncIterator[bytes]:
+    yield b"retry: 4000\n\n"
+    with visit.centre.events.listening() as queue:
+        while await _is_in_force(visit):
+            try:
+                async with asyncio.timeout(_KEEP_ALIVE_S):
+                    hint = await queue.get()
+            except TimeoutError:
+                yield b": \n\n"
+            else:
+                yield f"event: {hint}\ndata: \n\n".encode()
+
+
+async def _is_in_force(visit: Visit) -> bool:
+    async with visit.centre.store.facts() as connection:
+        row = await sessions.find(connection, visit.token)
+    return row is not None and row["locked_at"] is None and sessions.in_force(row, visit.centre.now())

@@ -1,0 +1,128 @@
+"""The control plane's application: routes over one `Centre`, and the console's files."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import text
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from csu import keys
+from csu.accounts import routes as session_routes
+from csu.accounts.attempts import Attempts
+from csu.accounts.passwords import Passwords
+from csu.alarms import routes as alarm_routes
+from csu.audit import routes as journal_routes
+from csu.cameras import routes as camera_routes
+from csu.cameras import tickets_routes
+from csu.centre_state import Centre
+from csu.clock import utc_now
+from csu.errors import not_found
+from csu.events import Events
+from csu.schemas import RefusalBody
+from csu.settings import Settings
+from csu.store.store import Store
+from csu.territory import accounts_routes
+from csu.territory import routes as territory_routes
+from csu.web import Edge, add_error_answers
+from recorder.channel import ChannelClient
+
+open_router = APIRouter(tags=["service"])
+
+
+class Health(BaseModel):
+    ok: bool
+    recorder: bool
+    gateway: bool
+    valkey: bool
+
+
+@open_router.get("/api/health")
+async def health(request: Request) -> Health:
+    """200 when the database answers; the rest is told beside it."""
+    centre: Centre = request.app.state.centre
+    async with centre.store.facts() as connection:
+        await connection.execute(text("SELECT 1 FROM commune LIMIT 1"))
+    seen = centre.observed
+    return Health(ok=True, recorder=seen.recorder_answers, gateway=seen.gateway_answers, valkey=centre.events.is_up)
+
+
+@open_router.get("/metrics", response_class=PlainTextResponse, include_in_schema=False)
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def build_centre(settings: Settings, now: Callable[[], datetime] = utc_now) -> Centre:
+    """The means of a control plane. Raises csu.keys.KeyFileError."""
+    events = Events(settings.valkey.url.get_secret_value())
+    return Centre(
+        settings=settings,
+        now=now,
+        store=Store(settings.database),
+        passwords=Passwords(),
+        attempts=Attempts(events.valkey),
+        events=events,
+        ticket_key=keys.load_private(settings.paths.keys, "ticket"),
+        recorder=ChannelClient(settings.paths.recorder_socket),
+        gateway=ChannelClient(settings.paths.gateway_socket),
+    )
+
+
+def create_app(centre: Centre, console: Path | None) -> FastAPI:
+    """The application; `console` is the folder of the console's built files, None where it isn't installed."""
+    app = FastAPI(
+        title="Centre de supervision urbain",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": RefusalBody}},
+    )
+    app.state.centre = centre
+    for router in (
+        open_router,
+        session_routes.router,
+        camera_routes.router,
+        tickets_routes.router,
+        journal_routes.router,
+        alarm_routes.router,
+        territory_routes.router,
+        accounts_routes.router,
+    ):
+        app.include_router(router)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app.add_api_route("/api/{path:path}", _unknown, methods=methods, include_in_schema=False)
+    if console is not None:
+        app.mount("/", ConsoleFiles(directory=console, html=True))
+    app.add_middleware(Edge, settings=centre.settings)
+    add_error_answers(app)
+    return app
+
+
+class ConsoleFiles(StaticFiles):
+    """The console's files; any other path is one of its screens, and gets its page."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if "." not in path.rsplit("/", 1)[-1]:
+            path = "index.html"
+        response = await super().get_response(path, scope)
+        # Names of assets bear their content's hash; the page that names them does not.
+        response.headers["Cache-Control"] = (
+            "no-cache" if path == "index.html" else "public, max-age=31536000, immutable"
+        )
+        return response
+
+
+async def _unknown(path: str) -> None:
+    raise not_found()
+
+
+async def close_centre(centre: Centre) -> None:
+    centre.recorder.close()
+    centre.gateway.close()
+    await centre.events.close()
+    await centre.store.close()

@@ -1,0 +1,109 @@
+"""Entries of the journal, written in the transaction of the act they tell of."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+from sqlalchemy import insert
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.clock import iso
+from csu.store import tables
+from legal import ledger
+from legal.motifs import Motif
+from legal.permissions import Refused
+
+Result = Literal["done", "refused", "noted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who acts: a person with their quality and post, or the system."""
+
+    id: str | None
+    name: str
+    quality: str
+    workstation: str | None = None
+    session: str | None = None
+
+
+SYSTEM = Author(None, "Système", "système")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation. `authority` is whose authority it is done under (CSI L.132-14-1); `detail` holds no name, no
+    plate, no secret: codes, numbers, identifiers."""
+
+    op: str
+    at: datetime
+    author: Author
+    result: Result = "done"
+    code: str | None = None
+    reason: str | None = None
+    authority: str | None = None
+    commune: str | None = None
+    camera: str | None = None
+    camera_name: str | None = None
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    motif: Motif | None = None
+    recipients: tuple[str, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+    def refused(self, refusal: Refused) -> Self:
+        return replace(self, result="refused", code=refusal.code, reason=refusal.reason)
+
+
+async def append(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Write entries; they stand or fall with the transaction. A trigger queues each for its leaf number."""
+    if entries:
+        await connection.execute(insert(tables.journal), [_row(entry) for entry in entries])
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    motif = entry.motif
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "op": str(entry.op),
+        "result": entry.result,
+        "code": entry.code,
+        "reason": entry.reason,
+        "author": entry.author.id,
+        "author_name": entry.author.name,
+        "quality": entry.author.quality,
+        "authority": entry.authority,
+        "commune": entry.commune,
+        "camera": entry.camera,
+        "camera_name": entry.camera_name,
+        "from_at": entry.from_at,
+        "to_at": entry.to_at,
+        "motif_code": None if motif is None else motif.code,
+        "motif_reference": None if motif is None else motif.reference,
+        "recipients": list(entry.recipients),
+        "workstation": entry.author.workstation,
+        "session": entry.author.session,
+        "detail": json.dumps(entry.detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        "salt": secrets.token_bytes(ledger.SALT_BYTES),
+    }
+
+
+# Every column but the salt is in the leaf; adding a column to the table does not alter leaves of before.
+_HASHED = tuple(column.name for column in tables.journal.columns if column.name != "salt")
+
+
+def leaf_hash(row: RowMapping) -> bytes:
+    """The leaf hash of an entry as it stands in its row (RFC 9162 2.1.1 over salt and canonical JSON)."""
+    fields = {name: _plain(row[name]) for name in _HASHED}
+    return ledger.leaf_hash(bytes(row["salt"]), ledger.canonical(fields))
+
+
+def _plain(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else value

@@ -1,0 +1,75 @@
+"""Signed heads of the journal's tree: each minute when it grew, and at shutdown."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.audit import sequencer
+from csu.clock import iso
+from csu.store import tables
+from csu.store.store import Store, is_unavailable
+from legal.ledger import Frontier, head_text
+
+_LOG = logging.getLogger(__name__)
+EVERY_S = 60.0
+_BATCH = 10_000
+
+
+class HeadSigner:
+    """Signs the tree as far as it is numbered. Keeps the tree's right edge in memory, read again at each start."""
+
+    def __init__(self, store: Store, kid: str, key: Ed25519PrivateKey, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._kid = kid
+        self._key = key
+        self._now = now
+        self._frontier = Frontier()
+
+    async def sign(self) -> int:
+        """Sign a head over every leaf unless one of that size exists; the tree's size."""
+        head = tables.tree_head
+        async with self._store.transaction(None) as connection:
+            async for leaf in leaf_hashes(connection, self._frontier.size):
+                self._frontier.append(leaf)
+            size, root, signed_at = self._frontier.size, self._frontier.root(), self._now()
+            signed = await connection.scalar(select(func.coalesce(func.max(head.c.tree_size), 0)))
+            if size > (signed or 0):
+                signature = self._key.sign(head_text(size, root, iso(signed_at) or ""))
+                row = {"tree_size": size, "root": root, "signed_at": signed_at, "kid": self._kid}
+                # Another process may have signed this size a moment ago; its head says the same.
+                await connection.execute(insert(head).values(row | {"signature": signature}).on_conflict_do_nothing())
+        return size
+
+    async def run(self) -> None:
+        """Sign each minute until cancelled; outlives a stopped PostgreSQL."""
+        while True:
+            try:
+                await self.sign()
+            except Exception as error:  # the task's top: the next minute signs what this one could not
+                if not is_unavailable(error):
+                    _LOG.exception("the journal's head was not signed; it is tried again")
+            await asyncio.sleep(EVERY_S)
+
+    async def close(self) -> None:
+        """Number and sign what is left."""
+        await sequencer.sequence(self._store)
+        await self.sign()
+
+
+async def leaf_hashes(connection: AsyncConnection, first: int) -> AsyncIterator[bytes]:
+    """Hashes of leaves from `first` on, in their order."""
+    leaf = tables.journal_leaf
+    while True:
+        statement = select(leaf.c.hash).where(leaf.c.leaf >= first).order_by(leaf.c.leaf).limit(_BATCH)
+        hashes = (await connection.scalars(statement)).all()
+        for item in hashes:
+            yield bytes(item)
+        first += len(hashes)
+        if len(hashes) < _BATCH:
+            return

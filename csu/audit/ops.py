@@ -1,0 +1,67 @@
+"""The operations that the journal knows, with their names in the console. Retired names stay readable here."""
+
+from legal.permissions import Act
+
+LABELS: dict[str, str] = {
+    Act.ACCOUNT_CLOSE: "Fermeture d'un compte",
+    Act.ACCOUNT_CREATE: "Création d'un compte",
+    Act.ACCOUNT_LIST: "Consultation des comptes",
+    Act.ALARM_LIST: "Consultation des alarmes",
+    Act.AUTHORISATION_RESUME: "Levée de suspension d'une autorisation",
+    Act.AUTHORISATION_SUSPEND: "Suspension d'une autorisation",
+    Act.CAMERA_LIST: "Consultation des caméras",
+    Act.CHECKPOINT_READ: "Lecture de la tête signée du journal",
+    Act.CONVENTION_RESUME: "Levée de suspension d'une convention",
+    Act.CONVENTION_SUSPEND: "Suspension d'une convention",
+    Act.EVENT_FOLLOW: "Suivi des événements",
+    Act.HABILITATION_RESUME: "Levée de suspension d'une habilitation",
+    Act.HABILITATION_SUSPEND: "Suspension d'une habilitation",
+    Act.JOURNAL_READ: "Consultation du journal",
+    Act.MOTIF_LIST: "Consultation des motifs",
+    Act.PERSON_LIST: "Consultation des personnes habilitées",
+    Act.PICTURE_LIVE: "Visualisation en direct",
+    Act.PICTURE_REPLAY: "Relecture",
+    Act.SESSION_CLOSE: "Fermeture de session",
+    Act.SESSION_LOCK: "Verrouillage du poste",
+    Act.SESSION_READ: "Lecture de la session",
+    Act.SESSION_SHIFT: "Motif de la prise de poste",
+    Act.SESSION_UNLOCK: "Déverrouillage du poste",
+    Act.TERRITORY_READ: "Consultation du territoire",
+    Act.TICKET_REQUEST: "Demande d'accès à des images",
+    Act.TIMELINE_READ: "Consultation de la chronologie",
+    Act.WATCHING_LIST: "Consultation des visualisations en cours",
+    "session:open": "Ouverture de session",
+    "picture:opened": "Images ouvertes",
+    "picture:served": "Images servies",
+    "picture:closed": "Images fermées",
+    "picture:cut": "Visualisation interrompue",
+    "recording:start": "Début d'enregistrement",
+    "recording:stop": "Arrêt d'enregistrement",
+    "recording:erase": "Effacement d'enregistrements",
+    "recorder:index": "Nouvel index d'enregistreur",
+    "orders:issue": "Consignes à l'enregistreur",
+    "territory:import": "Import de configuration",
+    "key:create": "Création des clés",
+}
+
+# Reads that a console repeats every few seconds and that show no picture and no entry: journalled when refused only.
+QUIET = frozenset(
+    {
+        Act.ACCOUNT_LIST,
+        Act.ALARM_LIST,
+        Act.CAMERA_LIST,
+        Act.CHECKPOINT_READ,
+        Act.EVENT_FOLLOW,
+        Act.MOTIF_LIST,
+        Act.PERSON_LIST,
+        Act.SESSION_READ,
+        Act.TERRITORY_READ,
+        Act.TICKET_REQUEST,
+        Act.TIMELINE_READ,
+        Act.WATCHING_LIST,
+    }
+)
+
+
+def label(op: str) -> str:
+    return LABELS.get(op, op)

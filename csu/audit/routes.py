@@ -1,0 +1,147 @@
+"""The journal for those who control: entries, its signed head, and who is watching now."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import RowMapping, select
+
+from csu.accounts.guard import Guard, Visit
+from csu.audit import ops
+from csu.errors import not_found
+from csu.store import facts, tables
+from legal import motifs
+from legal.permissions import Act
+
+router = APIRouter(prefix="/api", tags=["journal"])
+
+
+class EntryBody(BaseModel):
+    leaf: int
+    at: datetime
+    author: str
+    quality: str
+    authority: str | None
+    op: str
+    op_label: str
+    camera: str | None
+    camera_name: str | None
+    from_at: datetime | None = Field(serialization_alias="from")
+    to_at: datetime | None = Field(serialization_alias="to")
+    motif: str | None
+    motif_reference: str | None
+    result: str
+    reason: str | None
+    code: str | None
+    workstation: str | None
+    recipients: list[str]
+
+
+class JournalPage(BaseModel):
+    entries: list[EntryBody]
+    next: int | None
+
+
+class Checkpoint(BaseModel):
+    tree_size: int
+    root: str
+    signed_at: datetime
+    key: str
+
+
+class WatchingBody(BaseModel):
+    author: str
+    camera: str
+    camera_name: str
+    act: str
+    since: datetime
+
+
+class Watching(BaseModel):
+    watching: list[WatchingBody]
+
+
+@router.get("/journal")
+async def read_journal(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))],
+    before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    author: Annotated[str | None, Query(max_length=100)] = None,
+    camera: UUID | None = None,
+    op: Annotated[str | None, Query(max_length=40)] = None,
+) -> JournalPage:
+    """Entries from the newest, of the person's communes. The reading is an entry itself (CSI R.253-5)."""
+    journal, leaf = tables.journal, tables.journal_leaf
+    statement = select(journal, leaf.c.leaf).join_from(leaf, journal, leaf.c.entry == journal.c.id)
+    if before is not None:
+        statement = statement.where(leaf.c.leaf < before)
+    if author is not None:
+        statement = statement.where(journal.c.author_name == author)
+    if camera is not None:
+        statement = statement.where(journal.c.camera == str(camera))
+    if op is not None:
+        statement = statement.where(journal.c.op == op)
+    statement = statement.order_by(leaf.c.leaf.desc()).limit(limit)
+    asked = {"author": author, "before": before, "camera": None if camera is None else str(camera), "op": op}
+    async with visit.perform(detail={name: value for name, value in asked.items() if value is not None}) as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+    return JournalPage(entries=[_body(row) for row in rows], next=rows[-1]["leaf"] if len(rows) == limit else None)
+
+
+@router.get("/journal/checkpoint")
+async def read_checkpoint(visit: Annotated[Visit, Depends(Guard(Act.CHECKPOINT_READ))]) -> Checkpoint:
+    """The newest signed head of the journal's tree."""
+    head = tables.tree_head
+    async with visit.perform() as connection:
+        statement = select(head).order_by(head.c.tree_size.desc()).limit(1)
+        row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise not_found()
+    return Checkpoint(tree_size=row["tree_size"], root=row["root"].hex(), signed_at=row["signed_at"], key=row["kid"])
+
+
+@router.get("/watching")
+async def list_watching(visit: Annotated[Visit, Depends(Guard(Act.WATCHING_LIST))]) -> Watching:
+    """Who has pictures open at the gateway at this moment, on the cameras that the person knows of."""
+    async with visit.perform():
+        pass
+    leases = list(visit.centre.observed.open_leases)
+    async with visit.centre.store.facts() as connection:
+        cameras = await facts.cameras(connection, {lease["camera"] for lease in leases})
+        names = await _names(connection, {lease["actor"] for lease in leases})
+    communes = visit.communes
+    watching = []
+    for lease in leases:
+        camera = cameras.get(lease["camera"])
+        if camera is not None and (communes is None or camera.insee in communes):
+            watching.append(
+                WatchingBody(
+                    author=names.get(lease["actor"], "inconnu"),
+                    camera=camera.id,
+                    camera_name=f"{camera.number} {camera.name}",
+                    act=lease["act"],
+                    since=lease["since"],
+                )
+            )
+    return Watching(watching=watching)
+
+
+async def _names(connection: Any, ids: set[str]) -> dict[str, str]:
+    account = tables.account
+    rows = await connection.execute(select(account.c.id, account.c.name).where(account.c.id.in_(ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _body(row: RowMapping) -> EntryBody:
+    fields = {name: row[name] for name in EntryBody.model_fields if name in row}
+    kind = motifs.KINDS.get(row["motif_code"] or "")
+    return EntryBody(
+        **fields
+        | {
+            "author": row["author_name"],
+            "op_label": ops.label(row["op"]),
+            "motif": row["motif_code"] if kind is None else kind.label,
+        }
+    )

@@ -1,0 +1,1 @@
+"""Cameras as persons see them: inventory, states, timeline, tickets."""

@@ -1,0 +1,139 @@
+"""The person's cameras with their states, and the timeline of one."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from csu.accounts.guard import Guard, Visit
+from csu.cameras import words
+from csu.cameras.inventory import camera_of, cameras_of
+from csu.centre_state import UNKNOWN
+from csu.clock import iso
+from csu.errors import Refusal, invalid
+from csu.schemas import CommuneRef
+from csu.store.facts import KnownCamera
+from legal.motifs import Motif
+from legal.permissions import Act, Allowed, Refused, foresee
+from recorder.channel import ChannelError
+
+router = APIRouter(prefix="/api/cameras", tags=["cameras"])
+LONGEST_TIMELINE = timedelta(days=32)
+_RECORDER_S = 5.0
+
+
+class Permission(BaseModel):
+    allowed: bool
+    code: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Allowed | Refused) -> "Permission":
+        if isinstance(outcome, Allowed):
+            return cls(allowed=True)
+        return cls(allowed=False, code=outcome.code, reason=outcome.reason)
+
+
+class CameraBody(BaseModel):
+    id: str
+    number: str
+    name: str
+    commune: CommuneRef
+    site: str
+    state: str
+    fault: str | None
+    fault_reason: str | None
+    since: datetime | None
+    last_frame_at: datetime | None
+    streams: tuple[str, ...]
+    live: Permission
+    replay: Permission
+
+
+class CamerasBody(BaseModel):
+    cameras: list[CameraBody]
+
+
+class RunBody(BaseModel):
+    from_at: datetime = Field(serialization_alias="from")
+    to_at: datetime = Field(serialization_alias="to")
+
+
+class GapBody(RunBody):
+    cause: str
+    reason: str
+
+
+class TimelineBody(RunBody):
+    runs: list[RunBody]
+    gaps: list[GapBody]
+    now: datetime
+
+
+@router.get("")
+async def list_cameras(visit: Annotated[Visit, Depends(Guard(Act.CAMERA_LIST))]) -> CamerasBody:
+    """The person's inventory. Each camera says whether its pictures are open to the person, and if not why."""
+    async with visit.perform():
+        pass
+    return CamerasBody(cameras=[_body(visit, camera) for camera in await cameras_of(visit)])
+
+
+@router.get("/{camera_id}/timeline")
+async def read_timeline(
+    camera_id: UUID,
+    visit: Annotated[Visit, Depends(Guard(Act.TIMELINE_READ))],
+    from_at: Annotated[AwareDatetime, Query(alias="from")],
+    to_at: Annotated[AwareDatetime, Query(alias="to")],
+) -> TimelineBody:
+    """What is recorded and what is missing, with causes; no picture."""
+    if not timedelta() < to_at - from_at <= LONGEST_TIMELINE:
+        raise invalid("La période doit finir après son début et durer 32 jours au plus.")
+    camera = await camera_of(visit, str(camera_id))
+    async with visit.perform(camera.subject, camera=camera):
+        pass
+    answer = await _coverage(visit, camera.id, from_at, to_at)
+    return TimelineBody(
+        from_at=from_at,
+        to_at=to_at,
+        runs=[RunBody(from_at=run["from"], to_at=run["to"]) for run in answer["runs"]],
+        gaps=[
+            GapBody(from_at=gap["from"], to_at=gap["to"], cause=gap["cause"], reason=words.gap_reason(gap["cause"]))
+            for gap in answer["gaps"]
+        ],
+        now=visit.now,
+    )
+
+
+def _body(visit: Visit, camera: KnownCamera) -> CameraBody:
+    code = visit.session.shift_motif
+    motif = None if code is None else Motif(code)
+    state = visit.centre.observed.streams.get((camera.id, "main"), UNKNOWN)
+    return CameraBody(
+        id=camera.id,
+        number=camera.number,
+        name=camera.name,
+        commune=CommuneRef.of(camera.commune),
+        site=camera.site,
+        state=state.state,
+        fault=state.fault,
+        fault_reason=words.fault_reason(state.fault),
+        since=state.since,
+        last_frame_at=state.last_frame_at,
+        streams=camera.streams,
+        live=Permission.of(visit.decide(Act.PICTURE_LIVE, camera.subject, motif)),
+        replay=Permission.of(foresee(visit.session.actor, Act.PICTURE_REPLAY, camera.subject, visit.now)),
+    )
+
+
+async def _coverage(visit: Visit, camera_id: str, from_at: datetime, to_at: datetime) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(_RECORDER_S):
+            return await visit.centre.recorder.call(
+                "coverage", camera=camera_id, **{"from": iso(from_at), "to": iso(to_at)}
+            )
+    except (ChannelError, TimeoutError) as error:
+        reason = "L'enregistreur ne répond pas : la chronologie est indisponible."
+        raise Refusal(503, "RECORDER_UNREACHABLE", reason) from error

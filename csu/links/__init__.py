@@ -1,0 +1,1 @@
+"""Background tasks: the ways to recorder and gateway, and the alarms."""

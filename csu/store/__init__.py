@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, roles and transactions."""

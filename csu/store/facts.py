@@ -1,0 +1,143 @@
+"""The legal facts of tables, read under the guard's role and handed to `legal` by value."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Column, RowMapping, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.store import tables
+from legal import facts
+from legal.facts import Basis, Category, Regime, Right, Role, Subject, Validity
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCommune:
+    """A commune as the law sees it, and under whose authority its pictures are seen."""
+
+    legal: facts.Commune
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCamera:
+    """A camera as the guard knows it: no address, no secret."""
+
+    id: str
+    number: str
+    name: str
+    site: str
+    commune: KnownCommune
+    streams: tuple[str, ...]
+    subject: Subject
+
+    @property
+    def insee(self) -> str:
+        return self.commune.legal.insee
+
+
+async def communes(connection: AsyncConnection) -> dict[str, KnownCommune]:
+    """Every commune, by INSEE code, with its conventions for lent staff (CSI L.132-14 IV)."""
+    conventions: dict[str, list[facts.Convention]] = {}
+    table = tables.convention
+    statement = select(table.c.id, table.c.commune, *_dates(table)).where(table.c.kind == "IV")
+    for row in (await connection.execute(statement)).mappings():
+        conventions.setdefault(row["commune"], []).append(facts.Convention(row["id"], _validity(row)))
+    rows = (await connection.execute(select(tables.commune))).mappings()
+    return {
+        row["insee"]: KnownCommune(
+            facts.Commune(row["insee"], row["name"], row["departement"], tuple(conventions.get(row["insee"], ()))),
+            row["authority"],
+        )
+        for row in rows
+    }
+
+
+async def cameras(connection: AsyncConnection, ids: Iterable[str] | None = None) -> dict[str, KnownCamera]:
+    """Cameras by id, all of them by default, each with the lines of every arrêté that names it."""
+    wanted = None if ids is None else list(ids)
+    known = await communes(connection)
+    lines = await _lines(connection, wanted)
+    table = tables.camera
+    statement = select(
+        table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
+    ).order_by(table.c.number)
+    if wanted is not None:
+        statement = statement.where(table.c.id.in_(wanted))
+    found = {}
+    for row in (await connection.execute(statement)).mappings():
+        commune = known[row["commune"]]
+        legal_camera = facts.Camera(row["id"], Regime(row["regime"]), tuple(lines.get(row["id"], ())))
+        found[row["id"]] = KnownCamera(
+            id=row["id"],
+            number=row["number"],
+            name=row["name"],
+            site=row["site"],
+            commune=commune,
+            streams=("main",) if row["sub_url"] is None else ("main", "sub"),
+            subject=Subject(commune.legal, legal_camera),
+        )
+    return found
+
+
+async def actors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, facts.Actor]:
+    """Open accounts as the law sees them, by id."""
+    wanted = list(ids)
+    held: dict[str, list[facts.Habilitation]] = {}
+    table = tables.habilitation
+    for row in (await connection.execute(select(table).where(table.c.account.in_(wanted)))).mappings():
+        rights = frozenset(Right(right) for right in row["rights"])
+        habilitation = facts.Habilitation(row["id"], row["commune"], Basis(row["basis"]), rights, _validity(row))
+        held.setdefault(row["account"], []).append(habilitation)
+    account = tables.account
+    statement = select(
+        *(account.c[name] for name in ("id", "role", "category", "employer")),
+        *(column for column in account.c if column.name.startswith("agrement_")),
+    ).where(account.c.id.in_(wanted), account.c.closed_at.is_(None))
+    return {
+        row["id"]: facts.Actor(
+            id=row["id"],
+            role=Role(row["role"]),
+            category=Category(row["category"]),
+            employer=row["employer"],
+            agrement=_agrement(row),
+            habilitations=tuple(held.get(row["id"], ())),
+        )
+        for row in (await connection.execute(statement)).mappings()
+    }
+
+
+async def _lines(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[facts.Authorisation]]:
+    line, authorisation = tables.authorisation_line, tables.authorisation
+    statement = select(
+        authorisation.c.id,
+        *_dates(authorisation),
+        line.c.camera,
+        line.c.finalites,
+        line.c.visualised,
+        line.c.recorded,
+    ).join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
+    if ids is not None:
+        statement = statement.where(line.c.camera.in_(ids))
+    lines: dict[str, list[facts.Authorisation]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        fact = facts.Authorisation(
+            row["id"], frozenset(row["finalites"]), row["visualised"], row["recorded"], _validity(row)
+        )
+        lines.setdefault(row["camera"], []).append(fact)
+    return lines
+
+
+def _agrement(row: RowMapping) -> facts.Agrement | None:
+    if row["agrement_from_at"] is None:
+        return None
+    validity = Validity(row["agrement_from_at"], row["agrement_to_at"], row["agrement_suspended_at"])
+    return facts.Agrement(frozenset(row["agrement_departements"]), validity)
+
+
+def _dates(table: Table) -> tuple[Column[object], ...]:
+    return table.c.from_at, table.c.to_at, table.c.suspended_at
+
+
+def _validity(row: RowMapping) -> Validity:
+    return Validity(row["from_at"], row["to_at"], row["suspended_at"])

@@ -1,0 +1,26 @@
+"""Bring the database to this version's tables, as their owner."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+# Any fixed number: two migrations at once would trip over each other.
+_LOCK = 0x435355
+
+
+def migrate(owner_url: str) -> None:
+    """Run what is missing; nothing when the tables are of this version. Raises sqlalchemy.exc.DBAPIError."""
+    engine = create_engine(owner_url, connect_args={"connect_timeout": 10})
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()

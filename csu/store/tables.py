@@ -1,0 +1,235 @@
+"""The tables as SQLAlchemy sees them. The migrations are the authority; a test compares the two."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+METADATA = MetaData()
+
+
+def _id() -> Column[str]:
+    return Column("id", Uuid(as_uuid=False), primary_key=True)
+
+
+def _uuid(name: str, *args: ForeignKey, **options: Any) -> Column[str]:
+    return Column(name, Uuid(as_uuid=False), *args, **options)
+
+
+def _text(name: str, *args: ForeignKey, **options: Any) -> Column[str]:
+    return Column(name, Text, *args, **options)
+
+
+def _at(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _suspension() -> tuple[Column[object], Column[str]]:
+    return _at("suspended_at"), _text("suspended_reason")
+
+
+commune = Table(
+    "commune",
+    METADATA,
+    _text("insee", primary_key=True),
+    _text("name", nullable=False),
+    _text("departement", nullable=False),
+    _text("authority", nullable=False),
+)
+
+convention = Table(
+    "convention",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _text("kind", nullable=False),
+    _text("reference", nullable=False),
+    _text("partner", nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at"),
+    *_suspension(),
+    UniqueConstraint("commune", "kind", "reference"),
+)
+
+camera = Table(
+    "camera",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _text("number", nullable=False, unique=True),
+    _text("name", nullable=False),
+    _text("site", nullable=False),
+    _text("regime", nullable=False),
+    _text("adapter", nullable=False),
+    Column("priority", Integer, nullable=False),
+    _text("main_url", nullable=False),
+    _text("sub_url"),
+    _text("username"),
+    Column("secret", LargeBinary),
+)
+
+authorisation = Table(
+    "authorisation",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _text("reference", nullable=False, unique=True),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    *_suspension(),
+    UniqueConstraint("id", "commune"),
+)
+
+authorisation_line = Table(
+    "authorisation_line",
+    METADATA,
+    _uuid("authorisation", primary_key=True),
+    _uuid("camera", ForeignKey("camera.id"), primary_key=True, index=True),
+    _text("commune", nullable=False),
+    Column("finalites", ARRAY(Text), nullable=False),
+    Column("visualised", Boolean, nullable=False),
+    Column("recorded", Boolean, nullable=False),
+    Column("retention_days", Integer, nullable=False),
+    Column("minimum_days", Integer),
+    ForeignKeyConstraint(["authorisation", "commune"], ["authorisation.id", "authorisation.commune"]),
+)
+
+account = Table(
+    "account",
+    METADATA,
+    _id(),
+    _text("login", nullable=False, unique=True),
+    _text("name", nullable=False),
+    _text("role", nullable=False),
+    _text("category", nullable=False),
+    _text("employer", ForeignKey("commune.insee")),
+    _text("password_hash", nullable=False),
+    _text("agrement_reference"),
+    Column("agrement_departements", ARRAY(Text)),
+    _at("agrement_from_at"),
+    _at("agrement_to_at"),
+    _at("agrement_suspended_at"),
+    _at("created_at", nullable=False),
+    _at("closed_at"),
+)
+
+habilitation = Table(
+    "habilitation",
+    METADATA,
+    _id(),
+    _uuid("account", ForeignKey("account.id"), nullable=False),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _text("basis", nullable=False),
+    Column("rights", ARRAY(Text), nullable=False),
+    _text("reference", nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at"),
+    *_suspension(),
+    UniqueConstraint("account", "commune", "reference"),
+)
+
+session = Table(
+    "session",
+    METADATA,
+    _id(),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    _uuid("account", ForeignKey("account.id"), nullable=False),
+    _text("shift_motif"),
+    _text("workstation", nullable=False),
+    _at("created_at", nullable=False),
+    _at("seen_at", nullable=False),
+    _at("expires_at", nullable=False),
+    _at("locked_at"),
+    _at("ended_at"),
+)
+
+alarm = Table(
+    "alarm",
+    METADATA,
+    _id(),
+    _text("source", nullable=False),
+    _text("code", nullable=False),
+    _text("subject", nullable=False),
+    _text("commune", ForeignKey("commune.insee")),
+    _text("detail", nullable=False),
+    _at("since", nullable=False),
+    _at("ended"),
+)
+
+orders_state = Table(
+    "orders_state",
+    METADATA,
+    _text("recorder", primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    _at("issued_at", nullable=False),
+)
+
+feed_cursor = Table(
+    "feed_cursor",
+    METADATA,
+    _text("feed", primary_key=True),
+    _uuid("source", primary_key=True),
+    Column("upto", BigInteger, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    METADATA,
+    _id(),
+    _at("at", nullable=False),
+    _text("op", nullable=False),
+    _text("result", nullable=False),
+    _text("code"),
+    _text("reason"),
+    _uuid("author"),
+    _text("author_name", nullable=False),
+    _text("quality", nullable=False),
+    _text("authority"),
+    _text("commune"),
+    _uuid("camera"),
+    _text("camera_name"),
+    _at("from_at"),
+    _at("to_at"),
+    _text("motif_code"),
+    _text("motif_reference"),
+    Column("recipients", ARRAY(Text), nullable=False),
+    _text("workstation"),
+    _uuid("session"),
+    _text("detail", nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+)
+
+journal_pending = Table("journal_pending", METADATA, _uuid("entry", primary_key=True))
+
+journal_leaf = Table(
+    "journal_leaf",
+    METADATA,
+    Column("leaf", BigInteger, primary_key=True, autoincrement=False),
+    _uuid("entry", nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+tree_head = Table(
+    "tree_head",
+    METADATA,
+    Column("tree_size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    _at("signed_at", nullable=False),
+    _text("kid", nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)

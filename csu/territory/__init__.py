@@ -1,0 +1,1 @@
+"""Communes, conventions, authorisations, persons: the facts that decide, and their suspension."""

@@ -1,0 +1,183 @@
+"""Bring the tables to what a document says: idempotent by natural keys, each change journalled, all or nothing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Table, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts import passwords
+from csu.accounts.passwords import Passwords
+from csu.audit import entries
+from csu.audit.entries import Author, Entry
+from csu.cameras.secrets import SecretBox
+from csu.store import tables
+from csu.store.store import Store
+from csu.territory.document import Account, Camera, Dated, Document, DocumentError, start_of
+
+_AUTHOR = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
+
+
+class Importer:
+    """One import. `made` holds the passwords of the accounts that it created: login to password."""
+
+    def __init__(
+        self,
+        store: Store,
+        box: SecretBox,
+        data: Path,
+        given: Mapping[str, str],
+        now: datetime,
+        hasher: Passwords | None = None,
+    ) -> None:
+        self._store = store
+        self._box = box
+        self._data = data
+        self._given = given
+        self._now = now
+        self._passwords = hasher or Passwords()
+        self._entries: list[Entry] = []
+        self.made: dict[str, str] = {}
+
+    async def run(self, document: Document) -> int:
+        """Write what differs and return how many rows did. Raises DocumentError; nothing is written then."""
+        try:
+            async with self._store.transaction(None) as connection:
+                await self._communes(connection, document)
+                cameras = await self._cameras(connection, document)
+                await self._authorisations(connection, document, cameras)
+                await self._persons(connection, document)
+                await entries.append(connection, self._entries)
+        except IntegrityError as error:
+            raise DocumentError(f"the database refuses: {error.orig}") from error
+        return len(self._entries)
+
+    async def _communes(self, connection: AsyncConnection, document: Document) -> None:
+        for commune in document.commune:
+            values = commune.model_dump()
+            await self._put(connection, tables.commune, {"insee": values.pop("insee")}, values, commune.insee)
+        for item in document.convention:
+            key = {"commune": item.commune, "kind": item.kind, "reference": item.reference}
+            await self._put(connection, tables.convention, key, {"partner": item.partner, **_dates(item)}, item.commune)
+
+    async def _cameras(self, connection: AsyncConnection, document: Document) -> dict[str, str]:
+        """Camera ids by number."""
+        for item in document.camera:
+            username, password = self._credentials(item)
+            values = {
+                **item.model_dump(include={"commune", "name", "site", "regime", "adapter", "priority"}),
+                "main_url": item.main,
+                "sub_url": item.sub,
+                "username": username,
+            }
+            camera = await self._put(connection, tables.camera, {"number": item.number}, values, item.commune)
+            await self._seal(connection, camera, password, item)
+        rows = await connection.execute(select(tables.camera.c.number, tables.camera.c.id))
+        return {row[0]: row[1] for row in rows}
+
+    async def _seal(self, connection: AsyncConnection, camera: str, password: str | None, item: Camera) -> None:
+        """Store a camera's password if it is another than the one stored: sealing twice never gives the same bytes."""
+        table = tables.camera
+        stored = await connection.scalar(select(table.c.secret).where(table.c.id == camera))
+        known = None if stored is None else self._box.open(camera, stored)
+        if known != password:
+            sealed = None if password is None else self._box.seal(camera, password)
+            await connection.execute(update(table).where(table.c.id == camera).values(secret=sealed))
+            self._note("camera", item.number, ["secret"], item.commune)
+
+    def _credentials(self, item: Camera) -> tuple[str | None, str | None]:
+        if item.credentials_file is None:
+            return None, None
+        file = self._data / item.credentials_file
+        try:
+            if file.stat().st_mode & 0o077:
+                raise DocumentError(f"{file}: others can read it; expected mode 0600")
+            username, separator, password = file.read_text(encoding="utf-8").strip().partition(":")
+        except OSError as error:
+            raise DocumentError(f"{file}: {error.strerror}") from error
+        if not separator:
+            raise DocumentError(f"{file}: expected one line user:password")
+        return username, password
+
+    async def _authorisations(self, connection: AsyncConnection, document: Document, cameras: dict[str, str]) -> None:
+        for item in document.authorisation:
+            values = {"commune": item.commune, **_dates(item)}
+            key = {"reference": item.reference}
+            authorisation = await self._put(connection, tables.authorisation, key, values, item.commune)
+            for number in item.cameras:
+                if number not in cameras:
+                    raise DocumentError(f"authorisation {item.reference}: unknown camera {number}")
+                line = item.model_dump(
+                    include={"commune", "finalites", "visualised", "recorded", "retention_days", "minimum_days"}
+                )
+                key = {"authorisation": authorisation, "camera": cameras[number]}
+                await self._put(connection, tables.authorisation_line, key, line, item.commune, with_id=False)
+
+    async def _persons(self, connection: AsyncConnection, document: Document) -> None:
+        for account in document.account:
+            await self._account(connection, account)
+        rows = await connection.execute(select(tables.account.c.login, tables.account.c.id))
+        ids = {row[0]: row[1] for row in rows}
+        for item in document.habilitation:
+            if item.account not in ids:
+                raise DocumentError(f"habilitation {item.reference}: unknown account {item.account}")
+            key = {"account": ids[item.account], "commune": item.commune, "reference": item.reference}
+            values = {"basis": item.basis, "rights": sorted(item.rights), **_dates(item)}
+            await self._put(connection, tables.habilitation, key, values, item.commune)
+
+    async def _account(self, connection: AsyncConnection, item: Account) -> None:
+        agrement = item.agrement
+        dates = {} if agrement is None else _dates(agrement)
+        values = {
+            **item.model_dump(include={"name", "role", "category", "employer"}),
+            "agrement_reference": None if agrement is None else agrement.reference,
+            "agrement_departements": None if agrement is None else agrement.departements,
+            "agrement_from_at": dates.get("from_at"),
+            "agrement_to_at": dates.get("to_at"),
+        }
+        table = tables.account
+        first = {}
+        if await connection.scalar(select(table.c.id).where(table.c.login == item.login)) is None:
+            self.made[item.login] = self._given.get(item.login) or passwords.generate()
+            first = {
+                "password_hash": await self._passwords.hash(self.made[item.login]),
+                "created_at": self._now,
+            }
+        await self._put(connection, table, {"login": item.login}, values, item.employer, first=first)
+
+    async def _put(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        key: dict[str, Any],
+        values: dict[str, Any],
+        commune: str | None,
+        *,
+        first: Mapping[str, Any] | None = None,
+        with_id: bool = True,
+    ) -> str:
+        """Insert the row of a natural key, or update what differs in it; its id. `first`: set at insertion only."""
+        where = and_(*(table.c[name] == value for name, value in key.items()))
+        row = (await connection.execute(select(table).where(where))).mappings().one_or_none()
+        if row is None:
+            identity = {"id": str(uuid4())} if with_id and "id" in table.c else {}
+            await connection.execute(insert(table).values({**identity, **key, **values, **(first or {})}))
+            self._note(table.name, " ".join(key.values()), ["created"], commune)
+            return identity.get("id", "")
+        changed = {name: value for name, value in values.items() if row[name] != value}
+        if changed:
+            await connection.execute(update(table).where(where).values(changed))
+            self._note(table.name, " ".join(key.values()), sorted(changed), commune)
+        return str(row.get("id", ""))
+
+    def _note(self, table: str, key: str, changes: list[str], commune: str | None) -> None:
+        detail = {"table": table, "key": key, "changes": changes}
+        self._entries.append(Entry("territory:import", self._now, _AUTHOR, commune=commune, detail=detail))
+
+
+def _dates(item: Dated) -> dict[str, datetime | None]:
+    return {"from_at": start_of(item.from_day), "to_at": None if item.to_day is None else start_of(item.to_day)}

@@ -1,0 +1,131 @@
+"""The territory: communes with their conventions, cameras with their authorisations; suspensions of each."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from csu.accounts.guard import Guard, Visit
+from csu.schemas import Done
+from csu.store import tables
+from csu.territory.suspensions import Suspension, resume, suspend
+from legal.permissions import Act
+
+router = APIRouter(prefix="/api", tags=["territory"])
+
+
+class Dated(BaseModel):
+    id: str
+    reference: str
+    from_at: datetime = Field(serialization_alias="from")
+    to_at: datetime | None = Field(serialization_alias="to")
+    suspended_at: datetime | None
+    suspended_reason: str | None
+
+
+class ConventionBody(Dated):
+    kind: str
+    partner: str
+
+
+class LineBody(Dated):
+    finalites: list[str]
+    visualised: bool
+    recorded: bool
+    retention_days: int
+    minimum_days: int | None
+
+
+class TerritoryCamera(BaseModel):
+    id: str
+    number: str
+    name: str
+    site: str
+    regime: str
+    authorisations: list[LineBody]
+
+
+class TerritoryCommune(BaseModel):
+    insee: str
+    name: str
+    authority: str
+    conventions: list[ConventionBody]
+    cameras: list[TerritoryCamera]
+
+
+class Territory(BaseModel):
+    communes: list[TerritoryCommune]
+
+
+@router.get("/territory")
+async def read_territory(visit: Annotated[Visit, Depends(Guard(Act.TERRITORY_READ))]) -> Territory:
+    """The communes that the person knows of; no address, no secret."""
+    conventions: dict[str, list[ConventionBody]] = {}
+    lines: dict[str, list[LineBody]] = {}
+    cameras: dict[str, list[TerritoryCamera]] = {}
+    line, authorisation, camera = tables.authorisation_line, tables.authorisation, tables.camera
+    async with visit.perform() as connection:
+        for row in (await connection.execute(select(tables.convention))).mappings():
+            conventions.setdefault(row["commune"], []).append(ConventionBody.model_validate(dict(row)))
+        joined = select(authorisation, line).join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
+        for row in (await connection.execute(joined)).mappings():
+            lines.setdefault(row["camera"], []).append(LineBody.model_validate(dict(row)))
+        for row in (await connection.execute(select(camera).order_by(camera.c.number))).mappings():
+            body = TerritoryCamera(**_shown(dict(row)), authorisations=lines.get(row["id"], []))
+            cameras.setdefault(row["commune"], []).append(body)
+        rows = (await connection.execute(select(tables.commune).order_by(tables.commune.c.insee))).mappings().all()
+    known = visit.communes
+    return Territory(
+        communes=[
+            TerritoryCommune(
+                insee=row["insee"],
+                name=row["name"],
+                authority=row["authority"],
+                conventions=conventions.get(row["insee"], []),
+                cameras=cameras.get(row["insee"], []),
+            )
+            for row in rows
+            if known is None or row["insee"] in known
+        ]
+    )
+
+
+def _shown(row: dict[str, str]) -> dict[str, str]:
+    return {name: row[name] for name in ("id", "number", "name", "site", "regime")}
+
+
+@router.post("/conventions/{fact_id}/suspend")
+async def suspend_convention(
+    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_SUSPEND))]
+) -> Done:
+    """Lent staff lose the commune's pictures at once (CSI L.132-14 IV)."""
+    await suspend(visit, tables.convention, str(fact_id), body.reason)
+    return Done()
+
+
+@router.post("/conventions/{fact_id}/resume")
+async def resume_convention(
+    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_RESUME))]
+) -> Done:
+    await resume(visit, tables.convention, str(fact_id), body.reason)
+    return Done()
+
+
+@router.post("/authorisations/{fact_id}/suspend")
+async def suspend_authorisation(
+    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_SUSPEND))]
+) -> Done:
+    """Viewing and recording stop at once (CSI R.254-2)."""
+    await suspend(visit, tables.authorisation, str(fact_id), body.reason)
+    return Done()
+
+
+@router.post("/authorisations/{fact_id}/resume")
+async def resume_authorisation(
+    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_RESUME))]
+) -> Done:
+    await resume(visit, tables.authorisation, str(fact_id), body.reason)
+    return Done()

@@ -1,0 +1,131 @@
+"""The web edge that is not a route: security headers, size of bodies, errors as `{"code", "reason"}`."""
+
+import logging
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from csu.errors import Refusal
+from csu.settings import Settings
+from csu.store.store import UNAVAILABLE, is_unavailable
+
+_LOG = logging.getLogger(__name__)
+LARGEST_BODY_BYTES = 1024 * 1024
+
+
+def security_headers(settings: Settings) -> dict[str, str]:
+    """Headers of every answer. Pictures come from the gateway's origin alone, scripts and styles from ours."""
+    gateway = settings.gateway.origin
+    parts = urlsplit(gateway)
+    socket = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self'",
+        "connect-src": f"'self' {gateway} {socket}",
+        "media-src": f"blob: {gateway}",
+        "manifest-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    headers = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    }
+    if settings.console.origin.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+class Edge:
+    """ASGI middleware: adds the headers, keeps API answers out of caches, ends requests whose body is too large."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in security_headers(settings).items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = list(self._headers)
+        if scope["path"].startswith("/api/"):
+            headers.append((b"cache-control", b"no-store"))
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY_BYTES:
+                raise Refusal(413, "TOO_LARGE", "La demande est trop volumineuse.")
+            return message
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *headers]
+            await send(message)
+
+        await self._app(scope, counted, with_headers)
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Errors of every kind in one shape, telling nothing of our insides."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http_error)
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, _unavailable)
+    app.add_exception_handler(Exception, _bug)
+
+
+def _answer(status: int, code: str, reason: str) -> JSONResponse:
+    return JSONResponse({"code": code, "reason": reason}, status)
+
+
+async def _refusal(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return _answer(error.status, error.code, error.reason)
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])[:80]
+    return _answer(
+        422, "INVALID", f"Demande mal formée ({place or 'corps'})." if place.isascii() else "Demande mal formée."
+    )
+
+
+_HTTP = {
+    404: ("NOT_FOUND", "Élément inconnu."),
+    405: ("METHOD_NOT_ALLOWED", "Méthode non permise."),
+}
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, *_HTTP.get(error.status_code, ("REFUSED", "Demande refusée.")))
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, OSError) and not is_unavailable(error):
+        return await _bug(request, error)
+    _LOG.error("%s %s: PostgreSQL is unavailable (%s)", request.method, request.url.path, type(error).__name__)
+    return _answer(503, "SERVICE_UNAVAILABLE", "Le service est momentanément indisponible.")
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(500, "INTERNAL", "Erreur interne : elle a été signalée au journal technique.")

@@ -1,0 +1,171 @@
+"""Login, lock, change of agent, expiry, CSRF and origin, over HTTP."""
+
+import pytest
+from centre_support import ORIGIN, PASSWORD, ROLES, Running
+
+
+async def test_a_person_logs_in_and_sees_the_own_session(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        answer = await operator.get("/api/session")
+        body = answer.json()
+        assert answer.status_code == 200
+        assert body["account"]["role"] == "operator"
+        assert body["account"]["commune"] is None
+        assert body["shift_motif"]["code"] == "SECURITE"
+        assert body["gateway_origin"] == "http://localhost:8081"
+        assert body["locked"] is False
+        assert body["now"].endswith("Z")
+    async with centre.person("delegue") as delegate:
+        assert delegate.account["commune"] == {"insee": "27229", "name": "Évreux"}
+
+
+async def test_the_cookie_is_out_of_scripts_reach(centre: Running) -> None:
+    async with centre.browser() as browser:
+        header = (await browser.log_in("operateur")).headers["set-cookie"]
+        assert header.startswith("csu_session=")
+        assert "HttpOnly" in header
+        assert "SameSite=strict" in header
+        assert "Secure" not in header
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_every_role_logs_in(centre: Running, role: str) -> None:
+    async with centre.person(role, None) as person:
+        assert (await person.get("/api/session")).json()["shift_motif"] is None
+
+
+async def test_unknown_login_and_wrong_password_are_told_apart_by_nothing(centre: Running) -> None:
+    async with centre.browser() as browser:
+        wrong = await browser.log_in("operateur", password="wrong")
+        unknown = await browser.log_in("nobody")
+        assert wrong.status_code == unknown.status_code == 401
+        assert wrong.json() == unknown.json()
+        assert wrong.json()["code"] == "LOGIN_REFUSED"
+        assert "set-cookie" not in wrong.headers
+    failures = [entry for entry in await centre.journal() if entry["result"] == "refused"]
+    assert [entry["author"] for entry in failures] == ["inconnu", "Opérateur"]
+    assert "nobody" not in str(failures)
+
+
+async def test_too_many_attempts_are_stopped_even_with_the_right_password(centre: Running) -> None:
+    async with centre.browser() as browser:
+        for _ in range(5):
+            assert (await browser.log_in("operateur", password="wrong")).status_code == 401
+        answer = await browser.log_in("operateur")
+        assert answer.status_code == 429
+        assert answer.json()["code"] == "TOO_MANY_ATTEMPTS"
+        assert (await browser.log_in("auditeur")).status_code == 200
+
+
+async def test_no_session_and_a_made_up_one(centre: Running) -> None:
+    async with centre.browser() as browser:
+        assert (await browser.get("/api/session")).json()["code"] == "NO_SESSION"
+        browser.http.cookies.set("csu_session", "made-up")
+        answer = await browser.get("/api/cameras")
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "NO_SESSION"
+
+
+async def test_a_session_ends_when_idle(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        centre.clock.advance(minutes=14)
+        assert (await operator.get("/api/session")).status_code == 200
+        centre.clock.advance(minutes=14)
+        assert (await operator.get("/api/session")).status_code == 200
+        centre.clock.advance(minutes=16)
+        answer = await operator.get("/api/session")
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "SESSION_EXPIRED"
+
+
+async def test_a_session_ends_after_twelve_hours_of_work(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        for _ in range(12 * 6 - 1):
+            centre.clock.advance(minutes=10)
+            assert (await operator.get("/api/session")).status_code == 200
+        centre.clock.advance(minutes=10)
+        assert (await operator.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+
+
+async def test_logging_out_ends_the_session_itself(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        token = operator.http.cookies["csu_session"]
+        assert (await operator.send("DELETE", "/api/session")).status_code == 204
+        operator.http.cookies.set("csu_session", token)
+        assert (await operator.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+
+
+async def test_a_change_of_agent_closes_the_session_of_before(centre: Running) -> None:
+    async with centre.person("operateur") as post:
+        former = post.http.cookies["csu_session"]
+        assert (await post.log_in("auditeur")).status_code == 200
+        post.http.cookies.clear()
+        post.http.cookies.set("csu_session", former)
+        assert (await post.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+
+
+async def test_a_locked_post_opens_again_with_its_password_only(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        assert (await operator.post("/api/session/lock")).json()["locked"] is True
+        assert (await operator.get("/api/session")).json()["locked"] is True
+        answer = await operator.get("/api/cameras")
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "SESSION_LOCKED"
+        refused = await operator.post("/api/session/unlock", {"password": "wrong"})
+        assert refused.status_code == 401
+        assert (await operator.post("/api/session/unlock", {"password": PASSWORD})).json()["locked"] is False
+        assert (await operator.get("/api/cameras")).status_code == 200
+
+
+async def test_the_shift_motif_is_one_for_live_pictures(centre: Running) -> None:
+    async with centre.person("operateur", None) as operator:
+        assert (await operator.send("PUT", "/api/session/shift", {"motif": "REQUISITION"})).status_code == 422
+        answer = await operator.send("PUT", "/api/session/shift", {"motif": "DEPOTS"})
+        assert answer.json()["shift_motif"]["code"] == "DEPOTS"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": ORIGIN},
+        {"Origin": ORIGIN, "X-CSRF-Token": "made-up"},
+        {"Origin": "http://evil.example", "X-CSRF-Token": "right"},
+        {"X-CSRF-Token": "right"},
+    ],
+)
+async def test_unsafe_requests_from_elsewhere_are_refused(centre: Running, headers: dict[str, str]) -> None:
+    async with centre.person("operateur") as operator:
+        if headers.get("X-CSRF-Token") == "right":
+            headers = headers | {"X-CSRF-Token": operator.csrf}
+        answer = await operator.http.post("/api/session/lock", headers=headers)
+        assert answer.status_code == 403
+        assert answer.json()["code"] in ("WRONG_ORIGIN", "WRONG_CSRF_TOKEN")
+        assert (await operator.get("/api/session")).json()["locked"] is False
+
+
+async def test_login_from_another_origin_is_refused(centre: Running) -> None:
+    async with centre.browser() as browser:
+        body = {"login": "operateur", "password": PASSWORD}
+        answer = await browser.http.post("/api/session", json=body, headers={"Origin": "http://evil.example"})
+        assert answer.json()["code"] == "WRONG_ORIGIN"
+
+
+async def test_the_login_form_gets_the_motifs_of_a_shift(centre: Running) -> None:
+    async with centre.browser() as browser:
+        public = (await browser.get("/api/motifs", public="")).json()
+        assert {tuple(motif["acts"]) for motif in public} == {("live",)}
+        assert (await browser.get("/api/motifs")).status_code == 401
+    async with centre.person("operateur") as operator:
+        assert len((await operator.get("/api/motifs")).json()) > len(public)
+
+
+async def test_tokens_are_stored_hashed(centre: Running, superuser: str) -> None:
+    import psycopg
+
+    async with centre.person("operateur") as operator:
+        token = operator.http.cookies["csu_session"]
+        async with await psycopg.AsyncConnection.connect(superuser) as connection:
+            rows = await (await connection.execute("SELECT s::text FROM session s")).fetchall()
+        assert rows
+        assert not any(token in row[0] or operator.csrf in row[0] for row in rows)
