@@ -149,3 +149,8 @@ def iter_nals(data: bytes) -> Iterator[bytes]:
         length = int.from_bytes(data[at : at + 4], "big")
         yield data[at + 4 : at + 4 + length]
         at += 4 + length
+
+
+def split_annexb(data: bytes) -> list[bytes]:
+    """The NAL units of a byte stream with start codes (annex B). A unit never ends with a zero byte."""
+    return [nal for piece in data.split(b"\0\0\1") if (nal := piece.rstrip(b"\0"))]

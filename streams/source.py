@@ -48,6 +48,10 @@ async def pull(config: SourceConfig, sink: PacketSink) -> NoReturn:
 
     What the sink raises passes through. The adapter is imported when it is used.
     """
+    if config.adapter == "pyav":
+        from streams.pyav_adapter import pull_pyav
+
+        await pull_pyav(config, sink)
     from streams.rtsp.client import pull_rtsp
 
     await pull_rtsp(config, sink)

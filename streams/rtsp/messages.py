@@ -41,8 +41,8 @@ class Message:
         return values[0] if values else ""
 
 
-def parse_address(url: str) -> Address:
-    """Checks a camera's address. Raises ValueError with a reason that repeats nothing of the address."""
+def check_url(url: str, schemes: tuple[str, ...]) -> tuple[str, int | None]:
+    """A camera's address: its host and port. Raises ValueError with a reason that repeats nothing of it."""
     if _CONTROL.search(url):
         raise ValueError("the address holds spaces, control or non-ASCII characters")
     try:
@@ -50,10 +50,16 @@ def parse_address(url: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("the address cannot be taken apart") from None
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in parts.netloc:
         raise ValueError("an address must not hold a user name or password")
-    if parts.scheme.lower() != "rtsp" or not host:
-        raise ValueError("the address must read rtsp://host[:port]/path")
+    if parts.scheme not in schemes or not host:
+        raise ValueError(f"the address must read {schemes[0]}://host[:port]/path")
+    return host, port
+
+
+def parse_address(url: str) -> Address:
+    """Checks an address for our own client. Raises ValueError, see `check_url`."""
+    host, port = check_url(url, ("rtsp",))
     return Address(url, host, port or DEFAULT_PORT)
 
 

@@ -19,11 +19,11 @@ from collections.abc import Callable
 from streams import h264
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet, VideoFormat
+from streams.parameters import ParameterSets
 from streams.ticks import TICKS_PER_S, unwrap_90k
 
 MAX_UNIT_BYTES = 8 * 1024 * 1024
 MAX_UNIT_PIECES = 65_536
-MAX_PARAMETER_SET_BYTES = 4096
 HEAD_BYTES = 18  # '$', channel, length, RTP header, FU indicator and header: what `feed` looks at
 
 _HEAD = struct.Struct(">III4xH")
@@ -40,7 +40,6 @@ class VideoReader:
     """
 
     def __init__(self, emit: Callable[[Packet], None], parameter_sets: tuple[bytes, ...] = ()) -> None:
-        self.format: VideoFormat | None = None
         self.pts_90k: int | None = None  # of the last access unit, given or not
         self.finished_s = 0.0  # when the last access unit was complete, be it before the first key frame
         self.lost_total = 0  # RTP packets missing since the start
@@ -62,10 +61,7 @@ class VideoReader:
         self._trust_marker = True
         self._lost = 0
         self._given_90k: int | None = None
-        self._sps = self._pps = b""
-        for nal in parameter_sets:
-            self._parameter_set(nal)
-        self._renew_format(lenient=True)
+        self._parameters = ParameterSets(parameter_sets)
 
     def attach(self, channel: int, payload_type: int) -> None:
         """From now on packets on this interleaved channel are the track's."""
@@ -77,6 +73,10 @@ class VideoReader:
     def inside(self) -> bool:
         """Whether an access unit has begun and not ended."""
         return self._stamp is not None
+
+    @property
+    def format(self) -> VideoFormat | None:
+        return self._parameters.format
 
     @property
     def started(self) -> bool:
@@ -154,8 +154,8 @@ class VideoReader:
             self._lost += missing
             self.lost_total += missing
             self._closed_stamp = None
-            if self._stamp is not None:
-                self._damage()
+            if self._has_slice or self._fragment != _NO_FRAGMENT:
+                self._damage()  # before the first slice nothing of the picture itself is gone, or `_joins` sees it
         self._expected = self._plain | ((sequence + 1) & 0xFFFF)
 
     def _ends_here(self) -> bool:
@@ -198,7 +198,7 @@ class VideoReader:
         kind = view[at] & 31
         if kind in h264.WITHOUT_PICTURE:
             return
-        if kind in (h264.SPS, h264.PPS) and self._parameter_set(bytes(view[at:end])):
+        if kind in (h264.SPS, h264.PPS) and self._parameters.take(bytes(view[at:end])):
             return
         if self._joins(kind, view[at + 1] if end - at > 1 else 0):
             self._pieces += ((end - at).to_bytes(4, "big"), view[at:end])
@@ -249,36 +249,6 @@ class VideoReader:
         else:
             head[:4] = (self._size - self._fragment_base - 4).to_bytes(4, "big")
 
-    def _parameter_set(self, nal: bytes) -> bool:
-        """Keeps a parameter set aside; False for a further PPS, which stays among the pictures."""
-        if len(nal) > MAX_PARAMETER_SET_BYTES:
-            raise CameraError(CameraFault.GARBAGE, f"a parameter set of {len(nal)} bytes")
-        kind = nal[0] & 31
-        if kind == h264.SPS:
-            self._sps = nal
-        elif kind == h264.PPS and nal != self._pps:
-            try:
-                if self._pps and h264.pps_id(nal) != h264.pps_id(self._pps):
-                    return False
-            except h264.BadBits as error:
-                raise CameraError(CameraFault.GARBAGE, f"a picture parameter set: {error}") from None
-            self._pps = nal
-        return True
-
-    def _renew_format(self, *, lenient: bool = False) -> None:
-        """Makes a new format of the parameter sets if they changed; `lenient` for those of the description."""
-        old = self.format
-        if not self._sps or not self._pps or (old and old.sps == self._sps and old.pps == self._pps):
-            return
-        try:
-            width, height = h264.picture_size(self._sps)
-        except h264.BadBits as error:
-            if not lenient:
-                raise CameraError(CameraFault.GARBAGE, f"a sequence parameter set: {error}") from None
-            self._sps = b""
-            return
-        self.format = VideoFormat("h264", width, height, self._sps, self._pps)
-
     def _finish(self, now_s: float) -> None:
         """Ends the open access unit: gives it, or notes that it is lost."""
         stamp, pieces = self._stamp, self._pieces
@@ -299,9 +269,8 @@ class VideoReader:
         self._has_slice = self._is_key = self._damaged = False
 
     def _give(self, pts_90k: int, received_s: float) -> None:
-        if self._is_key:
-            self._renew_format()
-        last, format = self._given_90k, self.format
+        last, parameters = self._given_90k, self._parameters
+        format = parameters.renew() if self._is_key else parameters.format
         if format is None or (last is None and not self._is_key):
             return
         data = b"".join(self._pieces)
