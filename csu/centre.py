@@ -41,6 +41,13 @@ def check_ports_free(settings: Settings) -> None:
                 raise SupervisorError(f"port {port} of {bind}, for the {name}: {error.strerror}") from error
 
 
+def listens(address: str, port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address, port)) == 0
+
+
 def run_command(*arguments: str) -> None:
     """Run one `csu` command to its end. Raises SupervisorError with what it said when it fails."""
     done = subprocess.run(
