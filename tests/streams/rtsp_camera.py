@@ -124,10 +124,10 @@ class Camera:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            writer.transport.abort()
             if playing:
                 playing.cancel()
                 await asyncio.gather(playing, return_exceptions=True)
-            writer.transport.abort()
             self._tasks.discard(task)
 
     def _answer(self, method: str, url: str, headers: dict[str, str]) -> bytes:
