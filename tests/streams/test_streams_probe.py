@@ -1,0 +1,85 @@
+import argparse
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from h264_clip import make_clip
+from rtsp_camera import PASSWORD, USER, Camera, Manners
+
+from csu.commands import camera as command
+from streams.errors import CameraError, CameraFault
+from streams.probe import probe
+from streams.source import SourceConfig
+
+
+async def test_what_is_measured() -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(auth="sha-256", audio=True, skew_s=2.3, speed=1), clip) as camera:
+        report = await probe(SourceConfig(camera.url, USER, PASSWORD), 1.5)
+    assert (report.codec, report.width, report.height, report.mime) == ("h264", 320, 192, clip.format.mime)
+    assert (report.fps, report.gop, report.lost, report.audio) == (25.0, 15, 0, True)
+    assert report.clock_offset_s is not None
+    assert 2.0 < report.clock_offset_s < 2.6
+    assert report.bit_rate
+    assert report.bit_rate > 10_000
+
+
+async def test_a_failing_camera() -> None:
+    async with Camera(Manners(stop_after=5, ending="close")) as camera:
+        with pytest.raises(CameraError) as caught:
+            await probe(SourceConfig(camera.url), 5)
+    assert caught.value.fault is CameraFault.CLOSED
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    return parser.parse_args(["probe", *words])
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Path:
+    path = tmp_path / "credentials"
+    path.write_text(f"{USER}:{PASSWORD}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("adapter", ["native", "pyav"])
+async def test_the_command(adapter: str, credentials: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with Camera(Manners(auth="md5", speed=2)) as camera:
+        words = (camera.url, "--credentials", str(credentials), "--seconds", "0.5", "--json", "--adapter", adapter)
+        status = await asyncio.to_thread(command.run, arguments(*words))
+    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert status == 0
+    assert facts["ok"]
+    assert (facts["adapter"], facts["codec"], facts["width"], facts["fps"]) == (adapter, "h264", 160, 25.0)
+    assert facts["audio"] is (False if adapter == "native" else None)
+
+
+async def test_the_command_tells_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Camera(Manners(auth="md5")) as camera:
+        status = await asyncio.to_thread(command.run, arguments(camera.url))
+    assert status == 1
+    assert "refused_credentials" in capsys.readouterr().out
+
+
+def test_wrong_uses(credentials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = "rtsp://127.0.0.1:1/x"
+    open_file = tmp_path / "open"
+    open_file.write_text("user:password\n")
+    open_file.chmod(0o644)
+    empty = tmp_path / "empty"
+    empty.touch(0o600)
+    for words in (
+        ("rtsp://user:s3cret@127.0.0.1/x",),
+        ("http://127.0.0.1/x",),
+        (url, "--seconds", "0"),
+        (url, "--credentials", str(open_file)),
+        (url, "--credentials", str(empty)),
+        (url, "--credentials", str(tmp_path / "absent")),
+        (url, "--credentials", str(credentials), "--username", "another"),
+    ):
+        assert command.run(arguments(*words)) == 2
+    assert "s3cret" not in capsys.readouterr().err
