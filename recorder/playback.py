@@ -1,0 +1,337 @@
+"""Playback: an interval of one camera as a plan of clips and gaps, and as one MP4 served by byte ranges.
+
+Read-only, for another process than the recorder's. Nothing is copied or decoded: the head of the file (sample tables)
+is built from the parts' headers, and the rest is slices of the recorded files, each opened for one read and closed.
+Pictures past their deadline are never planned nor read, also before the purge has run; nor is anything while the
+recorder doesn't vouch for the machine's clock (invariant 7).
+"""
+
+import bisect
+import hashlib
+import itertools
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from recorder.coverage import Coverage, account, read_coverage, union
+from recorder.files import INDEX
+from recorder.format import PartEntry, file_name, unpack_entries
+from recorder.index import open_reader
+from recorder.machine import boot_id
+from streams.fmp4 import FormatError, Sample, parse_init, parse_part_header
+from streams.movie import Chunk, movie_header
+from streams.packets import VideoFormat
+from streams.ticks import TICKS_PER_S, at_from_us, us_from_90k, us_from_at
+
+EXPIRED = "expired"
+NOT_ORDERED = "not_ordered"
+"""Causes of a gap that only playback knows: recorded, and destroyed since; never under orders."""
+
+_CHUNK_BYTES = 256 * 1024
+_FILE_HEADER_READ_BYTES = 8 * 1024
+_TOUCHING_US = 200_000
+"""Less between two clips is how long a picture lasts, not a gap."""
+
+
+class PlaybackError(Exception):
+    """Nothing can be shown now: index or files can't be read."""
+
+
+class PlaybackClosed(PlaybackError):
+    """The recorder doesn't allow playback now: it has not caught up with destruction, or distrusts the clock."""
+
+
+class SegmentGone(PlaybackError):
+    """A segment of the plan was destroyed, or passed its deadline, since the plan was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """An unbroken stretch. Its wall time and its media time advance together, linearly from one end to the other."""
+
+    from_at: datetime
+    to_at: datetime
+    media_from_s: float
+    media_to_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    from_at: datetime
+    to_at: datetime
+    cause: str
+
+
+class Slice(NamedTuple):
+    """Consecutive parts of one segment, from a key frame on."""
+
+    segment: int
+    path: str
+    deadline_us: int
+    entries: tuple[PartEntry, ...]
+
+    @property
+    def start_us(self) -> int:
+        return self.entries[0].at_us
+
+    @property
+    def end_us(self) -> int:
+        return self.entries[-1].at_us + us_from_90k(self.entries[-1].duration_90k)
+
+    @property
+    def media_90k(self) -> int:
+        return sum(entry.duration_90k for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an interval holds. The first clip begins with the key frame at or before `from_at`."""
+
+    camera: str
+    from_at: datetime
+    to_at: datetime
+    items: list[Clip | Gap]
+    slices: list[Slice]
+    storage: Path
+
+    @property
+    def duration_s(self) -> float:
+        """Of the film: clips only."""
+        return sum(piece.media_90k for piece in self.slices) / TICKS_PER_S
+
+    def media_s(self, at: datetime) -> float:
+        """Where in the film an instant is; an instant in a gap is where the film goes on after it."""
+        last = 0.0
+        for item in self.items:
+            if not isinstance(item, Clip):
+                continue
+            if at < item.from_at:
+                return item.media_from_s
+            if at < item.to_at:
+                share = (at - item.from_at) / (item.to_at - item.from_at)
+                return item.media_from_s + share * (item.media_to_s - item.media_from_s)
+            last = item.media_to_s
+        return last
+
+
+class PlaybackStore:
+    """One storage directory, read. Opens the index for each question, so it holds no transaction."""
+
+    def __init__(self, storage: Path) -> None:
+        self._storage = storage
+
+    def plan(self, camera: str, from_at: datetime, to_at: datetime, now: datetime) -> Plan:
+        """What can be shown of [from_at, to_at). Raises PlaybackError."""
+        from_us, to_us, now_us = us_from_at(from_at), us_from_at(to_at), us_from_at(now)
+        with _reading(self._storage) as connection:
+            connection.execute("BEGIN")
+            due_us = _due_us(connection, now_us)
+            slices = _slices(connection, camera, from_us, to_us, due_us)
+            coverage = read_coverage(connection, camera, from_us, to_us, now_us)
+        if coverage is None:
+            coverage = account([], [], [], from_us, to_us)
+        items = _items(slices, coverage, from_us)
+        return Plan(camera, from_at, to_at, items, slices, self._storage)
+
+
+@contextmanager
+def _reading(storage: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(open_reader(storage / INDEX)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise PlaybackError(f"index of {storage.name}: {error}") from error
+
+
+def _due_us(connection: sqlite3.Connection, now_us: int) -> int:
+    """The time to hold deadlines against: a clock set back keeps nothing alive. Raises PlaybackClosed."""
+    meta = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('playback_boot', 'clock_due_us')"))
+    if meta.get("playback_boot") != boot_id():
+        raise PlaybackClosed("the recorder doesn't vouch for the clock")
+    return max(now_us, meta.get("clock_due_us") or 0)
+
+
+def _slices(connection: sqlite3.Connection, camera: str, from_us: int, to_us: int, due_us: int) -> list[Slice]:
+    row = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone()
+    if row is None:
+        return []
+    # The last segment that began before the interval may reach into it.
+    (first_us,) = connection.execute(
+        "SELECT coalesce(max(start_us), ?) FROM segment WHERE camera = ? AND start_us <= ?", (from_us, row[0], from_us)
+    ).fetchone()
+    rows = connection.execute(
+        "SELECT s.id, s.start_us, s.deadline_us, p.header_size, p.entries FROM segment s"
+        " JOIN part p ON p.segment = s.id"
+        " WHERE s.camera = ? AND s.start_us >= ? AND s.start_us < ? AND s.end_us > ? AND s.deadline_us > ?"
+        " ORDER BY s.start_us, s.id",
+        (row[0], first_us, to_us, from_us, due_us),
+    )
+    slices: list[Slice] = []
+    for segment, start_us, deadline_us, header_size, packed in rows:
+        entries = _chosen(tuple(unpack_entries(packed, start_us, header_size)), from_us, to_us)
+        if entries:
+            slices.append(Slice(segment, file_name(camera, start_us, segment), deadline_us, entries))
+    return slices
+
+
+def _chosen(entries: tuple[PartEntry, ...], from_us: int, to_us: int) -> tuple[PartEntry, ...]:
+    """The parts that touch the interval, and those before that the first needs for decoding."""
+    starts = [entry.at_us for entry in entries]
+    last = bisect.bisect_left(starts, to_us)
+    first = max(0, bisect.bisect_right(starts, from_us) - 1)
+    while first > 0 and not entries[first].is_key:
+        first -= 1
+    chosen = entries[first:last]
+    if not chosen or chosen[-1].at_us + us_from_90k(chosen[-1].duration_90k) <= from_us:
+        return ()
+    return chosen
+
+
+def _items(slices: Sequence[Slice], coverage: Coverage, from_us: int) -> list[Clip | Gap]:
+    """One clip a segment, so that each is linear; between them gaps, also where the cause must be worked out."""
+    items: list[Clip | Gap] = []
+    media_90k = 0
+    at_us = from_us
+    for piece in slices:
+        items += _gaps(coverage, at_us, piece.start_us)
+        end_90k = media_90k + piece.media_90k
+        end_us = max(piece.end_us, piece.start_us + 1)
+        items.append(
+            Clip(at_from_us(piece.start_us), at_from_us(end_us), media_90k / TICKS_PER_S, end_90k / TICKS_PER_S)
+        )
+        media_90k = end_90k
+        at_us = max(at_us, end_us)
+    return items + _gaps(coverage, at_us, coverage.until_us)
+
+
+def _gaps(coverage: Coverage, from_us: int, to_us: int) -> list[Clip | Gap]:
+    """The causes between two instants: gaps known, recordings that were destroyed, and time without orders."""
+    known = [(gap.from_us, gap.to_us, gap.cause) for gap in coverage.gaps]
+    known += [(start, end, EXPIRED) for start, end in coverage.runs]
+    gaps: list[Clip | Gap] = []
+    at_us = from_us
+    for start_us, end_us, cause in [*sorted(known), (to_us, to_us, "")]:
+        start_us, end_us = min(max(start_us, at_us), to_us), min(end_us, to_us)
+        if start_us - at_us >= _TOUCHING_US:
+            gaps.append(Gap(at_from_us(at_us), at_from_us(start_us), NOT_ORDERED))
+        if end_us - start_us >= _TOUCHING_US:
+            gaps.append(Gap(at_from_us(start_us), at_from_us(end_us), cause))
+        at_us = max(at_us, min(end_us, to_us))
+    return gaps
+
+
+class _Piece(NamedTuple):
+    """Where bytes of the film come from: sample data of one part."""
+
+    start: int
+    size: int
+    slice: Slice
+    entry: PartEntry
+
+
+class VirtualMp4:
+    """A plan as one progressive MP4 that exists nowhere: its size is known, and any range of it can be read.
+
+    Building it reads the parts' headers, so it belongs in a thread. Raises SegmentGone, PlaybackError; ValueError
+    for a plan without a clip.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._storage = plan.storage
+        chunks: list[Chunk] = []
+        parts: list[tuple[Slice, PartEntry]] = []
+        for piece in plan.slices:
+            with _opened(plan.storage, piece) as fd:
+                format = _read_format(fd)
+                for entry in piece.entries:
+                    chunks.append(Chunk(format, _read_samples(fd, entry)))
+                    parts.append((piece, entry))
+        self._head = movie_header(chunks)
+        self._pieces: list[_Piece] = []
+        at = len(self._head)
+        for piece, entry in parts:
+            size = entry.size - entry.header_size
+            self._pieces.append(_Piece(at, size, piece, entry))
+            at += size
+        self._starts = [piece.start for piece in self._pieces]
+        self.size = at
+        self.mime = f'video/mp4; codecs="{chunks[0].format.mime}"'
+        identity = hashlib.sha256(self._head)
+        for piece in plan.slices:
+            identity.update(f"{piece.path} {piece.entries[0].offset}\n".encode())
+        self.etag = f'"{identity.hexdigest()[:32]}"'
+
+    def read(self, start: int, end: int, now: datetime) -> Iterator[bytes]:
+        """The bytes [start, end), in chunks; files are open only while their bytes are read.
+
+        Raises SegmentGone when a segment of this range was destroyed or is past its deadline at `now`; PlaybackError.
+        """
+        touched = self._touched(start, end)
+        with _reading(self._storage) as connection:
+            due_us = _due_us(connection, us_from_at(now))
+        if any(piece.slice.deadline_us <= due_us for piece in touched):
+            raise SegmentGone("past its deadline")
+        if start < len(self._head):
+            yield self._head[start:end]
+        for segment, pieces in itertools.groupby(touched, key=lambda piece: piece.slice):
+            with _opened(self._storage, segment) as fd:
+                for piece in pieces:
+                    low, high = max(start - piece.start, 0), min(end - piece.start, piece.size)
+                    offset = piece.entry.offset + piece.entry.header_size
+                    yield from _read_exactly(fd, offset + low, high - low)
+
+    def intervals(self, start: int, end: int) -> list[tuple[datetime, datetime]]:
+        """The wall time of the pictures that the bytes [start, end) touch, joined where they follow one another."""
+        spans = [
+            (piece.entry.at_us, piece.entry.at_us + us_from_90k(piece.entry.duration_90k) + _TOUCHING_US)
+            for piece in self._touched(start, end)
+        ]
+        return [(at_from_us(a), at_from_us(b - _TOUCHING_US)) for a, b in union(spans)]
+
+    def _touched(self, start: int, end: int) -> list[_Piece]:
+        first = max(0, bisect.bisect_right(self._starts, start) - 1)
+        last = bisect.bisect_left(self._starts, end)
+        return [piece for piece in self._pieces[first:last] if piece.start + piece.size > start]
+
+
+@contextmanager
+def _opened(storage: Path, piece: Slice) -> Iterator[int]:
+    try:
+        fd = os.open(storage / piece.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise SegmentGone(piece.path) from None
+    except OSError as error:
+        raise PlaybackError(f"{piece.path}: {error.strerror}") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _read_exactly(fd: int, offset: int, size: int) -> Iterator[bytes]:
+    while size > 0:
+        data = os.pread(fd, min(size, _CHUNK_BYTES), offset)
+        if not data:
+            raise PlaybackError("a file is shorter than its index says")
+        yield data
+        offset += len(data)
+        size -= len(data)
+
+
+def _read_format(fd: int) -> VideoFormat:
+    try:
+        return parse_init(os.pread(fd, _FILE_HEADER_READ_BYTES, 0)).format
+    except FormatError as error:
+        raise PlaybackError(f"unreadable file header: {error}") from error
+
+
+def _read_samples(fd: int, entry: PartEntry) -> tuple[Sample, ...]:
+    try:
+        return parse_part_header(os.pread(fd, entry.header_size, entry.offset)).samples
+    except FormatError as error:
+        raise PlaybackError(f"unreadable part: {error}") from error

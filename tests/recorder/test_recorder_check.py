@@ -1,0 +1,86 @@
+"""The checker finds every fault that is made, and none that isn't."""
+
+import os
+from pathlib import Path
+
+import pytest
+from recorder_support import CAMERA, OTHER, START_US, bench, packets, record
+
+from recorder.check import check
+from recorder.recovery import scan_parts
+
+NOW_US = START_US + 3_600_000_000
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 150))
+        record(made.store, OTHER, packets(25 * 70))
+    return tmp_path / "recordings"
+
+
+def _files(recordings: Path, camera: str = CAMERA) -> list[Path]:
+    return sorted((recordings / camera).rglob("*.mp4"))
+
+
+def test_all_is_well(recordings: Path) -> None:
+    seen: list[int] = []
+    report = check(recordings, NOW_US, True, lambda done, _: seen.append(done))
+    assert report.ok
+    assert report.segments == len(_files(recordings)) + len(_files(recordings, OTHER))
+    assert seen[-1] == report.bytes_read == sum(f.stat().st_size for f in recordings.rglob("*.mp4"))
+
+
+def test_what_is_being_written_is_no_fault(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 100), end=False, wave=1000)
+        assert check(tmp_path / "recordings", NOW_US, True).ok
+        made.store.wave(START_US)
+        assert check(tmp_path / "recordings", NOW_US, True).ok
+
+
+def test_missing_orphan_and_short_files(recordings: Path) -> None:
+    first, second, *_ = _files(recordings)
+    first.unlink()
+    os.truncate(second, second.stat().st_size - 1)
+    orphan = second.with_name("20260101T000000000000Z_0000000001.mp4")
+    orphan.write_bytes(b"x")
+    report = check(recordings, NOW_US, False)
+    assert not report.ok
+    assert report.missing_files == [str(p.relative_to(recordings)) for p in (first, second)]
+    assert report.orphan_files == [str(orphan.relative_to(recordings))]
+
+
+def test_overdue(recordings: Path) -> None:
+    late = check(recordings, START_US + 40 * 86_400_000_000, False)
+    assert len(late.overdue) == late.segments
+    assert not late.ok
+
+
+def test_one_flipped_bit_anywhere(recordings: Path) -> None:
+    file = _files(recordings)[1]
+    whole = file.read_bytes()
+    fd = os.open(file, os.O_RDONLY)
+    entries = scan_parts(fd, 0).entries
+    os.close(fd)
+    places = [0, 40, 200, len(whole) - 1, *(e.offset + 30 for e in entries[:3]), *(e.offset + 400 for e in entries)]
+    for place in places:
+        data = bytearray(whole)
+        data[place] ^= 4
+        file.write_bytes(data)
+        assert check(recordings, NOW_US, True).bad_hashes == [str(file.relative_to(recordings))], place
+    file.write_bytes(whole)
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_a_segment_taken_out_of_the_chain(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 200))
+        segments = made.index.query("SELECT id, start_us FROM segment ORDER BY id")
+        made.index.execute("DELETE FROM segment WHERE id = ?", (segments[1][0],))
+        made.index.commit()
+        files = _files(tmp_path / "recordings")
+        files[1].unlink()
+    report = check(tmp_path / "recordings", NOW_US, True)
+    assert report.bad_hashes == [str(files[2].relative_to(tmp_path / "recordings"))]

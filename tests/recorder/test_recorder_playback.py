@@ -1,0 +1,148 @@
+"""Any interval as one film by byte ranges: same pictures, exact times, nothing past its deadline."""
+
+import io
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import av
+import pytest
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
+
+from recorder.destruction import destroy_due
+from recorder.machine import boot_id
+from recorder.playback import Clip, Gap, Plan, PlaybackClosed, PlaybackStore, SegmentGone, VirtualMp4
+from streams.ticks import at_from_us
+
+NOW = at_from_us(START_US + 600_000_000)
+
+
+def _at(seconds: float) -> datetime:
+    return at_from_us(START_US + round(seconds * 1_000_000))
+
+
+def _open(made: Bench) -> PlaybackStore:
+    made.index.put("playback_boot", boot_id())
+    made.index.put("alive_us", START_US + 600_000_000)
+    made.index.commit()
+    return PlaybackStore(made.storage.path)
+
+
+def _film(plan: Plan) -> tuple[VirtualMp4, bytes]:
+    film = VirtualMp4(plan)
+    data = b"".join(film.read(0, film.size, NOW))
+    assert len(data) == film.size
+    return film, data
+
+
+def _pictures(data: bytes) -> list[bytes]:
+    with av.open(io.BytesIO(data)) as container:
+        return [bytes(p) for p in container.demux(video=0) if p.size]
+
+
+def test_the_interval_is_covered_from_the_key_frame_before_it(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 200))
+        plan = _open(made).plan(CAMERA, _at(61), _at(133), NOW)
+        film, data = _film(plan)
+    sent = [p.data for p, _ in packets(25 * 200)]
+    assert _pictures(data) == sent[60 * 25 : 134 * 25]
+    clips = [item for item in plan.items if isinstance(item, Clip)]
+    assert len(clips) == len(plan.items) >= 2
+    assert clips[0].from_at == _at(60)
+    assert clips[-1].to_at == _at(134)
+    assert plan.duration_s == 74
+    for second in range(60, 134):
+        assert plan.media_s(_at(second)) == pytest.approx(second - 60, abs=1e-6)
+    assert film.mime == 'video/mp4; codecs="avc1.4d001e"'
+
+
+def test_any_range_is_the_same_bytes(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 90))
+        plan = _open(made).plan(CAMERA, _at(0), _at(90), NOW)
+        film, data = _film(plan)
+        assert VirtualMp4(plan).etag == film.etag
+        source = random.Random(1)
+        for _ in range(200):
+            start = source.randrange(film.size)
+            end = source.randint(start + 1, min(film.size, start + 100_000))
+            assert b"".join(film.read(start, end, NOW)) == data[start:end]
+            for from_at, to_at in film.intervals(start, end):
+                assert _at(0) <= from_at < to_at <= _at(90)
+        assert film.intervals(0, film.size) == [(_at(0), _at(90))]
+        assert film.intervals(0, 10) == []
+
+
+def test_gaps_are_in_the_plan_with_their_causes(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 20))
+        record(made.store, CAMERA, packets(25 * 20, start=25 * 30))
+        store = _open(made)
+        plan = store.plan(CAMERA, _at(-10), _at(60), NOW)
+        assert plan.items[0] == Gap(_at(-10), _at(0), "not_ordered")
+        assert [i for i in plan.items if isinstance(i, Gap)][1:] == [
+            Gap(_at(20), _at(30), "camera"),
+            Gap(_at(50), _at(60), "camera"),
+        ]
+        assert len(_pictures(_film(plan)[1])) == 25 * 40
+        assert plan.media_s(_at(25)) == 20
+        assert plan.media_s(_at(35)) == pytest.approx(25, abs=1e-6)
+        assert plan.media_s(_at(59)) == 40
+        empty = store.plan(CAMERA, _at(22), _at(28), NOW)
+        assert empty.items == [Gap(_at(22), _at(28), "camera")]
+        assert empty.slices == []
+        assert store.plan(OTHER, _at(0), _at(1), NOW).items == [Gap(_at(0), _at(1), "not_ordered")]
+
+
+def test_the_open_segment_is_playable_up_to_its_last_sync(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 9), end=False)
+        store = _open(made)
+        made.index.put("alive_us", START_US + 9_000_000)
+        made.index.commit()
+        plan = store.plan(CAMERA, _at(0), _at(9), _at(9))
+        assert len(_pictures(_film(plan)[1])) == 25 * 8
+        assert plan.items[-1].to_at == _at(8)
+
+
+def test_nothing_past_its_deadline_is_planned_or_read(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 150))
+        store = _open(made)
+        film = VirtualMp4(store.plan(CAMERA, _at(0), _at(150), NOW))
+        deadlines = sorted(d for (d,) in made.index.query("SELECT deadline_us FROM segment"))
+        later = at_from_us(deadlines[0])
+        with pytest.raises(SegmentGone):
+            list(film.read(0, film.size, later))
+        assert b"".join(film.read(film.size - 100, film.size, later))
+        plan = store.plan(CAMERA, _at(0), _at(150), later)
+        assert [(i.from_at, i.cause) for i in plan.items if isinstance(i, Gap)] == [(_at(0), "expired")]
+        assert isinstance(plan.items[1], Clip)
+        assert store.plan(CAMERA, _at(0), _at(150), later + timedelta(days=1)).slices == []
+        # A clock set back brings nothing to life again.
+        made.index.put("clock_due_us", deadlines[0])
+        made.index.commit()
+        assert store.plan(CAMERA, _at(0), _at(150), NOW).items == plan.items
+
+
+def test_a_destroyed_segment_is_gone(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 60))
+        film = VirtualMp4(_open(made).plan(CAMERA, _at(0), _at(60), NOW))
+        assert destroy_due(made.store, START_US + 20 * DAY_US, START_US)
+        with pytest.raises(SegmentGone):
+            list(film.read(0, film.size, NOW))
+
+
+def test_closed_while_the_recorder_does_not_vouch_for_the_clock(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 10))
+        store = _open(made)
+        film = VirtualMp4(store.plan(CAMERA, _at(0), _at(10), NOW))
+        made.index.put("playback_boot", None)
+        made.index.commit()
+        with pytest.raises(PlaybackClosed):
+            store.plan(CAMERA, _at(0), _at(10), NOW)
+        with pytest.raises(PlaybackClosed):
+            list(film.read(0, 10, NOW))
