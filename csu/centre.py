@@ -1,4 +1,4 @@
-"""The centre on one machine: which services run, in which order, and how each shows that it is ready."""
+"""The centre on one machine: which services run, and how each shows that it is ready."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def services(settings: Settings, config: Path) -> list[Service]:
-    """Recorder first: it needs nobody. Then the gateway, then the control plane, which speaks to both."""
+    """They need each other in no order: each waits for the others, and says so in the alarms meanwhile."""
     paths = settings.paths
     gateway = f"http://{settings.gateway.bind}:{settings.gateway.port}/health"
     console = f"http://{settings.console.bind}:{settings.console.port}/api/health"
@@ -59,13 +59,11 @@ def run_command(*arguments: str) -> None:
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, wanted: list[Service]) -> AsyncIterator[None]:
-    """Start the services in order and keep them alive for the time of the block; stop them in reverse order."""
+    """Start the services and keep them alive for the time of the block; stop them in reverse order."""
     children: list[Child] = []
     try:
-        for service in wanted:
-            child = Child(service, settings.paths)
-            children.append(child)
-            await child.start()
+        children += [Child(service, settings.paths) for service in wanted]
+        await asyncio.gather(*(child.start() for child in children))
         async with asyncio.TaskGroup() as group:
             keepers = [group.create_task(child.run()) for child in children]
             try:

@@ -103,7 +103,7 @@ def cameras(demo: Demo, settings: Settings) -> list[dict[str, Any]]:
     import psycopg
 
     names = {commune.insee: commune.name for commune in territory(demo).commune}
-    url = settings.database.owner_url.get_secret_value().replace("postgresql+psycopg", "postgresql")
+    url = settings.database.guard_url.get_secret_value().replace("postgresql+psycopg", "postgresql")
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT id::text, number, name, commune FROM camera ORDER BY number").fetchall()
     return [{"id": row[0], "number": row[1], "name": row[2], "commune": names[row[3]]} for row in rows]

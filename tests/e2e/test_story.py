@@ -1,0 +1,197 @@
+"""What a person sees, told by a browser against the running centre; pictures are judged by the barcode in them."""
+
+import base64
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from centre_process import Centre, wait_for
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from csu.simulator import barcode
+from csu.simulator.clock import instant_of
+from recorder.channel import ChannelClient
+
+MOTIF = "SECURITE"
+_READ_VIDEO = """video => {
+    if (video.readyState < 2) return null;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [640, 360];
+    const context = canvas.getContext("2d");
+    context.drawImage(video, 0, 0, 640, 360);
+    const pixels = context.getImageData(0, 0, 640, 360).data;
+    let text = "";
+    for (let i = 0; i < pixels.length; i += 4) text += String.fromCharCode(pixels[i + 1]);
+    return btoa(text);
+}"""
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1600, "height": 900}, locale="fr-FR", timezone_id="Europe/Paris")
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    context.close()
+    assert failures == []
+
+
+def log_in(page: Page, centre: Centre, role: str) -> None:
+    account = centre.account(role)
+    page.goto(centre.url)
+    page.get_by_test_id("login-login").fill(account["login"])
+    page.get_by_test_id("login-password").fill(account["password"])
+    if role in ("operator", "supervisor", "delegate"):
+        page.get_by_test_id("login-motif").select_option(MOTIF)
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("agent")).to_have_attribute("data-role", role)
+
+
+def reading(video: Locator) -> barcode.Reading | None:
+    """The barcode of the picture on the screen."""
+    coded = video.evaluate(_READ_VIDEO)
+    if coded is None:
+        return None
+    return barcode.read(np.frombuffer(base64.b64decode(coded), np.uint8).reshape(360, 640))
+
+
+def shown_at(video: Locator, near: datetime) -> datetime:
+    """When the picture on the screen was captured, by its barcode."""
+    found = wait_for(lambda: reading(video), 15, "a barcode in the picture")
+    return instant_of(found.camera, found.stream, found.frame, near)
+
+
+def tile(page: Page, camera: dict[str, Any]) -> Locator:
+    return page.locator(f'[data-testid="tile"][data-camera="{camera["id"]}"]')
+
+
+def cameras_of(centre: Centre, commune: str) -> list[dict[str, Any]]:
+    return [camera for camera in centre.told["cameras"] if camera["commune"] == commune]
+
+
+def test_the_operator_watches_goes_back_a_minute_and_is_refused_the_third_commune(page: Page, centre: Centre) -> None:
+    began = datetime.now(UTC)
+    log_in(page, centre, "operator")
+    seen = cameras_of(centre, "Évreux")[0]
+    refused = cameras_of(centre, "Les Andelys")[0]
+
+    expect(tile(page, seen)).to_have_attribute("data-state", "live", timeout=15_000)
+    video = tile(page, seen).get_by_test_id("live-video")
+    first = shown_at(video, datetime.now(UTC))
+    assert abs(datetime.now(UTC) - first) < timedelta(seconds=5)
+    wait_for(lambda: shown_at(video, datetime.now(UTC)) > first + timedelta(seconds=2), 15, "live to advance")
+
+    expect(tile(page, refused)).to_have_attribute("data-state", "refused")
+    expect(tile(page, refused).get_by_test_id("tile-refused")).to_have_attribute("data-code", "CONVENTION_MISSING")
+    expect(tile(page, refused)).to_contain_text("convention")
+
+    wait_recorded(centre, seen, began, 75)
+    tile(page, seen).dblclick()
+    expect(page.get_by_test_id("camera-live")).to_have_attribute("data-state", "live", timeout=15_000)
+    asked = datetime.now(UTC) - timedelta(minutes=1)
+    page.get_by_test_id("minute-back").click()
+    page.get_by_test_id("motif-select").select_option("INTERVENTION")
+    page.get_by_test_id("motif-reference").fill("2026-0117")
+    page.get_by_test_id("motif-submit").click()
+    replay = page.get_by_test_id("replay")
+    expect(replay).to_have_attribute("data-state", "replay", timeout=15_000)
+    said = datetime.fromisoformat(str(replay.get_attribute("data-instant")))
+    seen_at = shown_at(page.get_by_test_id("replay-video"), said)
+    assert abs(said - asked) < timedelta(seconds=8)
+    assert abs(seen_at - said) < timedelta(seconds=1.5)
+
+    log_out(page)
+    log_in(page, centre, "auditor")
+    page.get_by_test_id("nav-journal").click()
+    for camera, op, result in (
+        (seen, "picture:live", "allowed"),
+        (seen, "picture:replay", "allowed"),
+        (refused, "picture:live", "refused"),
+    ):
+        entry = f'[data-testid="journal-entry"][data-camera="{camera["id"]}"][data-op="{op}"][data-result="{result}"]'
+        expect(page.locator(entry).first).to_be_visible()
+    assert page.locator("video").count() == 0
+    status, told = centre.csu("journal", "verify", "--json")
+    assert (status, told["ok"], told["first_bad"]) == (0, True, None)
+
+
+def test_the_auditor_gets_no_ticket(centre: Centre) -> None:
+    with centre.client("auditor") as client:
+        asked = {"camera": centre.told["cameras"][0]["id"], "act": "live", "stream": "main"}
+        result = client.post("/api/tickets", json={"requests": [asked]}).json()["results"][0]
+    assert result["refused"]["code"] == "REGIME_ROLE_FORBIDDEN"
+    assert "ticket" not in result
+
+
+def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, centre: Centre) -> None:
+    log_in(page, centre, "operator")
+    camera = cameras_of(centre, "Évreux")[0]
+    expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
+    with centre.client("supervisor", shift_motif=MOTIF) as client:
+        persons = client.get("/api/persons").json()["persons"]
+        operator = next(p for p in persons if p["login"] == centre.account("operator")["login"])
+        held = next(h for h in operator["habilitations"] if h["commune"]["name"] == "Évreux")
+        answer = client.post(f"/api/habilitations/{held['id']}/suspend", json={"reason": "Contrôle 2026-11"})
+        assert answer.status_code == 200, answer.text
+        try:
+            expect(tile(page, camera)).to_have_attribute("data-state", "refused", timeout=5_000)
+            assert tile(page, camera).locator("video").count() == 0 or not reading(tile(page, camera).locator("video"))
+        finally:
+            assert client.post(f"/api/habilitations/{held['id']}/resume").status_code == 200
+
+
+def test_a_locked_post_shows_no_picture_until_its_agent_is_back(page: Page, centre: Centre) -> None:
+    log_in(page, centre, "operator")
+    camera = cameras_of(centre, "Vernon")[0]
+    expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
+    page.get_by_test_id("lock").click()
+    expect(page.get_by_test_id("lock-screen")).to_be_visible()
+    assert page.locator("video").count() == 0
+    page.get_by_test_id("unlock-password").fill("not this one")
+    page.get_by_test_id("unlock-submit").click()
+    expect(page.get_by_test_id("unlock-error")).to_be_visible()
+    page.get_by_test_id("unlock-password").fill(centre.account("operator")["password"])
+    page.get_by_test_id("unlock-submit").click()
+    expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
+
+
+async def set_fault(centre: Centre, number: int, fault: str | None) -> None:
+    client = ChannelClient(centre.data / "run" / "simulator.sock")
+    await client.call("fault", camera=number, fault=fault)
+    await client.close()
+
+
+def test_a_silent_camera_is_said_lost_and_its_alarm_rises(page: Page, centre: Centre) -> None:
+    import asyncio
+
+    log_in(page, centre, "operator")
+    camera = cameras_of(centre, "Vernon")[0]
+    expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
+    asyncio.run(set_fault(centre, int(camera["number"]), "silent"))
+    try:
+        expect(tile(page, camera)).to_have_attribute("data-state", "lost", timeout=15_000)
+        expect(page.get_by_test_id("alarms-button")).not_to_have_attribute("data-count", "0", timeout=20_000)
+    finally:
+        asyncio.run(set_fault(centre, int(camera["number"]), None))
+    expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=30_000)
+
+
+def log_out(page: Page) -> None:
+    page.get_by_test_id("logout").click()
+    expect(page.get_by_test_id("login-form")).to_be_visible()
+
+
+def wait_recorded(centre: Centre, camera: dict[str, Any], since: datetime, seconds: float) -> None:
+    def recorded() -> bool:
+        time.sleep(0.5)
+        _, told = centre.csu(
+            *("coverage", "--camera", camera["id"], "--json"),
+            *("--from", (since - timedelta(minutes=2)).isoformat(), "--to", datetime.now(UTC).isoformat()),
+        )
+        return bool(told["recorded_s"] >= seconds)
+
+    wait_for(recorded, seconds + 30, f"{seconds} recorded seconds")
