@@ -86,15 +86,7 @@ async def test_its_pictures_are_recorded_watched_and_replayed_bit_for_bit(
     centre: Centre, served: tuple[int, list[str]], tmp_path: Path
 ) -> None:
     port, truth = served
-    document = tmp_path / "real.toml"
-    document.write_text(DOCUMENT, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "csu.cli", "import", str(document), "--set", f"port={port}"],
-        env=centre.environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    import_camera(centre, port, tmp_path)
     with centre.client("operator", shift_motif="SECURITE") as client:
         camera = wait_for(lambda: find_recording(client), 30, "the real camera to record")
         began = datetime.now(UTC)
@@ -109,6 +101,14 @@ async def test_its_pictures_are_recorded_watched_and_replayed_bit_for_bit(
         replayed = await replay(centre, client, camera, began + timedelta(seconds=5), began + timedelta(seconds=35))
         assert len(replayed) > 250
         assert is_within(replayed, truth)
+
+
+def import_camera(centre: Centre, port: int, folder: Path) -> None:
+    document = folder / "real.toml"
+    document.write_text(DOCUMENT, encoding="utf-8")
+    command = [sys.executable, "-m", "csu.cli", "import", str(document), "--set", f"port={port}"]
+    done = subprocess.run(command, env=centre.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def find_recording(client: Any) -> str | None:
@@ -139,16 +139,18 @@ async def watch(centre: Centre, client: Any, camera: str, seconds: float) -> lis
     ticket = client.post("/api/tickets", json=asked).json()["results"][0]["ticket"]
     gateway = client.get("/api/session").json()["gateway_origin"]
     film = io.BytesIO()
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{gateway}/live", origin=centre.url, max_msg_size=0) as socket:
-            await socket.send_json({"type": "open", "ticket": ticket, "tile": "1"})
-            until = time.monotonic() + seconds
-            while time.monotonic() < until:
-                message = await socket.receive()
-                if message.type == aiohttp.WSMsgType.BINARY:
-                    film.write(message.data[12:])
-                else:
-                    assert message.type == aiohttp.WSMsgType.TEXT, message
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{gateway}/live", origin=centre.url, max_msg_size=0) as socket,
+    ):
+        await socket.send_json({"type": "open", "ticket": ticket, "tile": "1"})
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            message = await socket.receive()
+            if message.type == aiohttp.WSMsgType.BINARY:
+                film.write(message.data[12:])
+            else:
+                assert message.type == aiohttp.WSMsgType.TEXT, message
     film.seek(0)
     return hashes(film)
 
