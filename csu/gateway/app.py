@@ -11,6 +11,7 @@ from aiohttp import web
 
 from csu.gateway.errors import Refused
 from csu.gateway.live import Live
+from csu.gateway.playback import Playback
 from csu.gateway.whep import Whep
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def refusal(refused: Refused) -> web.Response:
     return web.json_response(body, status=STATUS.get(refused.code, 403))
 
 
-def create_app(console_origin: str, live: Live, whep: Whep, health: Handler) -> web.Application:
+def create_app(console_origin: str, live: Live, playback: Playback, whep: Whep, health: Handler) -> web.Application:
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
@@ -99,6 +100,9 @@ def create_app(console_origin: str, live: Live, whep: Whep, health: Handler) -> 
     app.on_response_prepare.append(protect)
     app.router.add_get("/health", health)
     app.router.add_get("/live", live.connect)
+    app.router.add_post("/playback", playback.create)
+    app.router.add_delete("/playback/{lease}", playback.delete)
+    app.router.add_get("/playback/{lease}/video.mp4", playback.video)
     app.router.add_post("/whep", whep.create)
     app.router.add_delete("/whep/{session}", whep.delete)
     return app

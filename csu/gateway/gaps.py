@@ -9,6 +9,7 @@ _REASONS: dict[str, str] = {
     "planned": "Arrêt prévu de l'enregistrement.",
     "masked": "Images masquées.",
     "expired": "Images détruites à leur échéance.",
+    "not_ordered": "La caméra n'était pas à enregistrer à ce moment.",
 }
 
 

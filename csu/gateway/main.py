@@ -15,6 +15,7 @@ from csu.gateway.control import Control
 from csu.gateway.desk import Desk, SystemClock
 from csu.gateway.hub import Hub
 from csu.gateway.live import Live
+from csu.gateway.playback import Playback
 from csu.gateway.spool import Spool
 from csu.gateway.whep import Whep
 from csu.keys import load_public
@@ -34,6 +35,7 @@ class GatewayConfig:
     console_origin: str
     keys: Path
     spool: Path
+    recordings: Path
     packets_socket: Path
     control_socket: Path
     webrtc_addresses: tuple[str, ...] = ()
@@ -53,12 +55,13 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
         desk = Desk(spool, keys, clock)
         hub = Hub(config.packets_socket)
         live = Live(desk, hub, config.console_origin)
+        playback = Playback(desk, config.recordings, secure_cookies=config.console_origin.startswith("https:"))
         whep = Whep(desk, hub, config.webrtc_addresses)
 
         async def health(request: web.Request) -> web.Response:
             return web.json_response({"ok": hub.connected, "feed": hub.connected})
 
-        app = create_app(config.console_origin, live, whep, health)
+        app = create_app(config.console_origin, live, playback, whep, health)
         async with ChannelServer(config.control_socket, Control(desk, spool).handle), asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (desk, hub, live, whep)]
             # Sockets are ended by `live.close`; the runner waits only for what is left.
@@ -76,6 +79,7 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
                 for task in running:
                     task.cancel()
                 await whep.close()
+                playback.close()
                 await desk.write_pending()
     finally:
         spool.close()

@@ -68,11 +68,11 @@ async def process(root: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         await started.communicate()
 
 
-async def wait_ready(control: ChannelClient) -> None:
+async def wait_ready(control: ChannelClient, op: str = "renew") -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                await control.call("renew", cut=[])
+                await control.call(op)
             except ChannelError:
                 await asyncio.sleep(0.05)
             else:

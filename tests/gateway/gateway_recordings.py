@@ -1,0 +1,83 @@
+"""Recordings of real pictures, written by the recorder's own parts without its thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway_support import CAMERA
+from gateway_video import FPS, STEP_90K, STEP_US, encode
+
+from recorder.accounts import Accounts, Cause
+from recorder.files import StorageDirectory
+from recorder.index import Index
+from recorder.machine import boot_id
+from recorder.recovery import recover
+from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.store import NewSegment, SegmentStore
+from streams.ticks import us_from_at
+
+AUTHORISATION = "27-2026-001"
+
+
+class Recordings:
+    """A storage directory that records on request."""
+
+    def __init__(self, root: Path, began_at: datetime) -> None:
+        now_us = us_from_at(began_at)
+        self.storage = StorageDirectory.open(root / "recordings", root / "state" / "storage.json")
+        self.index = Index.open(self.storage.index_path, self.storage.identity, now_us)
+        recover(self.storage, self.index, now_us, Cause.OURS, "killed")
+        self.store = SegmentStore(self.storage, self.index, Accounts(self.index))
+        self.store.accounts.gap(CAMERA, now_us, Cause.CAMERA, "connecting")
+        self.trust_clock(True)
+
+    def trust_clock(self, trusted: bool) -> None:
+        self.index.put("playback_boot", boot_id() if trusted else None)
+        self.index.commit()
+
+    def record(self, from_at: datetime, seconds: int, first: int = 0, keep: timedelta = timedelta(days=15)) -> None:
+        """A run of pictures; picture n has the shade of `first` + n. The camera is lost after it."""
+        segmenter = Segmenter(CAMERA)
+        began_us = us_from_at(from_at)
+        packets = encode(400)
+        for n in range(seconds * FPS):
+            packet = replace(packets[(first + n) % len(packets)], pts_90k=n * STEP_90K)
+            at_us = began_us + n * STEP_US
+            self._apply(segmenter.push(packet, at_us), keep)
+        self._apply(segmenter.end("closed"), keep)
+        self.store.wave(began_us + seconds * 1_000_000)
+
+    def _apply(self, events: object, keep: timedelta) -> None:
+        store = self.store
+        for event in events:  # type: ignore[attr-defined]
+            match event:
+                case RunStarted(at_us):
+                    store.start_run(CAMERA, at_us, AUTHORISATION, None)
+                case SegmentOpened(start_us, format):
+                    deadline_us = start_us + keep // timedelta(microseconds=1)
+                    store.open_segment(NewSegment(CAMERA, start_us, format, AUTHORISATION, deadline_us, None, None))
+                case PartReady(part):
+                    store.append(CAMERA, part)
+                case SegmentClosed(end_us):
+                    store.close_segment(CAMERA, end_us)
+                case RunEnded(end_us, reason):
+                    store.end_run(CAMERA, end_us, reason, Cause.CAMERA, reason)
+
+    def files(self) -> list[Path]:
+        return sorted((self.storage.index_path.parent).rglob("*.mp4"))
+
+    def close(self) -> None:
+        self.store.abandon()
+        self.index.close()
+        self.storage.close()
+
+
+@contextmanager
+def recordings(root: Path, began_at: datetime) -> Iterator[Recordings]:
+    made = Recordings(root, began_at)
+    try:
+        yield made
+    finally:
+        made.close()

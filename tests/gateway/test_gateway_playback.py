@@ -1,0 +1,236 @@
+"""Replays over real HTTP from real segments: plan, ranges, cookies, deadlines, ends, accounts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from gateway_centre import ORIGIN, Centre, running
+from gateway_recordings import Recordings, recordings
+from gateway_support import make_replay
+from gateway_video import FPS, decode
+
+from csu.gateway import playback as playback_module
+
+HEADERS = {"Origin": ORIGIN}
+SECOND = timedelta(seconds=1)
+
+
+@asynccontextmanager
+async def room(
+    root: Path, *runs: tuple[int, int], **keep: timedelta
+) -> AsyncIterator[tuple[Centre, Recordings, datetime]]:
+    """A gateway over runs given as (seconds after the start, length in seconds); the start is a minute ago."""
+    began_at = datetime.now(UTC) - timedelta(seconds=60)
+    with recordings(root, began_at) as made:
+        for start_s, length_s in runs:
+            made.record(began_at + start_s * SECOND, length_s, first=start_s * FPS, **keep)
+        async with running(root) as centre:
+            yield centre, made, began_at
+
+
+async def ask(centre: Centre, text: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    url = f"{centre.url}/playback"
+    async with centre.session.post(url, json={"ticket": text} | more, headers=HEADERS) as response:
+        return response.status, await response.json()
+
+
+async def open_replay(centre: Centre, from_at: datetime, to_at: datetime) -> tuple[str, dict[str, Any]]:
+    """The film's whole address, and the answer."""
+    status, answer = await ask(centre, centre.text(make_replay(datetime.now(UTC), from_at, to_at)))
+    assert status == 201, answer
+    return centre.url + answer["url"], answer
+
+
+async def fetch(centre: Centre, url: str, **headers: str) -> tuple[int, bytes, Any]:
+    async with centre.session.get(url, headers=HEADERS | headers) as response:
+        return response.status, await response.read(), response.headers
+
+
+async def code_of(centre: Centre, url: str, method: str = "GET") -> tuple[int, str]:
+    async with centre.session.request(method, url, headers=HEADERS) as response:
+        return response.status, (await response.json())["code"]
+
+
+async def test_the_interval_asked_for_is_a_film_that_decodes(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 10)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at + 2 * SECOND, began_at + 5 * SECOND)
+        assert answer["mime"].startswith('video/mp4; codecs="avc1.')
+        assert answer["plan"]["from"] == (began_at + 2 * SECOND).isoformat().replace("+00:00", "Z")
+        [clip] = [item for item in answer["plan"]["items"] if item["kind"] == "clip"]
+        first = round((datetime.fromisoformat(clip["from"]) - began_at) / SECOND * FPS)
+        status, film, headers = await fetch(centre, url)
+        assert status == 200
+        assert headers["Accept-Ranges"] == "bytes"
+        assert headers["Cache-Control"] == "no-store"
+        shades = decode(film)
+        assert shades == [n % 16 for n in range(first, first + len(shades))]
+        assert len(shades) == round(answer["plan"]["duration_s"] * FPS) >= 3 * FPS
+
+
+async def test_gaps_are_named_between_clips(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4), (8, 4)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at, began_at + 12 * SECOND)
+        kinds = [item["kind"] for item in answer["plan"]["items"]]
+        assert kinds == ["clip", "gap", "clip"]
+        gap = answer["plan"]["items"][1]
+        assert (gap["cause"], gap["reason"]) == ("camera", "La caméra ne donnait pas d'image.")
+        _, film, _ = await fetch(centre, url)
+        assert decode(film) == [n % 16 for n in [*range(4 * FPS), *range(8 * FPS, 12 * FPS)]]
+
+
+async def test_ranges_are_byte_exact(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 6)) as (centre, _, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 6 * SECOND)
+        _, film, headers = await fetch(centre, url)
+        size = len(film)
+        for start, end in [(0, 1), (0, 100), (size - 10, size), (size // 2, size // 2 + 5000)]:
+            status, part, got = await fetch(centre, url, Range=f"bytes={start}-{end - 1}")
+            assert (status, part) == (206, film[start:end])
+            assert got["Content-Range"] == f"bytes {start}-{end - 1}/{size}"
+        assert (await fetch(centre, url, Range="bytes=-7"))[1] == film[-7:]
+        status, _, got = await fetch(centre, url, Range=f"bytes={size}-")
+        assert (status, got["Content-Range"]) == (416, f"bytes */{size}")
+        same = {"Range": "bytes=0-9", "If-Range": headers["ETag"]}
+        assert (await fetch(centre, url, **same))[:2] == (206, film[:10])
+        assert (await fetch(centre, url, **(same | {"If-Range": '"other"'})))[:2] == (200, film)
+        async with centre.session.head(url, headers=HEADERS) as response:
+            assert (response.status, response.headers["Content-Length"]) == (200, str(size))
+
+
+async def test_what_was_seen_is_in_the_spool(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 10)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at, began_at + 10 * SECOND)
+        [opened] = await centre.spooled()
+        assert (opened["kind"], opened["act"]) == ("opened", "replay")
+        assert opened["from"] == began_at.isoformat().replace("+00:00", "Z")
+        size = int((await fetch(centre, url, Range="bytes=0-0"))[2]["Content-Range"].rpartition("/")[2])
+        # The beginning of the film's data: only its first seconds are seen.
+        await fetch(centre, url, Range=f"bytes={size // 2}-{size // 2 + 10}")
+        async with centre.session.delete(f"{centre.url}/playback/{answer['lease']}", headers=HEADERS) as response:
+            assert response.status == 204
+        closed = (await centre.wait_spooled(2))[-1]
+        assert (closed["kind"], closed["reason"], closed["bytes"]) == ("closed", "VIEWER_LEFT", 12)
+        [(start, end)] = closed["intervals"]
+        seen_from, seen_to = datetime.fromisoformat(start), datetime.fromisoformat(end)
+        assert began_at <= seen_from < began_at + 5 * SECOND < seen_to + SECOND
+        assert seen_to - seen_from <= 2 * SECOND
+        assert (await code_of(centre, url)) == (404, "LEASE_UNKNOWN")
+
+
+async def test_only_the_cookie_opens_the_film(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        other_url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        [cookie] = [c for c in centre.session.cookie_jar if c["path"] == f"/playback/{answer['lease']}"]
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+        async with aiohttp.ClientSession() as stranger:
+            async with stranger.get(url) as response:
+                assert response.status == 404
+            async with stranger.get(other_url, headers={"Cookie": f"csu_replay={cookie.value}"}) as response:
+                assert response.status == 404
+            async with stranger.delete(f"{centre.url}/playback/{answer['lease']}", headers=HEADERS) as response:
+                assert response.status == 404
+            async with stranger.get(url, headers={"Cookie": f"csu_replay={cookie.value}"}) as response:
+                assert response.status == 200
+        assert (await fetch(centre, url, Origin="http://evil.example"))[0] == 403
+
+
+async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playback_module, "WINDOW_BYTES", 256)
+    async with room(tmp_path, (0, 20)) as (centre, _, began_at):
+        ticket = make_replay(datetime.now(UTC), began_at, began_at + 20 * SECOND)
+        _, answer = await ask(centre, centre.text(ticket))
+        url = centre.url + answer["url"]
+        async with centre.session.get(url, headers=HEADERS) as response:
+            await response.content.readexactly(1000)
+            cut = await centre.control.call("renew", cut=[{"ticket": ticket.id}])
+            assert (cut["cut"], cut["open"]) == ([ticket.id], [])
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
+        assert (await code_of(centre, url)) == (404, "LEASE_UNKNOWN")
+        assert (await centre.wait_spooled(2))[-1]["reason"] == "RIGHT_WITHDRAWN"
+
+
+async def test_a_picture_past_its_deadline_is_not_served_though_its_file_is_there(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4), keep=timedelta(seconds=62)) as (centre, made, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        assert (await fetch(centre, url, Range="bytes=0-9"))[0] == 206
+        async with asyncio.timeout(10):
+            status = 206
+            while status == 206:
+                status, _, _ = await fetch(centre, url, Range="bytes=-10")
+        assert status == 410
+        assert made.files()
+        _, answer = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        assert [(i["kind"], i["cause"]) for i in answer["plan"]["items"]] == [("gap", "expired")]
+        assert (await code_of(centre, centre.url + answer["url"])) == (404, "NOTHING_RECORDED")
+
+
+async def test_a_destroyed_segment_is_gone(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, made, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        for file in made.files():
+            file.unlink()
+        status, code = await code_of(centre, url)
+        assert (status, code) == (410, "RECORDING_GONE")
+
+
+async def test_nothing_is_replayed_under_a_distrusted_clock(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, made, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        made.trust_clock(False)
+        assert (await code_of(centre, url)) == (503, "CLOCK_UNTRUSTED")
+        status, answer = await ask(centre, centre.text(make_replay(datetime.now(UTC), began_at, began_at + SECOND)))
+        assert (status, answer["code"]) == (503, "CLOCK_UNTRUSTED")
+        assert (await centre.wait_spooled(3))[-1]["reason"] == "CLOCK_UNTRUSTED"
+
+
+async def test_without_recordings_there_is_a_plan_of_gaps(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        _, answer = await open_replay(centre, began_at - 20 * SECOND, began_at - 10 * SECOND)
+        assert answer["mime"] is None
+        assert answer["plan"]["duration_s"] == 0
+        assert {item["kind"] for item in answer["plan"]["items"]} == {"gap"}
+
+
+async def test_without_a_storage_nothing_is_replayed(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    async with running(tmp_path) as centre:
+        status, answer = await ask(centre, centre.text(make_replay(now, now - SECOND, now)))
+        assert (status, answer["code"]) == (503, "STORAGE_UNREADABLE")
+
+
+async def test_tickets_that_open_nothing(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        good = make_replay(datetime.now(UTC), began_at, began_at + SECOND)
+        assert (await ask(centre, centre.text(good)))[0] == 201
+        for text, code in [
+            (centre.text(good), "TICKET_USED"),
+            (centre.text(), "TICKET_INVALID"),
+            ("a.b.c", "TICKET_INVALID"),
+            (centre.text(make_replay(datetime.now(UTC) - 20 * SECOND, began_at, began_at + SECOND)), "TICKET_LATE"),
+        ]:
+            status, answer = await ask(centre, text)
+            assert (status, answer["code"]) == (403, code)
+            assert set(answer) == {"code", "reason"}
+
+
+async def test_another_interval_can_not_be_asked_for(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        text = centre.text(make_replay(datetime.now(UTC), began_at, began_at + SECOND))
+        status, answer = await ask(centre, text, to="2099-01-01T00:00:00Z")
+        assert (status, answer["code"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"ticket": 5}', '"x"', '{"ticket": ["x"]}', "[" * 3000, "\x00"])
+async def test_bodies_that_make_no_sense(tmp_path: Path, body: str) -> None:
+    async with running(tmp_path) as centre:
+        async with centre.session.post(f"{centre.url}/playback", data=body, headers=HEADERS) as response:
+            assert (response.status, (await response.json())["code"]) == (400, "BAD_REQUEST")
+        async with centre.session.post(f"{centre.url}/playback", data="x" * 100_000, headers=HEADERS) as response:
+            assert (response.status, (await response.json())["code"]) == (413, "TOO_LARGE")
