@@ -49,7 +49,12 @@ async def health(request: Request) -> Health:
     async with centre.store.facts() as connection:
         await connection.execute(text("SELECT 1 FROM commune LIMIT 1"))
     seen = centre.observed
-    return Health(ok=True, recorder=seen.recorder_answers, gateway=seen.gateway_answers, valkey=centre.events.is_up)
+    return Health(
+        ok=True,
+        recorder=bool(seen.recorder_answers),
+        gateway=bool(seen.gateway_answers),
+        valkey=bool(centre.events.is_up),
+    )
 
 
 @open_router.get("/metrics", response_class=PlainTextResponse, include_in_schema=False)

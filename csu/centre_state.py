@@ -35,11 +35,14 @@ class Observed:
 
     # (camera id, stream) -> state; empty while the recorder does not answer.
     streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
-    recorder_answers: bool = False
-    gateway_answers: bool = False
+    # None until the first attempt has ended.
+    recorder_answers: bool | None = None
+    gateway_answers: bool | None = None
+    orders_refused: str | None = None
+    # Rises each time that the recorder answers after it did not: it may be another one, or a new disk.
+    recorder_arrivals: int = 0
     # What the gateway said is open, as in its answer to `renew`.
     open_leases: list[dict[str, Any]] = field(default_factory=list)
-    background_beat_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

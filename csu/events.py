@@ -38,7 +38,8 @@ class Events:
     def __init__(self, url: str) -> None:
         self._url = url
         self.valkey = client(url)
-        self.is_up = False
+        # None until the first attempt has ended.
+        self.is_up: bool | None = None
         self._listeners: set[asyncio.Queue[str]] = set()
 
     async def publish(self, hint: str) -> None:

@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import uvicorn
 
 from csu import keys
 from csu.app import build_centre, close_centre, create_app
-from csu.audit import sequencer
 from csu.audit.heads import HeadSigner
 from csu.centre_state import Centre
 from csu.links import background
@@ -42,7 +40,7 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in _background(centre, heads)]
+            tasks = [group.create_task(work) for work in background.tasks(centre, heads)]
             try:
                 await server.serve()
             finally:
@@ -65,15 +63,6 @@ def _config(centre: Centre) -> uvicorn.Config:
         proxy_headers=False,
         timeout_graceful_shutdown=3,
     )
-
-
-def _background(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
-    return [
-        centre.events.run(),
-        sequencer.run(centre.store, centre.sequencer_wake),
-        heads.run(),
-        *background.tasks(centre),
-    ]
 
 
 async def _close(centre: Centre, heads: HeadSigner) -> None:

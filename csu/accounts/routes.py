@@ -128,7 +128,7 @@ async def unlock(body: Unlock, visit: Annotated[Visit, Depends(Guard(Act.SESSION
 
 @router.put("/session/shift")
 async def set_shift(body: Shift, visit: Annotated[Visit, Depends(Guard(Act.SESSION_SHIFT))]) -> SessionBody:
-    """Change the shift's motif: live pictures opened under the former one are decided again."""
+    """Change the shift's motif, for the live pictures opened from now on."""
     motif = _shift_motif(body.motif)
     async with visit.perform(whole_centre=True, detail={"motif": motif}) as connection:
         await sessions.alter(connection, visit.session.id, shift_motif=motif)

@@ -1,7 +1,5 @@
 """Signed heads of the journal's tree: each minute when it grew, and at shutdown."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
@@ -13,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.audit import sequencer
 from csu.clock import iso
 from csu.store import tables
-from csu.store.store import Store, is_unavailable
+from csu.store.store import Store
 from legal.ledger import Frontier, head_text
 
-_LOG = logging.getLogger(__name__)
 EVERY_S = 60.0
 _BATCH = 10_000
 
@@ -45,16 +42,6 @@ class HeadSigner:
                 # Another process may have signed this size a moment ago; its head says the same.
                 await connection.execute(insert(head).values(row | {"signature": signature}).on_conflict_do_nothing())
         return size
-
-    async def run(self) -> None:
-        """Sign each minute until cancelled; outlives a stopped PostgreSQL."""
-        while True:
-            try:
-                await self.sign()
-            except Exception as error:  # the task's top: the next minute signs what this one could not
-                if not is_unavailable(error):
-                    _LOG.exception("the journal's head was not signed; it is tried again")
-            await asyncio.sleep(EVERY_S)
 
     async def close(self) -> None:
         """Number and sign what is left."""

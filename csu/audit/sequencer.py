@@ -5,17 +5,13 @@ numbers have holes. Here an entry is queued by the transaction that writes it, a
 sequencer at a time (advisory lock) takes what waits, in batches, after the highest number given so far.
 """
 
-import asyncio
-import logging
-
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.audit.entries import leaf_hash
 from csu.store import tables
-from csu.store.store import Store, is_unavailable
+from csu.store.store import Store
 
-_LOG = logging.getLogger(__name__)
 TURN_S = 0.5
 _BATCH = 1000
 _LOCK = 0x4A4C4541  # any fixed number, alike in all processes
@@ -30,22 +26,6 @@ async def sequence(store: Store) -> int:
         total += numbered
         if numbered < _BATCH:
             return total
-
-
-async def run(store: Store, wake: asyncio.Event) -> None:
-    """Number entries as they come, until cancelled; outlives a stopped PostgreSQL."""
-    while True:
-        try:
-            await sequence(store)
-        except Exception as error:  # the task's top: whatever it is, entries wait and the next turn takes them
-            if not is_unavailable(error):
-                _LOG.exception("the journal's sequencer failed; it tries again")
-        wake.clear()
-        try:
-            async with asyncio.timeout(TURN_S):
-                await wake.wait()
-        except TimeoutError:
-            continue
 
 
 async def _sequence_batch(connection: AsyncConnection) -> int:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from csu.accounts.guard import Guard, Visit
-from csu.cameras import words
 from csu.cameras.inventory import camera_of, cameras_of
 from csu.centre_state import UNKNOWN
 from csu.clock import iso
 from csu.errors import Refusal, invalid
+from csu.gateway.faults import fault_reason
+from csu.gateway.gaps import gap_reason
 from csu.schemas import CommuneRef
 from csu.store.facts import KnownCamera
 from legal.motifs import Motif
@@ -100,7 +101,7 @@ async def read_timeline(
         to_at=to_at,
         runs=[RunBody(from_at=run["from"], to_at=run["to"]) for run in answer["runs"]],
         gaps=[
-            GapBody(from_at=gap["from"], to_at=gap["to"], cause=gap["cause"], reason=words.gap_reason(gap["cause"]))
+            GapBody(from_at=gap["from"], to_at=gap["to"], cause=gap["cause"], reason=gap_reason(gap["cause"]))
             for gap in answer["gaps"]
         ],
         now=visit.now,
@@ -119,7 +120,7 @@ def _body(visit: Visit, camera: KnownCamera) -> CameraBody:
         site=camera.site,
         state=state.state,
         fault=state.fault,
-        fault_reason=words.fault_reason(state.fault),
+        fault_reason=None if state.fault is None else fault_reason(state.fault),
         since=state.since,
         last_frame_at=state.last_frame_at,
         streams=camera.streams,

@@ -5,6 +5,7 @@ mode 0600: whoever has the database alone has no password.
 """
 
 import hashlib
+import hmac
 import secrets
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class SecretBox:
             raise KeyFileError(f"{file}: {len(key)} bytes; expected {_KEY_BYTES}")
         self._id = hashlib.sha256(b"csu secrets key\n" + key).digest()[:_ID_BYTES]
         self._cipher = AESGCM(key)
+        self._fingerprint_key = hmac.digest(key, b"csu fingerprint 1", "sha256")
+
+    def fingerprint(self, content: bytes) -> bytes:
+        """32 bytes that tell two contents apart and, without the key, nothing about the passwords in them."""
+        return hmac.digest(self._fingerprint_key, content, "sha256")
 
     def seal(self, camera: str, password: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)

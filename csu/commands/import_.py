@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from csu import engines, settings
     from csu.keys import KeyFileError
     from csu.territory.command import import_document
-    from csu.territory.document import DocumentError, read
+    from csu.territory.document import DocumentError, read, read
 
     pairs = [word.partition("=") for word in args.set]
     if any(not separator for _, separator, _ in pairs):
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         loaded = settings.resolve(args.config)
-        values = {name: value for name, _, value in pairs}
+        content = read(args.file, {name: value for name, _, value in pairs})
         with engines.database(loaded) as database:
             report = import_document(loaded, database, read(args.file, values), args.passwords)
     except (settings.SettingsError, DocumentError, KeyFileError) as error:

@@ -1,0 +1,80 @@
+"""Alarms in their table: raised once, ended once, and our own kept in line with what is observed."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.centre_state import Centre
+from csu.store import tables
+
+OWN = "control"
+_LATE = timedelta(seconds=10)
+
+
+async def raise_alarm(
+    connection: AsyncConnection, source: str, code: str, subject: str, detail: str, commune: str | None, at: datetime
+) -> None:
+    """Raise an alarm unless it is on."""
+    row = {
+        "id": str(uuid4()),
+        "source": source,
+        "code": code,
+        "subject": subject,
+        "commune": commune,
+        "detail": detail,
+        "since": at,
+    }
+    statement = insert(tables.alarm).values(row)
+    same = ["source", "code", "subject"]
+    await connection.execute(statement.on_conflict_do_nothing(index_elements=same, index_where=text("ended IS NULL")))
+
+
+async def end_alarm(connection: AsyncConnection, source: str, code: str, subject: str, at: datetime) -> None:
+    """End an alarm if it is on, not before it began."""
+    alarm = tables.alarm
+    statement = update(alarm).where(alarm.c.source == source, alarm.c.code == code, alarm.c.subject == subject)
+    await connection.execute(statement.where(alarm.c.ended.is_(None)).values(ended=func.greatest(alarm.c.since, at)))
+
+
+class AlarmKeeper:
+    """Raises and ends the alarms that the control plane sees itself."""
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+
+    async def run_once(self) -> None:
+        now = self._centre.now()
+        alarm = tables.alarm
+        async with self._centre.store.transaction(None) as connection:
+            wanted = self._observed()
+            if await _is_journal_late(connection, now):
+                wanted["JOURNAL_LATE"] = ""
+            statement = select(alarm.c.code).where(alarm.c.source == OWN, alarm.c.ended.is_(None))
+            on = set((await connection.scalars(statement)).all())
+            for code in wanted.keys() - on:
+                await raise_alarm(connection, OWN, code, "centre", wanted[code], None, now)
+            for code in on - wanted.keys():
+                await end_alarm(connection, OWN, code, "centre", now)
+        if on != wanted.keys():
+            await self._centre.events.publish("alarms")
+
+    def _observed(self) -> dict[str, str]:
+        """Codes of what is wrong, with details."""
+        seen = self._centre.observed
+        wrong = {
+            "RECORDER_UNREACHABLE": seen.recorder_answers is False,
+            "GATEWAY_UNREACHABLE": seen.gateway_answers is False,
+            "VALKEY_DOWN": self._centre.events.is_up is False,
+            "ORDERS_REFUSED": seen.orders_refused is not None,
+        }
+        return {code: seen.orders_refused or "" for code, is_wrong in wrong.items() if is_wrong}
+
+
+async def _is_journal_late(connection: AsyncConnection, now: datetime) -> bool:
+    journal, pending = tables.journal, tables.journal_pending
+    oldest = select(func.min(journal.c.at)).join_from(pending, journal, pending.c.entry == journal.c.id)
+    at = await connection.scalar(oldest)
+    return at is not None and now - at > _LATE

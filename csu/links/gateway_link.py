@@ -1,0 +1,224 @@
+"""The ways to the gateway: open pictures are decided again without end, and what was served comes back."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts import sessions
+from csu.audit import entries
+from csu.audit.entries import SYSTEM, Author, Entry
+from csu.centre_state import Centre
+from csu.links import feed
+from csu.store import facts, tables
+from csu.store.facts import KnownCamera
+from legal.facts import Actor
+from legal.motifs import Motif
+from legal.permissions import Act, Refused, decide
+from recorder.channel import ChannelClient, ChannelError
+
+_ANSWER_S = 3.0
+_BATCH = 500
+FEED = "spool"
+
+_SESSION_ENDED = Refused("SESSION_ENDED", "La session est fermée.", "CSI R.253-2")
+_SESSION_LOCKED = Refused("SESSION_LOCKED", "Le poste est verrouillé.", "CSI R.253-2")
+_UNKNOWN = Refused("TICKET_UNKNOWN", "Cet accès n'a pas été accordé par le centre.", "CSI R.253-5")
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What open tickets are decided on: the journal's entries that granted them, and the legal facts of now."""
+
+    granted: dict[str, RowMapping]
+    sessions: dict[str, RowMapping]
+    actors: dict[str, Actor]
+    cameras: dict[str, KnownCamera]
+
+
+class Renewer:
+    """Every turn decides each open picture again, then renews the others; the refused are cut and journalled.
+
+    The facts are read before anything is renewed: without a database nothing is, and leases die by themselves.
+    """
+
+    def __init__(self, centre: Centre, channel: ChannelClient) -> None:
+        self._centre = centre
+        self._channel = channel
+        self._open: list[str] = []
+
+    async def run_once(self) -> None:
+        """Raises ChannelError and TimeoutError while the gateway is away, the database's errors while that is."""
+        observed = self._centre.observed
+        cut = await self._refused(self._open)
+        known = set(self._open)
+        leases = await self._renew(cut)
+        # Those opened since the last turn are decided in this one.
+        fresh = await self._refused(lease["ticket"] for lease in leases if lease["ticket"] not in known)
+        if fresh:
+            leases = await self._renew(fresh)
+        before = observed.open_leases
+        observed.open_leases = leases
+        self._open = [lease["ticket"] for lease in leases]
+        if {lease["ticket"] for lease in before} != set(self._open):
+            await self._centre.events.publish("session")
+
+    async def _renew(self, cut: dict[str, Refused]) -> list[dict[str, Any]]:
+        asked = [{"ticket": t, "code": refused.code, "reason": refused.reason} for t, refused in cut.items()]
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                answer = await self._channel.call("renew", cut=asked)
+        except (ChannelError, TimeoutError):
+            self._centre.observed.gateway_answers = False
+            self._centre.observed.open_leases = []
+            raise
+        self._centre.observed.gateway_answers = True
+        if answer["cut"]:
+            await self._journal(cut, set(answer["cut"]))
+        gone = set(answer["cut"])
+        return [lease for lease in answer["open"] if lease["ticket"] not in gone]
+
+    async def _refused(self, tickets: Iterable[str]) -> dict[str, Refused]:
+        """The open tickets that may not stay open, each with the reason."""
+        ids = list(tickets)
+        now = self._centre.now()
+        known = await self._read(ids)
+        refused = {ticket: _decide(ticket, known, now) for ticket in ids}
+        return {ticket: outcome for ticket, outcome in refused.items() if outcome is not None}
+
+    async def _read(self, tickets: list[str]) -> _Facts:
+        async with self._centre.store.transaction(None) as connection:
+            granted = await _granted(connection, tickets)
+        async with self._centre.store.facts() as connection:
+            rows = granted.values()
+            return _Facts(
+                granted,
+                await sessions.find_many(connection, list({row["session"] for row in rows})),
+                await facts.actors(connection, {row["author"] for row in rows}),
+                await facts.cameras(connection, {row["camera"] for row in rows}),
+            )
+
+    async def _journal(self, cut: dict[str, Refused], ended: set[str]) -> None:
+        """Withdrawal is done when the gateway has said so: the entry tells when that was."""
+        now = self._centre.now()
+        async with self._centre.store.transaction(None) as connection:
+            granted = await _granted(connection, list(cut))
+            cuts = [
+                _about(granted.get(ticket), Entry("picture:cut", now, SYSTEM, detail={"ticket": ticket})).refused(why)
+                for ticket, why in cut.items()
+                if ticket in ended
+            ]
+            await entries.append(connection, cuts)
+        self._centre.journal_grew()
+
+
+def _decide(ticket: str, known: _Facts, now: datetime) -> Refused | None:
+    row = known.granted.get(ticket)
+    if row is None:
+        return _UNKNOWN
+    session = known.sessions.get(row["session"])
+    actor = known.actors.get(row["author"])
+    camera = known.cameras.get(row["camera"])
+    if session is None or actor is None or not sessions.in_force(session, now):
+        return _SESSION_ENDED
+    if session["locked_at"] is not None:
+        return _SESSION_LOCKED
+    if camera is None:
+        return _UNKNOWN
+    motif = Motif(row["motif_code"], row["motif_reference"])
+    outcome = decide(actor, Act(row["op"]), camera.subject, motif, now)
+    return outcome if isinstance(outcome, Refused) else None
+
+
+class SpoolPuller:
+    """Takes over what the gateway really served, into the journal."""
+
+    def __init__(self, centre: Centre, channel: ChannelClient) -> None:
+        self._centre = centre
+        self._channel = channel
+        self._cursor = feed.Cursor(FEED)
+
+    async def run_once(self) -> None:
+        """Take over what there is. Raises ChannelError and TimeoutError while the gateway is away."""
+        while await self._take_batch() == _BATCH:
+            pass
+
+    async def _take_batch(self) -> int:
+        centre, cursor = self._centre, self._cursor
+        async with asyncio.timeout(_ANSWER_S):
+            answer = await self._channel.call("spool", after=cursor.upto, limit=_BATCH)
+        source, batch = str(UUID(answer["spool"])), answer["entries"]
+        if source != cursor.source:
+            async with centre.store.transaction(None) as connection:
+                await cursor.move_to(connection, source)
+            return _BATCH
+        if not batch:
+            return 0
+        async with centre.store.transaction(None) as connection:
+            if not await cursor.is_current(connection):
+                cursor.forget()
+                return _BATCH
+            granted = await _granted(connection, [item["ticket"] for item in batch])
+            written = [_about(granted.get(item["ticket"]), _served(source, item)) for item in batch]
+            await entries.append(connection, written)
+            await cursor.advance(connection, int(batch[-1]["n"]))
+        centre.journal_grew()
+        async with asyncio.timeout(_ANSWER_S):
+            await self._channel.call("ack", upto=cursor.upto)
+        return len(batch)
+
+
+_GATEWAY = Author(None, "Passerelle", "système")
+
+
+def _served(source: str, item: dict[str, Any]) -> Entry:
+    """An entry of the spool as an entry of the journal: the pictures' own times, and how much."""
+    intervals = item["intervals"]
+    detail = {name: item[name] for name in ("ticket", "act", "streams", "bytes", "frames", "reason")}
+    return Entry(
+        op=f"picture:{item['kind']}",
+        at=datetime.fromisoformat(item["at"]),
+        author=_GATEWAY,
+        result="noted",
+        camera=item["camera"],
+        from_at=datetime.fromisoformat(intervals[0][0]) if intervals else None,
+        to_at=datetime.fromisoformat(intervals[-1][1]) if intervals else None,
+        detail={**detail, "intervals": intervals, "spool": source, "n": item["n"]},
+        id=str(uuid5(UUID(source), str(item["n"]))),
+    )
+
+
+async def _granted(connection: AsyncConnection, tickets: list[str]) -> dict[str, RowMapping]:
+    """The entries that granted tickets: a ticket bears the id of its entry."""
+    journal = tables.journal
+    statement = select(journal).where(journal.c.id.in_(tickets), journal.c.result == "done")
+    return {row["id"]: row for row in (await connection.execute(statement)).mappings()}
+
+
+def _about(granted: RowMapping | None, entry: Entry) -> Entry:
+    """The same person, camera, commune, authority and motif as the entry that granted the ticket."""
+    if granted is None:
+        return entry
+    author = Author(
+        granted["author"], granted["author_name"], granted["quality"], granted["workstation"], granted["session"]
+    )
+    return Entry(
+        op=entry.op,
+        at=entry.at,
+        author=author,
+        result=entry.result,
+        authority=granted["authority"],
+        commune=granted["commune"],
+        camera=granted["camera"],
+        camera_name=granted["camera_name"],
+        from_at=entry.from_at,
+        to_at=entry.to_at,
+        motif=Motif(granted["motif_code"], granted["motif_reference"]),
+        detail=entry.detail,
+        id=entry.id,
+    )

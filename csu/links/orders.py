@@ -1,0 +1,120 @@
+"""What the recorder must do, from the tables: pure, then signed under a version that only rises."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.audit import entries
+from csu.audit.entries import SYSTEM, Entry
+from csu.cameras.secrets import SecretBox
+from csu.clock import iso
+from csu.store import tables
+from csu.store.store import Store
+from legal.facts import Validity
+from recorder.orders import CameraOrder, Orders, StreamAddress
+
+RECORDER = "recorder"
+
+
+def plan(cameras: Iterable[Mapping[str, Any]], lines: Iterable[Mapping[str, Any]], now: datetime) -> list[CameraOrder]:
+    """One order per camera that has ever been authorised to record, in the order of their ids.
+
+    The line in force counts, the one that ends last if there are several; without one, the next to begin, else the
+    last that was: the recorder then knows the camera, and that it may not record it (CSI L.252-1).
+    `cameras`: id, number, name, main_url, sub_url, username, password, adapter, priority. `lines`: camera, reference,
+    from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording.
+    """
+    by_camera: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        by_camera.setdefault(line["camera"], []).append(line)
+    return [
+        _order(camera, min(by_camera[camera["id"]], key=lambda line: _rank(line, now)))
+        for camera in sorted(cameras, key=lambda camera: str(camera["id"]))
+        if camera["id"] in by_camera
+    ]
+
+
+def _rank(line: Mapping[str, Any], now: datetime) -> tuple[int, float, str]:
+    validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
+    if validity.in_force(now):
+        return 0, -validity.end_at.timestamp(), line["reference"]
+    if now < validity.from_at < validity.end_at:
+        return 1, validity.from_at.timestamp(), line["reference"]
+    return 2, -validity.end_at.timestamp(), line["reference"]
+
+
+def _order(camera: Mapping[str, Any], line: Mapping[str, Any]) -> CameraOrder:
+    validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
+    username, password = camera["username"], camera["password"]
+    sub = camera["sub_url"]
+    return CameraOrder(
+        camera=camera["id"],
+        name=f"{camera['number']} {camera['name']}",
+        main=StreamAddress(camera["main_url"], username, password),
+        sub=None if sub is None else StreamAddress(sub, username, password),
+        adapter=camera["adapter"],
+        authorisation=line["reference"],
+        record_from_at=validity.from_at,
+        record_to_at=max(validity.from_at, validity.end_at),
+        retention_days=line["retention_days"],
+        minimum_days=line["minimum_days"],
+        priority=camera["priority"],
+    )
+
+
+async def current(store: Store, box: SecretBox, now: datetime) -> Orders:
+    """The orders of now. When they differ from the last ones their version rises, journalled, in one transaction."""
+    state = tables.orders_state
+    async with store.transaction(None) as connection:
+        planned = await _read(connection, box, now)
+        fingerprint = box.fingerprint(_canonical(planned))
+        first = {"recorder": RECORDER, "version": 0, "content_hash": b"", "issued_at": now}
+        await connection.execute(insert(state).values(first).on_conflict_do_nothing())
+        statement = select(state).where(state.c.recorder == RECORDER).with_for_update()
+        row = (await connection.execute(statement)).mappings().one()
+        if bytes(row["content_hash"]) == fingerprint:
+            return Orders(row["version"], row["issued_at"], planned)
+        version = row["version"] + 1
+        changed = {"version": version, "content_hash": fingerprint, "issued_at": now}
+        await connection.execute(update(state).where(state.c.recorder == RECORDER).values(changed))
+        detail = {"version": version, "cameras": len(planned)}
+        await entries.append(connection, [Entry("orders:issue", now, SYSTEM, detail=detail)])
+    return Orders(version, now, planned)
+
+
+async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> list[CameraOrder]:
+    rows = (await connection.execute(select(tables.camera))).mappings()
+    cameras = [
+        {**row, "password": None if row["secret"] is None else box.open(row["id"], row["secret"])} for row in rows
+    ]
+    line, authorisation = tables.authorisation_line, tables.authorisation
+    statement = (
+        select(
+            line.c.camera,
+            line.c.retention_days,
+            line.c.minimum_days,
+            authorisation.c.reference,
+            authorisation.c.from_at,
+            authorisation.c.to_at,
+            authorisation.c.suspended_at,
+        )
+        .join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
+        .where(line.c.recorded)
+    )
+    lines = [dict(row) for row in (await connection.execute(statement)).mappings()]
+    return plan(cameras, lines, now)
+
+
+def _canonical(planned: list[CameraOrder]) -> bytes:
+    return json.dumps([asdict(order) for order in planned], default=_text, sort_keys=True).encode()
+
+
+def _text(value: object) -> str | None:
+    assert isinstance(value, datetime)
+    return iso(value)
