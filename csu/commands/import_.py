@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from csu import engines, settings
     from csu.keys import KeyFileError
     from csu.territory.command import import_document
-    from csu.territory.document import DocumentError, read, read
+    from csu.territory.document import DocumentError, read
 
     pairs = [word.partition("=") for word in args.set]
     if any(not separator for _, separator, _ in pairs):
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         loaded = settings.resolve(args.config)
         content = read(args.file, {name: value for name, _, value in pairs})
         with engines.database(loaded) as database:
-            report = import_document(loaded, database, read(args.file, values), args.passwords)
+            report = import_document(loaded, database, content, args.passwords)
     except (settings.SettingsError, DocumentError, KeyFileError) as error:
         print(f"csu import: {error}", file=sys.stderr)
         return 2
