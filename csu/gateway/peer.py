@@ -65,11 +65,17 @@ class PacketTrack(MediaStreamTrack):
         self._sent = sent
         self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
         self._waits_key = True
+        self._started = False
         for frame in live.gop:
             self.push(frame)
 
     def push(self, frame: Frame) -> None:
-        """Queue a picture; when too many wait, drop up to the next key frame."""
+        """Queue a picture; when too many wait, drop up to the next key frame.
+
+        Before the peer is connected only the last group of pictures is kept: it begins with what is new.
+        """
+        if frame.is_key and not self._started:
+            self._drop()
         if self._queue.qsize() >= MAX_QUEUED:
             self._waits_key = True
         if self._waits_key and not (frame.is_key and self._queue.qsize() < MAX_QUEUED):
@@ -83,11 +89,15 @@ class PacketTrack(MediaStreamTrack):
 
     def end(self) -> None:
         """Not one more picture: what is queued is dropped."""
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        self._drop()
         self._queue.put_nowait(None)
 
+    def _drop(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
     async def recv(self) -> Any:
+        self._started = True
         frame = await self._queue.get()
         if frame is None or self._live.format is None:
             raise MediaStreamError

@@ -85,6 +85,18 @@ async def test_a_viewer_that_reads_nothing_is_let_go_and_costs_nobody_else(
         assert (await centre.spooled())[-1]["bytes"] < live_module.ALLOWANCE_BYTES + 6 * 1024 * 1024
 
 
+async def test_a_big_first_group_is_not_taken_for_slowness(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre, centre.browser() as browser:
+        camera = centre.camera(tuple(padded(packet, 200_000) for packet in encode(50)))
+        camera.publish(25)
+        assert 25 * 200_000 > 2 * live_module.ALLOWANCE_BYTES
+        first, second = await browser.open(centre.text(), "a"), await browser.open(centre.text(), "b")
+        camera.publish(3)
+        for channel in (first, second):
+            pictures = await browser.pictures(channel, 28)
+            assert [p.at_us for p in pictures] == [camera.at_us(n) for n in range(28)]
+
+
 async def test_withdrawn_pictures_do_not_wait_for_a_slow_viewer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heavy: tuple[Packet, ...]
 ) -> None:
