@@ -136,7 +136,7 @@ async def test_sound_only_when_asked_for(simulate: Start, connect: Connect) -> N
         async with connect(url) as client:
             assert "PCMA/8000" in (await client.request("DESCRIBE", url))[1]
             await client.play(((0, "0-1"), (1, "2-3")))
-                sound: list[Any] = []
+            sound: list[Any] = []
             while len(sound) < 3:
                 packet = await client.rtp()
                 if packet.channel == 2:
