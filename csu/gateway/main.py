@@ -26,6 +26,20 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S = 5.0
 
 
+class _OneLine(logging.Filter):
+    """For aiohttp's own log: an unreadable request is worth a line, without a stack and without its bytes, which may
+    hold a cookie. Errors of our handlers are logged in `app.py`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+
+_http_log = logging.getLogger("csu.gateway.http")
+_http_log.addFilter(_OneLine())
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """What a gateway is told. `port` 0 takes a free one."""
@@ -65,7 +79,9 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
         async with ChannelServer(config.control_socket, Control(desk, spool).handle), asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (desk, hub, live, whep)]
             # Sockets are ended by `live.close`; the runner waits only for what is left.
-            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+            runner = web.AppRunner(
+                app, access_log=None, logger=_http_log, handle_signals=False, shutdown_timeout=SHUTDOWN_S
+            )
             await runner.setup()
             try:
                 site = web.TCPSite(runner, config.bind, config.port)

@@ -1,10 +1,14 @@
 """What holds for every door: one origin, nothing cached, refusals that tell nothing."""
 
+import asyncio
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 from gateway_centre import ORIGIN, running
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
 async def test_health_and_headers(tmp_path: Path) -> None:
@@ -64,3 +68,65 @@ async def test_a_plain_request_for_the_socket_is_refused(tmp_path: Path) -> None
         centre.session.get(f"{centre.url}/live", headers={"Origin": ORIGIN}) as response,
     ):
         assert (response.status, (await response.json())["code"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01 garbage\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /playback/\xff/video.mp4 HTTP/1.1\r\nHost: x\r\nCookie: csu_replay=secret\xff\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nCookie: csu_replay=secret" + b"a" * 20_000 + b"\r\n\r\n",
+    ],
+)
+async def test_unreadable_requests_cost_one_line_of_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, data: bytes
+) -> None:
+    async with running(tmp_path) as centre:
+        reader, writer = await asyncio.open_connection("127.0.0.1", centre.port)
+        writer.write(data)
+        async with asyncio.timeout(10):
+            answer = await reader.readuntil(b"\r\n")
+        assert answer == b"HTTP/1.0 400 Bad Request\r\n"
+        writer.transport.abort()
+        assert "secret" not in caplog.text
+        assert "Traceback" not in caplog.text
+        async with centre.session.get(f"{centre.url}/health") as response:
+            assert response.status == 200
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "ticket", "tile", "channel", "x"]), inner, max_size=4)
+    ),
+    max_leaves=6,
+)
+OPEN = st.fixed_dictionaries(
+    {"type": st.sampled_from(["open", "close", "ping"])},
+    optional={
+        "ticket": JSON,
+        "tile": JSON,
+        "channel": JSON,
+    },
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=st.lists(OPEN | JSON, max_size=20))
+def test_whatever_is_said_on_the_socket_the_gateway_lives(
+    tmp_path_factory: pytest.TempPathFactory, messages: list[object]
+) -> None:
+    async def converse() -> None:
+        async with running(tmp_path_factory.mktemp("fuzz")) as centre:
+            async with centre.browser() as browser:
+                for message in messages:
+                    if browser.socket.closed:
+                        break
+                    with contextlib.suppress(ConnectionError):
+                        await browser.socket.send_str(json.dumps(message))
+            async with centre.browser() as browser:
+                await browser.open(centre.text())
+
+    asyncio.run(converse())
