@@ -57,6 +57,11 @@ class Accounts:
         state = self._states.get(camera)
         return state.row if isinstance(state, _Run) else None
 
+    def gap_cause(self, camera: str) -> str | None:
+        """The open gap's cause; None in a run, and for a camera that is not under orders."""
+        state = self._states.get(camera)
+        return state.cause if isinstance(state, _Gap) else None
+
     def gap(self, camera: str, at_us: int, cause: Cause, detail: str) -> None:
         """The camera gives no recording from `at_us` on, and why. It is under orders from then on at the latest."""
         state = self._states.get(camera)

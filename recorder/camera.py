@@ -234,13 +234,12 @@ class RecordedStream(LiveStream):
             return
         now_us = time.time_ns() // 1000
         if self.state == "forbidden":
-            cause, detail = Cause.AUTHORISATION, "forbidden"
+            job = partial(_forbid_account, window=self.window)
         elif self.state == "lost" and self.fault is not None:
-            cause, detail = cause_of(self.fault), self.fault
+            job = partial(_lose_account, fault=self.fault)
         else:
-            self._writer.submit(partial(_begin_account, camera=self._camera, at_us=now_us))
-            return
-        self._writer.submit(lambda store: store.accounts.gap(self._camera, now_us, cause, detail))
+            job = partial(_begin_account, window=self.window)
+        self._writer.submit(partial(job, camera=self._camera, at_us=now_us))
 
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -290,7 +289,21 @@ class RecordedStream(LiveStream):
         )
 
 
-def _begin_account(store: SegmentStore, camera: str, at_us: int) -> None:
-    """A camera that comes under orders, or whose recorder or storage is back, before its first picture."""
-    if camera not in store.accounts.cameras():
+def _begin_account(store: SegmentStore, camera: str, at_us: int, window: Window) -> None:
+    """A camera that comes under orders, or whose window opens, before its first picture."""
+    cause = store.accounts.gap_cause(camera)
+    if cause is None:
         store.accounts.gap(camera, at_us, Cause.OURS, "starting")
+    elif cause == Cause.AUTHORISATION:
+        store.accounts.gap(camera, min(window.from_us, at_us), Cause.OURS, "starting")
+
+
+def _lose_account(store: SegmentStore, camera: str, at_us: int, fault: str) -> None:
+    store.accounts.gap(camera, at_us, cause_of(fault), fault)
+
+
+def _forbid_account(store: SegmentStore, camera: str, at_us: int, window: Window) -> None:
+    """The window is closed: since its end, to the instant, for a camera that was under orders then."""
+    if store.accounts.gap_cause(camera) is not None and at_us >= window.to_us:
+        at_us = window.to_us
+    store.accounts.gap(camera, at_us, Cause.AUTHORISATION, "forbidden")

@@ -84,6 +84,7 @@ class Recorder:
         self._streams: dict[tuple[str, str], _Running] = {}
         self._feed = PacketFeedServer(config.packets_socket, config.allowed_uids)
         self._budget = ConnectBudget()
+        self._untold_version: int | None = None
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
@@ -115,8 +116,16 @@ class Recorder:
         """New orders, kept on disk, then obeyed. Raises OrderRefused, OSError."""
         orders = self._orders_file.accept(envelope)
         self._obey(orders)
-        self.writer.submit(lambda store: store.index.fact(now_us(), "orders_accepted", None, version=orders.version))
+        self._untold_version = orders.version
+        self._tell_orders()
         return orders
+
+    def _tell_orders(self) -> None:
+        """The fact that orders were accepted, as soon as there is an index to hold it."""
+        version, at_us = self._untold_version, now_us()
+        if version is not None and self.storage.index is not None:
+            self._untold_version = None
+            self.writer.submit(lambda store: store.index.fact(at_us, "orders_accepted", None, version=version))
 
     def streams(self) -> list[tuple[str, LiveStream]]:
         return [(camera, running.stream) for (camera, _), running in self._streams.items()]
@@ -241,6 +250,7 @@ class Recorder:
             else:
                 self.alarms.end(code, subject, at_us)
         if state.recovery is not None:
+            self._tell_orders()
             self._tasks.create_task(self._reconcile_alarms())
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", subject, str(state.index), at_us)

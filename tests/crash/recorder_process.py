@@ -1,0 +1,181 @@
+"""A real recorder process before real simulated cameras, and the centre's side of its channel."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from csu.keys import ensure_keys, load_private
+from csu.settings import Paths
+from recorder.channel import ChannelClient, ChannelError
+from recorder.orders import CameraOrder, Orders, StreamAddress, sign
+
+# Prints what the process had loaded at its end, for the test that names what must not be.
+_RUN = "import sys; from csu.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+
+
+@dataclass
+class Simulator:
+    """`csu simulate` in a process of its own, with small pictures."""
+
+    port: int
+    username: str
+    password: str
+
+    def address(self, number: int, stream: str) -> StreamAddress:
+        return StreamAddress(f"rtsp://127.0.0.1:{self.port}/cam/{number:02d}/{stream}", self.username, self.password)
+
+
+@contextmanager
+def simulator(data: Path, cameras: int) -> Iterator[Simulator]:
+    command = [sys.executable, "-m", "csu.cli", "simulate", "--cameras", str(cameras), "--port", "0"]
+    command += ["--quality", "quick", "--json"]
+    data.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        command, env={**os.environ, "CSU_DATA": str(data)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        port = int(ready["rtsp_urls"][0].split(":")[2].split("/")[0])
+        username, password = Path(ready["credentials_file"]).read_text().strip().split(":", 1)
+        yield Simulator(port, username, password)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@dataclass
+class RecorderProcess:
+    """`csu recorder` on a data directory; started and killed as a test wants."""
+
+    data: Path
+    process: subprocess.Popen[str] | None = None
+    modules: set[str] = field(default_factory=set)
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(self.data)
+
+    def start(self) -> None:
+        ensure_keys(self.paths.keys)
+        with (self.data / "recorder.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _RUN, "recorder", "--data", str(self.data)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is closed, synced or told."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM, as `csu down` or systemd would; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self.process = self.process, None
+        assert process is not None
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=30)
+        self.modules = set(out.split())
+        return process.returncode
+
+    async def call(self, op: str, **fields: Any) -> dict[str, Any]:
+        """Ask, waiting for a recorder that is still starting."""
+        async with asyncio.timeout(20), ChannelClient(self.paths.recorder_socket) as client:
+            while True:
+                try:
+                    return await client.call(op, **fields)
+                except ChannelError as error:
+                    if error.code not in ("UNREACHABLE", "STORAGE_DOWN"):
+                        raise
+                await asyncio.sleep(0.05)
+
+    async def order(self, orders: Orders) -> None:
+        _, key = load_private(self.paths.keys, "orders")
+        await self.call("put_orders", envelope=sign(orders, key))
+
+    async def facts(self) -> list[dict[str, Any]]:
+        facts: list[dict[str, Any]] = (await self.call("facts", after=0, limit=5000))["facts"]
+        return facts
+
+    async def coverage(self, camera: str, since: datetime) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        return await self.call("coverage", camera=camera, **{"from": since.isoformat(), "to": now.isoformat()})
+
+    async def state(self, camera: str, stream: str = "main") -> str | None:
+        for row in (await self.call("status"))["cameras"]:
+            if (row["camera"], row["stream"]) == (camera, stream):
+                return str(row["state"])
+        return None
+
+    def csu(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Another command on the same data: its status and its JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", "csu.cli", *words, "--data", str(self.data), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def recorder(data: Path) -> Iterator[RecorderProcess]:
+    data.mkdir(parents=True, exist_ok=True)
+    made = RecorderProcess(data)
+    made.start()
+    try:
+        yield made
+    finally:
+        if made.process is not None:
+            made.kill()
+
+
+def camera_id(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"camera {number}"))
+
+
+def camera(simulated: Simulator, number: int, sub: bool = False, **changes: Any) -> CameraOrder:
+    now = datetime.now(UTC)
+    order = CameraOrder(
+        camera=camera_id(number),
+        name=f"caméra {number}",
+        main=simulated.address(number, "main"),
+        sub=simulated.address(number, "sub") if sub else None,
+        adapter="native",
+        authorisation="27-2026-001",
+        record_from_at=now - timedelta(days=1),
+        record_to_at=now + timedelta(days=30),
+        retention_days=15,
+    )
+    return replace(order, **changes)
+
+
+_versions = iter(range(1, 1_000_000))
+
+
+def orders(*cameras: CameraOrder) -> Orders:
+    return Orders(next(_versions), datetime.now(UTC), list(cameras))
+
+
+async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
+    """Wait for a condition of another process, looking every 50 ms."""
+    until_s = time.monotonic() + timeout_s
+    while not await condition():
+        assert time.monotonic() < until_s, "the condition didn't come true"
+        await asyncio.sleep(0.05)
