@@ -16,6 +16,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   authorisation: "Autorisation",
   planned: "Arrêt prévu",
   masked: "Masquage",
+  expired: "Détruit à l'échéance",
+  not_ordered: "Hors consigne",
 };
 
 const CAMERA_STATES: Readonly<Record<string, string>> = {
@@ -47,7 +49,6 @@ const CATEGORIES: Readonly<Record<string, string>> = {
 
 const BASES: Readonly<Record<string, string>> = { designation: "Désignation", delegation: "Délégation" };
 const RIGHTS: Readonly<Record<string, string>> = { live: "direct", replay: "relecture" };
-const REGIMES: Readonly<Record<string, string>> = { street: "Voie publique", closed: "Lieu clos" };
 
 /** Operations that the journal's filter offers. */
 const OPS: Readonly<Record<string, string>> = {
@@ -88,7 +89,6 @@ export const fr = {
   roles: ROLES,
   basis: named(BASES),
   right: named(RIGHTS),
-  regime: named(REGIMES),
   ops: OPS,
   act: named({ live: "Direct", replay: "Relecture" }),
   centre: "Centre de supervision",
@@ -162,6 +162,9 @@ export const fr = {
     waiting: "Nouvel essai",
     again: "Redemander",
     refused: "Accès refusé",
+    noMotif: "Motif de la vacation",
+    noMotifReason: "Le direct demande un motif, porté au journal pour chaque caméra regardée.",
+    chooseMotif: "Choisir le motif",
     cut: "Accès retiré",
     lost: "Caméra perdue",
     stale: "Image figée",
@@ -248,11 +251,11 @@ export const fr = {
     suspend: "Suspendre", resume: "Rétablir", close: "Clôturer", create: "Créer un compte", confirm: "Confirmer",
     cancel: "Annuler", reason: "Raison (portée au journal, sans nom ni plaque)", state: "État", name: "Nom",
     role: "Rôle", login: "Identifiant", commune: "Commune", convention: "Convention", authorisation: "Autorisation",
-    habilitation: "Habilitation", category: "Qualité", employer: "Commune employeuse (code INSEE)", rights: "Droits",
-    period: "Validité", deadline: "Échéance", site: "Lieu", camera: "Caméra", pictures: "Images", regime: "Régime",
+    category: "Qualité", employer: "Commune employeuse (code INSEE)", rights: "Droits",
+    period: "Validité", deadline: "Échéance", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",
     lastFrame: "Dernière image", retention: "Conservation", agrement: "Agrément", action: "Décision",
     authority: "Autorité", partner: "avec",
-    none: "Aucune", empty: "Rien à afficher.", allowed: "Accessibles", open: "Ouvert", closed: "Clos le",
+    noAuthorisation: "Sans autorisation :", none: "Aucune", empty: "Rien à afficher.", allowed: "Accessibles", withMotif: "Accessibles avec un motif", open: "Ouvert", closed: "Clos le",
     inForce: "En vigueur", suspended: "Suspendue", over: "Terminée", future: "À venir", noEnd: "sans terme",
     days: (n: number) => (n === 1 ? "1 jour" : `${n} jours`),
     remaining: (n: number) => (n <= 0 ? "dernier jour" : `dans ${n === 1 ? "1 jour" : `${n} jours`}`),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Api, ask, explain, nothing, type Fetch } from "../src/api/client";
 import { array, DecodeError, either, instant, nullable, number, object, oneOf, string } from "../src/lib/decode";
 import { SessionController } from "../src/session/session-controller";
+import { byAuthorisation } from "../src/tables/by-authorisation";
 import { journalPath, NO_FILTER } from "../src/tables/journal-query";
 import { daysLeft, validity } from "../src/tables/validity";
 
@@ -165,4 +166,14 @@ it("tells whether a dated fact is in force", () => {
   expect(validity({ ...fact, to: null }, 1e12)).toBe("in-force");
   expect(daysLeft({ ...fact, to: null }, 0)).toBeNull();
   expect(daysLeft({ ...fact, to: 2 * 86_400_000 }, 1)).toBe(1);
+});
+
+it("groups a commune's cameras by arrêté", () => {
+  const line = (id: string, reference: string, retention_days: number) => ({
+    id, reference, from: 0, to: null, suspended_at: null, suspended_reason: null, finalites: [], visualised: true, recorded: true, retention_days,
+  });
+  const of = (id: string, ...authorisations: ReturnType<typeof line>[]) => ({ id, number: id, name: "", site: "", regime: "", authorisations });
+  const { groups, bare } = byAuthorisation([of("1", line("b", "27-10", 30)), of("2", line("a", "27-9", 15), line("b", "27-10", 30)), of("3")]);
+  expect(groups.map((group) => [group.line.reference, group.cameras.map((camera) => camera.id)])).toEqual([["27-9", ["2"]], ["27-10", ["1", "2"]]]);
+  expect(bare.map((camera) => camera.id)).toEqual(["3"]);
 });

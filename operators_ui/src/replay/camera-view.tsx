@@ -46,6 +46,7 @@ export function CameraView(props: CameraProps): ReactNode {
 function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
   const { camera, live } = props;
   const { api, session, now } = useDesk();
+  const hasMotif = session.shift_motif !== null;
   const controller = useMemo(
     () => new ReplayController(api, (url, init) => window.fetch(url, init), session.gateway_origin, camera.id),
     [api, session.gateway_origin, camera.id],
@@ -55,7 +56,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
   const [player, setPlayer] = useState<ReplayPlayer | null>(null);
   const [instant, setInstant] = useState<number | null>(null);
   const isLive = state.kind === "live" || state.kind === "motif";
-  useLivePicture(live, camera, isLive);
+  useLivePicture(live, camera, isLive && hasMotif);
 
   const replayFrom = (at: number): void => {
     if (state.kind === "playing" && player && at >= state.interval.from && at < state.interval.to) return player.seek(at);

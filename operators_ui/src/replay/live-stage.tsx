@@ -3,7 +3,7 @@ import type { Camera } from "../api/types";
 import { useStore } from "../lib/store";
 import type { LiveSession } from "../live/live-session";
 import { fr } from "../strings";
-import { LiveVideo, TileNotice, useAge } from "../wall/tile-view";
+import { LiveVideo, TileNotice, useAge, useTileState } from "../wall/tile-view";
 
 export const TILE = "camera";
 const INSTANT_PERIOD_MS = 500;
@@ -11,7 +11,8 @@ const INSTANT_PERIOD_MS = 500;
 /** The live picture of the open camera, large. */
 export function LiveStage(props: { live: LiveSession; camera: Camera; onInstant: (at: number | null) => void }): ReactNode {
   const { live, camera, onInstant } = props;
-  const state = useStore(live.state).tiles.find((tile) => tile.wanted.tile === TILE)?.state ?? { kind: "idle" as const };
+  const tile = useStore(live.state).tiles.find((one) => one.wanted.tile === TILE) ?? null;
+  const state = useTileState(true, tile) ?? { kind: "idle" as const };
   const element = useRef<HTMLElement>(null);
   const age = useRef<HTMLSpanElement>(null);
   useAge(live, TILE, state, element, age);

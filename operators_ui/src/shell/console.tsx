@@ -25,7 +25,7 @@ export function Console(props: { controller: SessionController; session: Session
   useEffect(() => () => hints.close(), [hints]);
   useEffect(() => hints.on("session", () => void controller.refresh()), [hints, controller]);
   const desk = useMemo<Desk>(
-    () => ({ api: controller.api, session, hints, now: controller.now }),
+    () => ({ api: controller.api, session, hints, now: controller.now, chooseShift: () => setOverlay("shift") }),
     [controller, session, hints],
   );
   const toggle = (one: Overlay): void => setOverlay((now) => (now === one ? "none" : one));
@@ -46,7 +46,7 @@ export function Console(props: { controller: SessionController; session: Session
       <TopBar
         views={views} view={view} onView={setView} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
         onLock={() => void controller.lock()} onLogout={() => void controller.logout()}
-        onHelp={() => setOverlay("help")} onShift={() => setOverlay("shift")}
+        onHelp={() => setOverlay("help")}
       />
       <main id="content" className={`view view-${view}`} tabIndex={-1}>
         {view === "wall" ? <Pictures /> : <TableView key={view} view={view} />}

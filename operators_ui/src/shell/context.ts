@@ -9,6 +9,8 @@ export interface Desk {
   readonly api: Api;
   readonly session: Session;
   readonly hints: Hints;
+  /** Let the person choose the shift's reason, without which no live picture opens. */
+  readonly chooseShift: () => void;
   /** The centre's clock, milliseconds UTC. */
   readonly now: () => number;
 }

@@ -14,11 +14,10 @@ export interface TopBarProps {
   readonly onLock: () => void;
   readonly onLogout: () => void;
   readonly onHelp: () => void;
-  readonly onShift: () => void;
 }
 
 export function TopBar(props: TopBarProps): ReactNode {
-  const { session } = useDesk();
+  const { session, chooseShift } = useDesk();
   const { account, shift_motif: shift } = session;
   return (
     <header className="top-bar">
@@ -44,10 +43,12 @@ export function TopBar(props: TopBarProps): ReactNode {
           {account.commune && ` · ${account.commune.name}`}
         </span>
       </div>
-      <button type="button" className="shift" onClick={props.onShift} data-testid="shift" title={fr.shell.changeShift}>
-        <span>{fr.shell.shift}</span>
-        <strong>{shift?.label ?? fr.shell.noShift}</strong>
-      </button>
+      {props.views.includes("wall") && (
+        <button type="button" className="shift" onClick={chooseShift} data-testid="shift" title={fr.shell.changeShift}>
+          <span>{fr.shell.shift}</span>
+          <strong>{shift?.label ?? fr.shell.noShift}</strong>
+        </button>
+      )}
       <div className="post">
         <button type="button" onClick={props.onHelp} aria-label={fr.shell.help} title={fr.shell.help} data-testid="help">?</button>
         <button type="button" onClick={props.onLock} aria-keyshortcuts="l" data-testid="lock">

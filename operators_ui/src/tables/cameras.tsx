@@ -43,7 +43,13 @@ function Row({ camera }: { camera: Camera }): ReactNode {
         {camera.fault_reason && <small>{camera.fault_reason}</small>}
       </td>
       <td>{camera.last_frame_at === null ? "—" : dayAndClock(camera.last_frame_at)}</td>
-      <td>{camera.live.allowed ? fr.tables.allowed : <>{camera.live.reason} <small><code>{camera.live.code}</code></small></>}</td>
+      <td>{pictures(camera)}</td>
     </tr>
   );
+}
+
+function pictures({ live }: Camera): ReactNode {
+  if (live.allowed) return fr.tables.allowed;
+  if (live.code === "MOTIF_REQUIRED") return fr.tables.withMotif;
+  return <>{live.reason} <small><code>{live.code}</code></small></>;
 }

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useState, type FormEvent, type ReactNode } from
 import type { Answer } from "../api/client";
 import { cameras as camerasBody, checkpoint as checkpointBody, journal as journalBody, type Camera, type Checkpoint, type JournalEntry } from "../api/types";
 import type { Decoded } from "../lib/decode";
-import { clock, dayAndClock } from "../lib/time";
+import { clock, day, dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
@@ -116,11 +116,11 @@ function EntryRow({ entry }: { entry: JournalEntry }): ReactNode {
   return (
     <tr data-testid="journal-entry" data-op={entry.op} data-result={entry.result} data-refused={refused} data-camera={entry.camera ?? ""}>
       <td>{entry.leaf}</td>
-      <td>{dayAndClock(entry.at)}</td>
+      <td className="at">{dayAndClock(entry.at)}</td>
       <td>{entry.author}<small>{entry.quality}{entry.authority && ` · ${entry.authority}`}</small></td>
       <td>{entry.op_label ?? entry.op}</td>
       <td>{entry.camera_name}</td>
-      <td>{entry.from !== null && dayAndClock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</td>
+      <td>{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
       <td>{entry.motif}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
       <td className="result">
         {refused ? <Badge tone="bad">{fr.result(entry.result)}</Badge> : fr.result(entry.result)}

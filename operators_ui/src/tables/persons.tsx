@@ -1,5 +1,5 @@
-import { useCallback, type ReactNode } from "react";
-import { persons as personsBody, type Person } from "../api/types";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
+import { persons as personsBody, territory as territoryBody, type Person } from "../api/types";
 import { usePolled } from "../lib/poll";
 import { day } from "../lib/time";
 import { useDesk } from "../shell/context";
@@ -12,6 +12,12 @@ const PERIOD_MS = 15_000;
 export function Persons(): ReactNode {
   const { api } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/persons", personsBody), [api]), PERIOD_MS);
+  const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
+  useEffect(() => {
+    void api.get("/api/territory", territoryBody).then((answer) => {
+      if (answer.kind === "ok") setNames(new Map(answer.value.map((commune) => [commune.insee, commune.name])));
+    });
+  }, [api]);
   const { tables } = fr;
   return (
     <div className="table-page">
@@ -22,7 +28,7 @@ export function Persons(): ReactNode {
             heads={[tables.name, tables.category, tables.agrement, tables.commune, tables.rights, tables.period, tables.state, tables.action]}
             empty={persons.length === 0} testid="persons-table"
           >
-            {persons.flatMap((person) => rowsOf(person, poke))}
+            {persons.flatMap((person) => rowsOf(person, names, poke))}
           </Table>
         )}
       </Loaded>
@@ -30,7 +36,7 @@ export function Persons(): ReactNode {
   );
 }
 
-function rowsOf(person: Person, onDone: () => void): ReactNode[] {
+function rowsOf(person: Person, names: ReadonlyMap<string, string>, onDone: () => void): ReactNode[] {
   const who = (
     <>
       <td>{person.name}<small>{fr.role(person.role)}</small></td>
@@ -49,11 +55,11 @@ function rowsOf(person: Person, onDone: () => void): ReactNode[] {
   return person.habilitations.map((held) => (
     <tr key={held.id} data-habilitation={held.id}>
       {who}
-      <td>{held.commune}<small>{fr.basis(held.basis)} {held.reference}</small></td>
+      <td>{names.get(held.commune) ?? held.commune}<small>{fr.basis(held.basis)} {held.reference}</small></td>
       <td>{held.rights.map(fr.right).join(", ")}</td>
       <td><Period fact={held} /></td>
       <td><Standing fact={held} /></td>
-      <td><SuspendButton kind="habilitations" id={held.id} what={`${person.name}, ${held.commune}`} fact={held} onDone={onDone} /></td>
+      <td><SuspendButton kind="habilitations" id={held.id} what={`${person.name}, ${names.get(held.commune) ?? held.commune}`} fact={held} onDone={onDone} /></td>
     </tr>
   ));
 }

@@ -4,6 +4,7 @@ import { usePolled } from "../lib/poll";
 import { useDesk } from "../shell/context";
 import { Loaded } from "../shell/parts";
 import { fr } from "../strings";
+import { byAuthorisation } from "./by-authorisation";
 import { Period, Standing, SuspendButton, Table } from "./parts";
 
 const PERIOD_MS = 15_000;
@@ -59,21 +60,17 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
 function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }): ReactNode {
   const { session } = useDesk();
   const { tables } = fr;
+  const { groups, bare } = byAuthorisation(props.commune.cameras);
   return (
-    <Table
-      heads={[tables.camera, tables.regime, tables.authorisation, tables.retention, tables.deadline, tables.state, tables.action]}
-      empty={props.commune.cameras.length === 0} testid="authorisations-table"
-    >
-      {props.commune.cameras.flatMap((camera) => {
-        const name = <td><span className="number">{camera.number}</span> {camera.name}<small>{camera.site}</small></td>;
-        if (camera.authorisations.length === 0) {
-          return [<tr key={camera.id}>{name}<td>{fr.regime(camera.regime)}</td><td colSpan={5}>{tables.none}</td></tr>];
-        }
-        return camera.authorisations.map((line) => (
-          <tr key={`${camera.id} ${line.id}`}>
-            {name}
-            <td>{fr.regime(camera.regime)}</td>
+    <>
+      <Table
+        heads={[tables.authorisation, tables.cameras, tables.retention, tables.deadline, tables.state, tables.action]}
+        empty={groups.length === 0} testid="authorisations-table"
+      >
+        {groups.map(({ line, cameras }) => (
+          <tr key={`${line.id} ${line.retention_days}`} data-id={line.id}>
             <td>{line.reference}</td>
+            <td>{cameras.map((camera) => <div key={camera.id}><span className="number">{camera.number}</span> {camera.name} <small className="inline">{camera.site}</small></div>)}</td>
             <td>{tables.days(line.retention_days)}</td>
             <td><Period fact={line} /></td>
             <td><Standing fact={line} /></td>
@@ -83,8 +80,11 @@ function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }
               )}
             </td>
           </tr>
-        ));
-      })}
-    </Table>
+        ))}
+      </Table>
+      {bare.length > 0 && (
+        <p className="notice notice-warning">{tables.noAuthorisation} {bare.map((camera) => `${camera.number} ${camera.name}`).join(", ")}</p>
+      )}
+    </>
   );
 }

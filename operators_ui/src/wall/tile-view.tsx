@@ -26,7 +26,7 @@ export function TileView(props: TileProps): ReactNode {
   const { camera, tile, slot } = props;
   const element = useRef<HTMLElement>(null);
   const age = useRef<HTMLSpanElement>(null);
-  const state = camera === null ? null : (tile?.state ?? { kind: "idle" as const });
+  const state = useTileState(camera !== null, tile);
   useAge(props.live, props.name, state, element, age);
   const label = camera === null ? `${fr.wall.tile(slot + 1)} : ${fr.wall.empty}` : `${fr.wall.tile(slot + 1)} : ${camera.name}, ${camera.commune.name}`;
   return (
@@ -64,6 +64,17 @@ export function TileView(props: TileProps): ReactNode {
   );
 }
 
+/** A free tile has no state; without the shift's reason nothing is asked of the centre. */
+export function useTileState(taken: boolean, tile: Tile | null): TileState | null {
+  const { session } = useDesk();
+  if (!taken) return null;
+  if (session.shift_motif !== null) return tile?.state ?? IDLE;
+  return NO_MOTIF;
+}
+
+const IDLE: TileState = { kind: "idle" };
+const NO_MOTIF: TileState = { kind: "refused", code: "MOTIF_REQUIRED", reason: fr.wall.noMotifReason, cut: false };
+
 /** The <video> of one tile, handed to the live session while it is on the screen. */
 export function LiveVideo(props: { live: LiveSession; name: string; label: string }): ReactNode {
   const { live, name } = props;
@@ -82,14 +93,7 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
     case "opening":
       return <p className="tile-cover" role="status">{fr.wall.opening}{fault && <small>{fault}</small>}</p>;
     case "refused":
-      return (
-        <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
-          <strong>{state.cut ? fr.wall.cut : fr.wall.refused}</strong>
-          <span>{state.reason}</span>
-          <code>{state.code}</code>
-          <button type="button" onClick={props.onAgain}>{fr.wall.again} <kbd>R</kbd></button>
-        </div>
-      );
+      return <TileRefusal state={state} onAgain={props.onAgain} />;
     case "waiting":
       return (
         <div className="tile-strip" role="status">
@@ -103,6 +107,28 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
         </div>
       );
   }
+}
+
+function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; onAgain: () => void }): ReactNode {
+  const { chooseShift } = useDesk();
+  const { state } = props;
+  if (state.code === "MOTIF_REQUIRED") {
+    return (
+      <div className="tile-cover" role="status" data-testid="tile-refused" data-code={state.code}>
+        <strong>{fr.wall.noMotif}</strong>
+        <span>{state.reason}</span>
+        <button type="button" onClick={chooseShift}>{fr.wall.chooseMotif}</button>
+      </div>
+    );
+  }
+  return (
+    <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
+      <strong>{state.cut ? fr.wall.cut : fr.wall.refused}</strong>
+      <span>{state.reason}</span>
+      <code>{state.code}</code>
+      <button type="button" onClick={props.onAgain}>{fr.wall.again} <kbd>R</kbd></button>
+    </div>
+  );
 }
 
 /** Writes the picture's age and the tile's phase straight into the page: sixteen tiles, five times a second. */

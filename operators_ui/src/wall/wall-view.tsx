@@ -8,6 +8,7 @@ import { fr } from "../strings";
 import * as layout from "./layout";
 import { CameraPicker } from "./picker";
 import { TileView } from "./tile-view";
+import { useDesk } from "../shell/context";
 
 export interface WallProps {
   readonly cameras: readonly Camera[];
@@ -31,7 +32,8 @@ export function WallView(props: WallProps): ReactNode {
   const byId = useMemo(() => new Map(cameras.map((camera) => [camera.id, camera])), [cameras]);
   const tiles = new Map(useStore(live.state).tiles.map((tile) => [tile.wanted.tile, tile]));
   const width_px = useTileWidth(grid, wall.layout, picking);
-  useWanted(live, wall, byId, width_px);
+  const hasMotif = useDesk().session.shift_motif !== null;
+  useWanted(live, wall, byId, hasMotif ? width_px : null);
   useFocusedTile(grid, wall.focus);
 
   const act = (event: KeyboardEvent): boolean => {
@@ -146,7 +148,7 @@ function useTileWidth(grid: { current: HTMLDivElement | null }, tiles: layout.La
   return width_px;
 }
 
-/** Tell the live session what the wall shows; only when that changed. */
+/** Tell the live session what the wall shows, only when that changed; nothing while the width is not known. */
 function useWanted(live: LiveSession, wall: layout.Wall, byId: ReadonlyMap<string, Camera>, width_px: number | null): void {
   const wanted: Wanted[] = [];
   for (const slot of layout.shown(wall)) {
