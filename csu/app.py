@@ -112,7 +112,7 @@ class ConsoleFiles(StaticFiles):
     """The console's files; any other path is one of its screens, and gets its page."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if "." not in path.rsplit("/", 1)[-1]:
+        if path == "." or "." not in path.rsplit("/", 1)[-1]:
             path = "index.html"
         response = await super().get_response(path, scope)
         # Names of assets bear their content's hash; the page that names them does not.

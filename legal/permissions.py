@@ -270,13 +270,13 @@ def _convention_for_lent_staff(case: _Case) -> datetime | Refused:
     until = _latest(conventions, case.at)
     if until is not None:
         return until
-    name = "cette commune" if commune is None else commune.name
+    name = "" if commune is None else f" ({commune.name})"
     if any(c.validity.is_suspended(case.at) for c in conventions):
-        reason = f"La convention de mise à disposition avec {name} est suspendue."
+        reason = f"La convention de mise à disposition avec cette commune{name} est suspendue."
     elif any(c.validity.is_over(case.at) for c in conventions):
-        reason = f"La convention de mise à disposition avec {name} a pris fin."
+        reason = f"La convention de mise à disposition avec cette commune{name} a pris fin."
     else:
-        reason = f"Aucune convention n'autorise les agents mis à disposition à voir les images de {name}."
+        reason = f"Aucune convention n'autorise les agents mis à disposition à voir les images de cette commune{name}."
     return Refused("CONVENTION_MISSING", reason, "CSI L.132-14 IV")
 
 

@@ -99,7 +99,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 _HASHED = tuple(column.name for column in tables.journal.columns if column.name != "salt")
 
 
-def leaf_hash(row: RowMapping) -> bytes:
+def leaf_hash(row: RowMapping | Mapping[str, Any]) -> bytes:
     """The leaf hash of an entry as it stands in its row (RFC 9162 2.1.1 over salt and canonical JSON)."""
     fields = {name: _plain(row[name]) for name in _HASHED}
     return ledger.leaf_hash(bytes(row["salt"]), ledger.canonical(fields))
