@@ -110,7 +110,7 @@ async def test_a_withdrawn_right_ends_the_picture_at_once(tmp_path: Path) -> Non
 
 async def test_a_right_that_ends_ends_the_picture(tmp_path: Path) -> None:
     async with running(tmp_path) as centre, centre.browser() as browser:
-        await browser.open(centre.text(centre.ticket(not_after_at=in_future(seconds=1.2))))
+        await browser.open(centre.text(centre.ticket(not_after_at=in_future(seconds=3))))
         assert (await browser.told("lost"))["fault"] == "unknown_stream"
         assert (await browser.told("closed"))["code"] == "RIGHT_ENDED"
 

@@ -157,10 +157,10 @@ async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path, monkeypat
 
 
 async def test_a_picture_past_its_deadline_is_not_served_though_its_file_is_there(tmp_path: Path) -> None:
-    async with room(tmp_path, (0, 4), keep=timedelta(seconds=62)) as (centre, made, began_at):
+    async with room(tmp_path, (0, 4), keep=timedelta(seconds=65)) as (centre, made, began_at):
         url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
         assert (await fetch(centre, url, Range="bytes=0-9"))[0] == 206
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             status = 206
             while status == 206:
                 status, _, _ = await fetch(centre, url, Range="bytes=-10")

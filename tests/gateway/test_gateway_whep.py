@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from gateway_centre import ORIGIN, Camera, Centre, running
 from gateway_support import CAMERA
@@ -111,6 +112,8 @@ async def test_pictures_arrive_and_decode(tmp_path: Path) -> None:
                 shades.append(round((float(frame.to_ndarray(format="gray").mean()) - 40) / 10))
         # From the last key frame on, each picture after the one before.
         assert all((b - a) % 16 == 1 for a, b in pairwise(shades))
+        bound = {socket.laddr.ip for socket in psutil.Process().net_connections("udp")}
+        assert bound == {ADDRESS}
         [lease] = (await centre.control.call("renew", cut=[]))["open"]
         assert (lease["camera"], lease["act"]) == (CAMERA, "live")
         async with centre.session.delete(f"{centre.url}{location}", headers={"Origin": ORIGIN}) as response:
