@@ -60,3 +60,9 @@ def machine() -> str:
         os.uname().machine,
     )
     return f"{model}, {os.cpu_count()} cores, Linux {os.uname().release}, load {os.getloadavg()[0]:.2f}"
+
+
+def busy_s() -> float:
+    """Time that all processors together have spent on anything but waiting."""
+    fields = list(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]))
+    return (sum(fields[:8]) - fields[3] - fields[4]) * _TICK_S
