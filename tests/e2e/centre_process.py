@@ -1,5 +1,6 @@
 """A centre started as a person starts it, `csu demo`, in a data directory of its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,19 +56,18 @@ class Centre:
     told: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "csu.cli", "demo", "--json"),
-                *("--cameras", str(self.cameras), "--port", str(self.port)),
-            ],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.data.parent / "demo.log").open("a"),
-            text=True,
-        )
+        command = [sys.executable, "-m", "csu.cli", "demo", "--json"]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, "--cameras", str(self.cameras), "--port", str(self.port)],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, (self.data.parent / "demo.log").read_text()[-3000:]
+        assert line, self.log.read_text()[-3000:]
         self.told = json.loads(line)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -91,6 +91,10 @@ class Centre:
         return int((self.data / "run" / f"{service}.pid").read_text())
 
     @property
+    def log(self) -> Path:
+        return self.data.parent / "demo.log"
+
+    @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "CSU_DATA": str(self.data)}
 
@@ -101,12 +105,13 @@ class Centre:
     def account(self, role: str) -> dict[str, str]:
         return next(a for a in self.told["accounts"] if a["role"] == role)
 
-    def client(self, role: str, **login: str) -> httpx.Client:
+    @contextlib.contextmanager
+    def client(self, role: str, **login: str) -> Iterator[httpx.Client]:
         """An HTTP client logged in as this role, as the console would be."""
-        client = httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=20)
         account = self.account(role)
         body = {"login": account["login"], "password": account["password"], **login}
-        answer = client.post("/api/session", json=body)
-        assert answer.status_code == 200, answer.text
-        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
-        return client
+        with httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=20) as client:
+            answer = client.post("/api/session", json=body)
+            assert answer.status_code == 200, answer.text
+            client.headers["X-CSRF-Token"] = answer.json()["csrf"]
+            yield client

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from centre_process import Centre, free_ports, wait_for
 
+from csu.supervisor import answers
+
 
 @pytest.fixture
 def small_centre(centre: Centre, tmp_path: Path) -> Iterator[Centre]:
@@ -85,15 +87,9 @@ def test_what_stops_beside_the_recorder_costs_it_nothing(small_centre: Centre, s
         )
         assert coverage["gaps"] == []
         assert coverage["recorded_s"] == pytest.approx(coverage["expected_s"], abs=0.5)
-    client = wait_for(lambda: log_in(small_centre), 30, "the control plane's return")
-    client.close()
-
-
-def log_in(centre: Centre):
-    try:
-        return centre.client("auditor")
-    except (AssertionError, OSError):
-        return None
+    wait_for(lambda: answers(f"{small_centre.url}/api/health"), 30, "the control plane's return")
+    with small_centre.client("auditor"):
+        pass
 
 
 def engine_pids(data: Path) -> list[int]:

@@ -1,6 +1,8 @@
 """What a person sees, told by a browser against the running centre; pictures are judged by the barcode in them."""
 
 import base64
+import json
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,9 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from csu.simulator import barcode
 from csu.simulator.clock import instant_of
-from recorder.channel import ChannelClient
 
 MOTIF = "SECURITE"
+EVREUX = "27229"
 _READ_VIDEO = """video => {
     if (video.readyState < 2) return null;
     const canvas = document.createElement("canvas");
@@ -108,8 +110,8 @@ def test_the_operator_watches_goes_back_a_minute_and_is_refused_the_third_commun
     log_in(page, centre, "auditor")
     page.get_by_test_id("nav-journal").click()
     for camera, op, result in (
-        (seen, "picture:live", "allowed"),
-        (seen, "picture:replay", "allowed"),
+        (seen, "picture:live", "done"),
+        (seen, "picture:replay", "done"),
         (refused, "picture:live", "refused"),
     ):
         entry = f'[data-testid="journal-entry"][data-camera="{camera["id"]}"][data-op="{op}"][data-result="{result}"]'
@@ -134,7 +136,7 @@ def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, cent
     with centre.client("supervisor", shift_motif=MOTIF) as client:
         persons = client.get("/api/persons").json()["persons"]
         operator = next(p for p in persons if p["login"] == centre.account("operator")["login"])
-        held = next(h for h in operator["habilitations"] if h["commune"]["name"] == "Évreux")
+        held = next(h for h in operator["habilitations"] if h["commune"] == EVREUX)
         answer = client.post(f"/api/habilitations/{held['id']}/suspend", json={"reason": "Contrôle 2026-11"})
         assert answer.status_code == 200, answer.text
         try:
@@ -159,24 +161,25 @@ def test_a_locked_post_shows_no_picture_until_its_agent_is_back(page: Page, cent
     expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
 
 
-async def set_fault(centre: Centre, number: int, fault: str | None) -> None:
-    client = ChannelClient(centre.data / "run" / "simulator.sock")
-    await client.call("fault", camera=number, fault=fault)
-    await client.close()
+def set_fault(centre: Centre, camera: dict[str, Any], fault: str | None) -> None:
+    request = {"op": "fault", "camera": int(camera["number"]), "fault": fault}
+    with socket.socket(socket.AF_UNIX) as control, control.makefile("rw") as lines:
+        control.connect(str(centre.data / "run" / "simulator.sock"))
+        lines.write(json.dumps(request) + "\n")
+        lines.flush()
+        assert "result" in json.loads(lines.readline())
 
 
 def test_a_silent_camera_is_said_lost_and_its_alarm_rises(page: Page, centre: Centre) -> None:
-    import asyncio
-
     log_in(page, centre, "operator")
     camera = cameras_of(centre, "Vernon")[0]
     expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
-    asyncio.run(set_fault(centre, int(camera["number"]), "silent"))
+    set_fault(centre, camera, "silent")
     try:
         expect(tile(page, camera)).to_have_attribute("data-state", "lost", timeout=15_000)
         expect(page.get_by_test_id("alarms-button")).not_to_have_attribute("data-count", "0", timeout=20_000)
     finally:
-        asyncio.run(set_fault(centre, int(camera["number"]), None))
+        set_fault(centre, camera, None)
     expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=30_000)
 
 
