@@ -121,14 +121,6 @@ def pps_id(pps: bytes) -> int:
     return Bits(pps).ue()
 
 
-def starts_picture(nal_kind: int, first_payload_byte: int) -> bool:
-    """Whether a NAL unit that begins so can be the first of its access unit (7.4.1.2.3).
-
-    A slice is when its first macroblock is number 0, which Exp-Golomb writes as a single 1 bit.
-    """
-    return first_payload_byte & 0x80 != 0 if 1 <= nal_kind <= 5 else 6 <= nal_kind <= 9
-
-
 def has_b_slice(data: bytes) -> bool:
     """Whether the first slice of an access unit (4-byte lengths) is bidirectional (7.4.3, slice_type)."""
     for nal in iter_nals(data):

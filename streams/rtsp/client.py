@@ -45,7 +45,8 @@ class _Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         rest = self._rest
-        self._view[: len(rest)] = rest
+        if rest:
+            self._view[: len(rest)] = rest
         return self._view[len(rest) : _READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:

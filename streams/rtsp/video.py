@@ -20,7 +20,7 @@ from streams import h264
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet, VideoFormat
 from streams.parameters import ParameterSets
-from streams.ticks import TICKS_PER_S, unwrap_90k
+from streams.ticks import TICKS_PER_S
 
 MAX_UNIT_BYTES = 8 * 1024 * 1024
 MAX_UNIT_PIECES = 65_536
@@ -29,6 +29,8 @@ HEAD_BYTES = 18  # '$', channel, length, RTP header, FU indicator and header: wh
 _HEAD = struct.Struct(">III4xH")
 _RTP = struct.Struct(">BBHII")
 _NO_FRAGMENT = -1
+_MARKER = 0x00800000
+_HALF = 1 << 31
 
 
 class VideoReader:
@@ -42,6 +44,7 @@ class VideoReader:
     def __init__(self, emit: Callable[[Packet], None], parameter_sets: tuple[bytes, ...] = ()) -> None:
         self.pts_90k: int | None = None  # of the last access unit, given or not
         self.finished_s = 0.0  # when the last access unit was complete, be it before the first key frame
+        self.started = False  # whether the first key frame has come
         self.lost_total = 0  # RTP packets missing since the start
         self._emit = emit
         self._mark = -1  # '$' and channel: the upper half of a packet's first word
@@ -60,7 +63,6 @@ class VideoReader:
         self._has_slice = self._is_key = self._damaged = False
         self._trust_marker = True
         self._lost = 0
-        self._given_90k: int | None = None
         self._parameters = ParameterSets(parameter_sets)
 
     def attach(self, channel: int, payload_type: int) -> None:
@@ -77,11 +79,6 @@ class VideoReader:
     @property
     def format(self) -> VideoFormat | None:
         return self._parameters.format
-
-    @property
-    def started(self) -> bool:
-        """Whether the first key frame has come."""
-        return self._given_90k is not None
 
     def feed(self, view: memoryview, at: int, end: int, now_s: float) -> int:
         """Takes the whole packets of this track that begin at `at`; returns where something else begins.
@@ -108,7 +105,16 @@ class VideoReader:
                     self._expected, self._size = expected, size
                     return at
             self._expected, self._size = expected, size
-            self._packet(view, at + 4, after, now_s)
+            if kind == fragment | 0x40 and second == expected | _MARKER and time == stamp and after - at > HEAD_BYTES:
+                append(view[at + HEAD_BYTES : after])
+                self._size = size + after - at - HEAD_BYTES
+                self._expected = self._plain | ((expected + 1) & 0xFFFF)
+                self._close_fragment()
+                if self._trust_marker and self._has_slice:
+                    self._finish(now_s)
+                    self._closed_stamp = time
+            else:
+                self._packet(view, at + 4, after, now_s)
             at = after
         return at
 
@@ -132,12 +138,14 @@ class VideoReader:
         if end - at < 12:
             return  # some cameras keep the connection awake with empty ones
         first, second, sequence, stamp, _source = _RTP.unpack_from(view, at)
-        if first >> 6 != 2:
-            raise CameraError(CameraFault.GARBAGE, f"RTP version {first >> 6}")
         if second & 0x7F != self._payload_type:
             return
-        payload, end = _payload_bounds(view, at, end, first)
-        self._count(sequence)
+        payload = at + 12
+        if first != 0x80:
+            payload, end = _payload_bounds(view, at, end, first)
+        if sequence != self._expected & 0xFFFF:
+            self._count_missing(sequence)
+        self._expected = self._plain | ((sequence + 1) & 0xFFFF)
         if stamp != self._stamp:
             self._finish(now_s)
             self._stamp = stamp
@@ -147,16 +155,17 @@ class VideoReader:
             self._finish(now_s)
             self._closed_stamp = stamp
 
-    def _count(self, sequence: int) -> None:
-        if self._expected >= 0 and (missing := (sequence - self._expected) & 0xFFFF):
-            # Behind us: a camera that restarted its numbers. How many are gone can't be known.
-            missing = missing if missing < 0x8000 else 1
-            self._lost += missing
-            self.lost_total += missing
-            self._closed_stamp = None
-            if self._has_slice or self._fragment != _NO_FRAGMENT:
-                self._damage()  # before the first slice nothing of the picture itself is gone, or `_joins` sees it
-        self._expected = self._plain | ((sequence + 1) & 0xFFFF)
+    def _count_missing(self, sequence: int) -> None:
+        if self._expected < 0:
+            return  # the first packet of all
+        # Behind us: a camera that restarted its numbers. How many are gone can't be known.
+        missing = (sequence - self._expected) & 0xFFFF
+        missing = missing if missing < 0x8000 else 1
+        self._lost += missing
+        self.lost_total += missing
+        self._closed_stamp = None
+        if self._has_slice or self._fragment != _NO_FRAGMENT:
+            self._damage()  # before the first slice nothing of the picture itself is gone, or `_joins` sees it
 
     def _ends_here(self) -> bool:
         """Whether a marker ends the access unit: some cameras also set it on parameter sets."""
@@ -207,7 +216,8 @@ class VideoReader:
     def _joins(self, kind: int, first_byte: int) -> bool:
         """Notes that a NAL unit begins; one from the middle of a picture shows that its start is missing."""
         if 1 <= kind <= 5:
-            if not self._has_slice and not h264.starts_picture(kind, first_byte):
+            # A picture's first slice begins with macroblock 0, which Exp-Golomb writes as a single 1 bit.
+            if not first_byte & 0x80 and not self._has_slice:
                 # With no packet missing, the marker came too early: this camera sets one per NAL unit.
                 self._trust_marker = self._trust_marker and self._stamp != self._closed_stamp
                 self._damage()
@@ -259,30 +269,33 @@ class VideoReader:
         if self._damaged:
             self._lost = self._lost or 1
         elif self._has_slice:
-            pts_90k = stamp if self.pts_90k is None else unwrap_90k(self.pts_90k, stamp)
-            self.pts_90k = pts_90k
             self.finished_s = now_s
-            self._give(pts_90k, self._settled_s if self._settled == len(pieces) else now_s)
+            self._give(stamp, self._settled_s if self._settled == len(pieces) else now_s)
         self._stamp = self._closed_stamp = None
         self._pieces = []
         self._settled = self._size = 0
         self._has_slice = self._is_key = self._damaged = False
 
-    def _give(self, pts_90k: int, received_s: float) -> None:
-        last, parameters = self._given_90k, self._parameters
-        format = parameters.renew() if self._is_key else parameters.format
-        if format is None or (last is None and not self._is_key):
+    def _give(self, stamp: int, received_s: float) -> None:
+        last_90k, is_key, parameters = self.pts_90k, self._is_key, self._parameters
+        # Unwrapped: the time nearest to the last picture's with these low 32 bits, as `ticks.unwrap_90k` says.
+        pts_90k = stamp if last_90k is None else last_90k + ((stamp - last_90k + _HALF) & 0xFFFFFFFF) - _HALF
+        self.pts_90k = pts_90k
+        format = parameters.renew() if is_key else parameters.format
+        if format is None or not (is_key or self.started):
             return
         data = b"".join(self._pieces)
-        if last is not None and 0 < last - pts_90k < TICKS_PER_S and h264.has_b_slice(data):
+        if last_90k is not None and 0 < last_90k - pts_90k < TICKS_PER_S and self.started and h264.has_b_slice(data):
             raise CameraError(CameraFault.UNSUPPORTED_CODEC, "H.264 with reordered pictures (B-frames)")
-        self._given_90k = pts_90k
+        self.started = True
         lost, self._lost = self._lost, 0
-        self._emit(Packet(data, pts_90k, self._is_key, received_s, format, lost))
+        self._emit(Packet(data, pts_90k, is_key, received_s, format, lost))
 
 
 def _payload_bounds(view: memoryview, at: int, end: int, first: int) -> tuple[int, int]:
     """Where the payload lies behind CSRCs and header extension, and before the padding."""
+    if first >> 6 != 2:
+        raise CameraError(CameraFault.GARBAGE, f"RTP version {first >> 6}")
     payload = at + 12 + 4 * (first & 15)
     if first & 0x10 and payload + 4 <= end:
         payload += 4 + 4 * (view[payload + 2] << 8 | view[payload + 3])
