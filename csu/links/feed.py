@@ -24,10 +24,11 @@ class Cursor:
             await connection.scalar(select(func.count()).where(_TABLE.c.feed == self._feed, _TABLE.c.source != source))
         )
         row = {"feed": self._feed, "source": source, "upto": 0}
-        created = await connection.execute(insert(_TABLE).values(row).on_conflict_do_nothing())
+        statement = insert(_TABLE).values(row).on_conflict_do_nothing().returning(_TABLE.c.upto)
+        is_new = await connection.scalar(statement) is not None
         self.source = source
         self.upto = await self._stored(connection)
-        return created.rowcount == 0
+        return not is_new
 
     async def is_current(self, connection: AsyncConnection) -> bool:
         """Whether nobody has taken over more meanwhile; locks the row until the transaction ends."""

@@ -1,0 +1,429 @@
+"""The ways to recorder and gateway, against servers that speak their channel and keep what they were told."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from centre_support import START, Browser, Running
+
+from csu import keys
+from csu.alarms.keeper import AlarmKeeper
+from csu.audit.heads import HeadSigner
+from csu.audit.verify import verify as verify_journal
+from csu.cameras.secrets import SecretBox
+from csu.links.gateway_link import Renewer, SpoolPuller
+from csu.links.orders import plan
+from csu.links.recorder_link import FactsPuller, OrderPusher, StatusPoller
+from csu.tickets import verify
+from recorder.channel import ChannelClient, ChannelError, ChannelServer
+from recorder.orders import Orders
+from recorder.orders import verify as verify_orders
+
+
+def iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Recorder:
+    """Keeps orders, gives out facts and states."""
+
+    public: Any
+    index: str = field(default_factory=lambda: str(uuid4()))
+    orders: list[Orders] = field(default_factory=list)
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    cameras: list[dict[str, Any]] = field(default_factory=list)
+    acked: int = 0
+    refusal: str | None = None
+
+    def tell(self, kind: str, camera: str | None, **body: Any) -> None:
+        number = len(self.facts) + 1
+        self.facts.append({"n": number, "at": iso(START), "kind": kind, "camera": camera, **body})
+
+    async def answer(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
+        if self.refusal is not None:
+            raise ChannelError(self.refusal, "as asked")
+        if op == "put_orders":
+            self.orders.append(verify_orders(fields["envelope"], self.public))
+            return {"version": self.orders[-1].version}
+        if op == "facts":
+            facts = [fact for fact in self.facts if fact["n"] > fields["after"]]
+            return {"index": self.index, "facts": facts[: fields["limit"]]}
+        if op == "ack":
+            self.acked = fields["upto"]
+            return {}
+        if op == "coverage":
+            return {
+                "runs": [{"from": fields["from"], "to": fields["to"]}],
+                "gaps": [{"from": fields["from"], "to": fields["to"], "cause": "network", "detail": ""}],
+            }
+        return {"cameras": self.cameras, "clock": {"trusted": True, "reason": ""}, "storage": [], "index": self.index}
+
+
+@dataclass
+class Gateway:
+    """Keeps leases open until they are cut, gives out what was served."""
+
+    spool: str = field(default_factory=lambda: str(uuid4()))
+    leases: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    renewals: int = 0
+    cuts: list[dict[str, Any]] = field(default_factory=list)
+    acked: int = 0
+
+    async def answer(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
+        if op == "renew":
+            self.renewals += 1
+            self.cuts += fields["cut"]
+            gone = {cut["ticket"] for cut in fields["cut"]}
+            self.leases = [lease for lease in self.leases if lease["ticket"] not in gone]
+            return {"open": self.leases, "cut": sorted(gone)}
+        if op == "spool":
+            return {"spool": self.spool, "entries": [e for e in self.entries if e["n"] > fields["after"]]}
+        self.acked = fields["upto"]
+        return {"upto": self.acked}
+
+
+@pytest.fixture
+async def recorder(centre: Running) -> AsyncIterator[Recorder]:
+    paths = centre.centre.settings.paths
+    peer = Recorder(keys.load_public(paths.keys, "orders"))
+    async with ChannelServer(paths.recorder_socket, peer.answer):
+        yield peer
+
+
+@pytest.fixture
+async def gateway(centre: Running) -> AsyncIterator[Gateway]:
+    peer = Gateway()
+    async with ChannelServer(centre.centre.settings.paths.gateway_socket, peer.answer):
+        yield peer
+
+
+@pytest.fixture
+async def to_recorder(centre: Running) -> AsyncIterator[ChannelClient]:
+    async with ChannelClient(centre.centre.settings.paths.recorder_socket) as client:
+        yield client
+
+
+@pytest.fixture
+async def to_gateway(centre: Running) -> AsyncIterator[ChannelClient]:
+    async with ChannelClient(centre.centre.settings.paths.gateway_socket) as client:
+        yield client
+
+
+@pytest.fixture
+def pusher(centre: Running, to_recorder: ChannelClient) -> OrderPusher:
+    folder = centre.centre.settings.paths.keys
+    return OrderPusher(centre.centre, to_recorder, SecretBox(folder), keys.load_private(folder, "orders")[1])
+
+
+async def camera_ids(person: Browser) -> dict[str, str]:
+    return {camera["number"]: camera["id"] for camera in (await person.get("/api/cameras")).json()["cameras"]}
+
+
+async def look(operator: Browser, centre: Running, gateway: Gateway, *numbers: str) -> list[str]:
+    """Open live pictures of these cameras, as the gateway would on redeeming the tickets; the tickets' ids."""
+    cameras = await camera_ids(operator)
+    results = await operator.tickets(*({"camera": cameras[n], "act": "live", "stream": "main"} for n in numbers))
+    public = keys.load_public(centre.centre.settings.paths.keys, "ticket")
+    opened = []
+    for result in results:
+        ticket = verify(result["ticket"], public, centre.clock.at)
+        lease = {"ticket": ticket.id, "camera": ticket.camera, "act": "live", "since": iso(centre.clock.at)}
+        gateway.leases.append(lease | {"actor": ticket.actor, "session": ticket.session})
+        opened.append(ticket.id)
+    return opened
+
+
+class TestOrders:
+    async def test_every_authorised_camera_is_ordered_once(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher
+    ) -> None:
+        await pusher.run_once()
+        await pusher.run_once()
+        (orders,) = recorder.orders
+        assert orders.version == 1
+        assert sorted(camera.name for camera in orders.cameras) == ["01 Place", "02 Place", "03 Place"]
+        order = next(camera for camera in orders.cameras if camera.name == "01 Place")
+        assert order.main.url == "rtsp://127.0.0.1:1/cam/01/main"
+        assert (order.main.username, order.main.password) == ("viewer", "camera-secret")
+        assert (order.authorisation, order.retention_days) == ("A-27229", 15)
+        assert "camera-secret" not in repr(order)
+
+    async def test_the_version_rises_with_the_content_only(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher
+    ) -> None:
+        await pusher.run_once()
+        centre.clock.advance(minutes=5)
+        await pusher.run_once()
+        async with centre.person("administrateur") as administrator:
+            territory = (await administrator.get("/api/territory")).json()
+            line = territory["communes"][0]["cameras"][0]["authorisations"][0]
+            answer = await administrator.post(f"/api/authorisations/{line['id']}/suspend", {"reason": "essai"})
+            assert answer.status_code == 200
+        await pusher.run_once()
+        assert [orders.version for orders in recorder.orders] == [1, 2]
+        suspended = [c for c in recorder.orders[1].cameras if c.authorisation == line["reference"]]
+        assert [camera.record_to_at for camera in suspended] == [centre.clock.at]
+        issued = [entry for entry in await centre.journal() if entry["op"] == "orders:issue"]
+        assert len(issued) == 2
+
+    async def test_a_recorder_that_comes_back_is_told_again(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher, to_recorder: ChannelClient
+    ) -> None:
+        poller = StatusPoller(centre.centre, to_recorder)
+        await poller.run_once()
+        await pusher.run_once()
+        recorder.refusal = "STORAGE_DOWN"
+        with pytest.raises(ChannelError):
+            await poller.run_once()
+        recorder.refusal = None
+        await poller.run_once()
+        await pusher.run_once()
+        assert [orders.version for orders in recorder.orders] == [1, 1]
+
+    async def test_refused_orders_raise_an_alarm(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher
+    ) -> None:
+        recorder.refusal = "ORDER_OLD"
+        with pytest.raises(ChannelError):
+            await pusher.run_once()
+        await AlarmKeeper(centre.centre).run_once()
+        async with centre.person("operateur") as operator:
+            (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
+            assert (alarm["code"], alarm["ended"]) == ("ORDERS_REFUSED", None)
+        recorder.refusal = None
+        await pusher.run_once()
+        await AlarmKeeper(centre.centre).run_once()
+        async with centre.person("operateur") as operator:
+            (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
+            assert alarm["ended"] is not None
+
+    def test_the_line_in_force_counts(self) -> None:
+        camera = {"id": "c", "number": "1", "name": "n", "main_url": "rtsp://c", "sub_url": None}
+        camera |= {"username": None, "password": None, "adapter": "native", "priority": 0}
+        base = {"camera": "c", "suspended_at": None, "retention_days": 15, "minimum_days": None}
+        past = base | {"reference": "past", "from_at": START - timedelta(9), "to_at": START - timedelta(1)}
+        now = base | {"reference": "now", "from_at": START - timedelta(1), "to_at": START + timedelta(1)}
+        longer = base | {"reference": "longer", "from_at": START - timedelta(1), "to_at": START + timedelta(2)}
+        coming = base | {"reference": "coming", "from_at": START + timedelta(1), "to_at": START + timedelta(9)}
+        for lines, expected in (
+            ([past, now, longer, coming], "longer"),
+            ([past, now | {"suspended_at": START}, coming], "coming"),
+            ([past, now | {"suspended_at": START}], "now"),
+            ([past], "past"),
+        ):
+            (order,) = plan([camera], lines, START)
+            assert order.authorisation == expected
+        assert plan([camera], [], START) == []
+
+
+class TestFacts:
+    async def test_facts_enter_journal_and_alarms_once(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        async with centre.person("superviseur") as supervisor:
+            camera = (await camera_ids(supervisor))["01"]
+        begins, ends = iso(START - timedelta(hours=1)), iso(START)
+        recorder.tell("run_started", camera, run=1, authorisation="A-27229", **{"from": begins})
+        recorder.tell("gap_opened", camera, cause="network")
+        recorder.tell("run_ended", camera, run=1, reason="reset", **{"from": begins, "to": ends})
+        recorder.tell("destroyed", camera, count=3, bytes=9, first=begins, last=ends, cause="deadline", root="ab")
+        recorder.tell("alarm_raised", camera, code="CAMERA_LOST", subject=camera, detail="reset")
+        puller = FactsPuller(centre.centre, to_recorder)
+        await puller.run_once()
+        assert recorder.acked == 5
+        await puller.run_once()
+        await FactsPuller(centre.centre, to_recorder).run_once()
+        entries = [entry for entry in await centre.journal() if entry["op"].startswith("record")]
+        assert sorted(entry["op"] for entry in entries) == [
+            "recorder:index",
+            "recording:erase",
+            "recording:start",
+            "recording:stop",
+        ]
+        started = next(entry for entry in entries if entry["op"] == "recording:start")
+        assert (started["camera_name"], started["authority"]) == ("01 Place", "A-27229")
+        async with centre.person("vernon") as foreign, centre.person("delegue") as own:
+            assert (await foreign.get("/api/alarms")).json()["alarms"] == []
+            (alarm,) = (await own.get("/api/alarms")).json()["alarms"]
+            assert alarm["code"] == "CAMERA_LOST"
+            assert "01 Place (Évreux)" in alarm["message"]
+        recorder.tell("alarm_ended", camera, code="CAMERA_LOST", subject=camera)
+        await puller.run_once()
+        async with centre.person("delegue") as own:
+            assert (await own.get("/api/alarms")).json()["alarms"][0]["ended"] is not None
+
+    async def test_a_long_feed_is_taken_over_whole(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        for _ in range(1203):
+            recorder.tell("orders_accepted", None, version=1)
+        await FactsPuller(centre.centre, to_recorder).run_once()
+        assert recorder.acked == 1203
+
+    async def test_a_second_index_raises_an_alarm(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        puller = FactsPuller(centre.centre, to_recorder)
+        await puller.run_once()
+        async with centre.person("auditeur") as auditor:
+            assert (await auditor.get("/api/alarms")).json()["alarms"] == []
+        recorder.index = str(uuid4())
+        recorder.tell("orders_accepted", None, version=1)
+        await puller.run_once()
+        assert recorder.acked == 1
+        async with centre.person("auditeur") as auditor:
+            (alarm,) = (await auditor.get("/api/alarms")).json()["alarms"]
+            assert alarm["code"] == "INDEX_UNKNOWN"
+
+
+class TestStates:
+    async def test_states_and_faults_reach_the_console(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        async with centre.person("operateur") as operator:
+            camera = (await camera_ids(operator))["01"]
+            stream = {"camera": camera, "stream": "main", "state": "lost", "fault": "refused_credentials"}
+            recorder.cameras = [stream | {"since": iso(START), "last_frame_at": None}]
+            poller = StatusPoller(centre.centre, to_recorder)
+            await poller.run_once()
+            shown = (await operator.get("/api/cameras")).json()["cameras"][0]
+            assert (shown["state"], shown["fault"]) == ("lost", "refused_credentials")
+            assert shown["fault_reason"].startswith("La caméra refuse")
+            period = {"from": iso(START - timedelta(hours=1)), "to": iso(START)}
+            timeline = (await operator.get(f"/api/cameras/{camera}/timeline", **period)).json()
+            assert timeline["gaps"][0]["cause"] == "network"
+            assert timeline["gaps"][0]["reason"]
+            assert timeline["runs"][0]["from"] == timeline["from"]
+            recorder.refusal = "STORAGE_DOWN"
+            with pytest.raises(ChannelError):
+                await poller.run_once()
+            assert (await operator.get("/api/cameras")).json()["cameras"][0]["state"] == "unknown"
+
+
+class TestOpenPictures:
+    async def test_pictures_with_a_right_stay_open(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        async with centre.person("operateur") as operator:
+            await look(operator, centre, gateway, "01", "02")
+            renewer = Renewer(centre.centre, to_gateway)
+            await renewer.run_once()
+            await renewer.run_once()
+            assert gateway.cuts == []
+            assert len(gateway.leases) == 2
+        async with centre.person("superviseur") as supervisor, centre.person("delegue") as delegate:
+            watching = (await supervisor.get("/api/watching")).json()["watching"]
+            assert [(w["author"], w["camera_name"]) for w in watching] == [
+                ("Opérateur", "01 Place"),
+                ("Opérateur", "02 Place"),
+            ]
+            assert len((await delegate.get("/api/watching")).json()["watching"]) == 1
+
+    @pytest.mark.parametrize(
+        ("statement", "code"),
+        [
+            ("UPDATE habilitation SET suspended_at = %s WHERE commune = '27229'", "NOT_HABILITE"),
+            ("UPDATE convention SET suspended_at = %s WHERE commune = '27229'", "CONVENTION_MISSING"),
+            ("UPDATE authorisation SET suspended_at = %s WHERE commune = '27229'", "AUTH_SUSPENDED"),
+            ("UPDATE authorisation SET to_at = %s WHERE commune = '27229'", "AUTH_EXPIRED"),
+            ("UPDATE account SET agrement_suspended_at = %s WHERE login = 'operateur'", "AGREMENT_MISSING"),
+            ("UPDATE account SET closed_at = %s WHERE login = 'operateur'", "SESSION_ENDED"),
+        ],
+    )
+    async def test_row_8_a_right_withdrawn_while_watching_cuts_its_pictures(
+        self,
+        centre: Running,
+        gateway: Gateway,
+        to_gateway: ChannelClient,
+        superuser: str,
+        statement: str,
+        code: str,
+    ) -> None:
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("operateur") as operator:
+            (ticket,) = await look(operator, centre, gateway, "01")
+            await renewer.run_once()
+            async with await psycopg.AsyncConnection.connect(superuser) as connection:
+                await connection.execute(statement.encode(), (centre.clock.at,))
+            await renewer.run_once()
+        assert [(cut["ticket"], cut["code"]) for cut in gateway.cuts] == [(ticket, code)]
+        assert gateway.leases == []
+        entry = next(entry for entry in await centre.journal() if entry["op"] == "picture:cut")
+        assert (entry["author"], entry["camera_name"], entry["code"]) == ("Opérateur", "01 Place", code)
+
+    async def test_locking_and_logging_out_cut(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("operateur") as operator:
+            await look(operator, centre, gateway, "01")
+            await operator.post("/api/session/lock")
+            assert centre.centre.renewer_wake.is_set()
+            await renewer.run_once()
+        async with centre.person("operateur") as operator:
+            await look(operator, centre, gateway, "02")
+            await operator.send("DELETE", "/api/session")
+            await renewer.run_once()
+        assert [cut["code"] for cut in gateway.cuts] == ["SESSION_LOCKED", "SESSION_ENDED"]
+
+    async def test_a_lease_that_nobody_granted_is_cut(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        ids = {name: str(uuid4()) for name in ("ticket", "camera", "actor", "session")}
+        gateway.leases = [ids | {"act": "live", "since": iso(START)}]
+        await Renewer(centre.centre, to_gateway).run_once()
+        assert [cut["code"] for cut in gateway.cuts] == ["TICKET_UNKNOWN"]
+
+    async def test_what_was_served_is_journalled_once_with_the_motif(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        async with centre.person("operateur") as operator:
+            (ticket,) = await look(operator, centre, gateway, "01")
+        lease = gateway.leases[0]
+        base = {"at": iso(START), "ticket": ticket, "camera": lease["camera"], "act": "live", "actor": lease["actor"]}
+        base |= {"streams": ["main"], "from": None, "to": None, "reason": None}
+        seen = [[iso(START), iso(START + timedelta(seconds=5))]]
+        for number, (kind, intervals) in enumerate((("opened", []), ("served", seen), ("closed", [])), 1):
+            counts = {"bytes": 9 * len(intervals), "frames": len(intervals), "intervals": intervals}
+            gateway.entries.append(base | counts | {"n": number, "kind": kind})
+        puller = SpoolPuller(centre.centre, to_gateway)
+        await puller.run_once()
+        await SpoolPuller(centre.centre, to_gateway).run_once()
+        assert gateway.acked == 3
+        entries = {
+            e["op"]: e for e in await centre.journal() if e["op"].startswith("picture:") and "live" not in e["op"]
+        }
+        assert set(entries) == {"picture:opened", "picture:served", "picture:closed"}
+        served = entries["picture:served"]
+        assert (served["author"], served["authority"]) == ("Opérateur", "Maire Évreux")
+        assert served["motif"] == "Prévention des atteintes aux personnes et aux biens"
+        assert datetime.fromisoformat(served["to"]) - datetime.fromisoformat(served["from"]) == timedelta(seconds=5)
+
+    async def test_without_a_gateway_nothing_is_said_to_be_open(
+        self, centre: Running, to_gateway: ChannelClient
+    ) -> None:
+        with pytest.raises(ChannelError):
+            await Renewer(centre.centre, to_gateway).run_once()
+        assert centre.centre.observed.gateway_answers is False
+        await AlarmKeeper(centre.centre).run_once()
+        async with centre.person("operateur") as operator:
+            (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
+            assert alarm["code"] == "GATEWAY_UNREACHABLE"
+
+
+async def test_all_that_was_told_verifies(
+    centre: Running, recorder: Recorder, pusher: OrderPusher, tmp_path: Path
+) -> None:
+    await pusher.run_once()
+    folder = centre.centre.settings.paths.keys
+    await HeadSigner(centre.centre.store, *keys.load_private(folder, "heads"), centre.clock).close()
+    verdict = await verify_journal(centre.centre.store, keys.load_public(folder, "heads"))
+    assert verdict.ok
+    assert verdict.entries > 10
