@@ -88,7 +88,7 @@ class Whep:
         self.hub = hub
         self._addresses = addresses
         self._sessions: dict[str, Session] = {}
-        self._to_close: asyncio.Queue[RTCPeerConnection] = asyncio.Queue()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /whep, `Authorization: Bearer <ticket>`, an SDP offer: 201 with the answer and its Location."""
@@ -134,7 +134,7 @@ class Whep:
             log.info("WebRTC offer refused: %s", error)
             raise Refused("OFFER_REFUSED") from None
         if not opened.lease.is_open:  # withdrawn meanwhile
-            self._to_close.put_nowait(peer)
+            self._let_go(peer)
             raise Refused("RIGHT_WITHDRAWN")
         session.peer = peer
         return text
@@ -150,18 +150,19 @@ class Whep:
         """The session's lease has ended: let its peer go."""
         self._sessions.pop(session.id, None)
         if session.peer is not None:
-            self._to_close.put_nowait(session.peer)
+            self._let_go(session.peer)
+
+    def _let_go(self, peer: RTCPeerConnection) -> None:
+        """Close a connection beside everything else; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(_close(peer))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def run(self) -> None:
-        """Let go who does not connect, and close what has ended. Ends by cancellation only."""
+        """Let go who does not connect or has vanished. Ends by cancellation only."""
         while True:
-            try:
-                async with asyncio.timeout(TICK_S):
-                    peer = await self._to_close.get()
-            except TimeoutError:
-                self._tick(self.desk.clock.monotonic_s())
-            else:
-                await _close(peer)
+            self._tick(self.desk.clock.monotonic_s())
+            await asyncio.sleep(TICK_S)
 
     def _tick(self, now_s: float) -> None:
         for session in list(self._sessions.values()):
@@ -173,12 +174,11 @@ class Whep:
                 self.desk.close(session.opened, "VIEWER_LEFT")
 
     async def close(self) -> None:
-        """End every viewer; `run` has ended."""
+        """End every viewer and wait until their sockets are closed."""
         for session in list(self._sessions.values()):
             if session.opened is not None:
                 self.desk.close(session.opened, "SHUTTING_DOWN")
-        peers = [self._to_close.get_nowait() for _ in range(self._to_close.qsize())]
-        await asyncio.gather(*(_close(peer) for peer in peers))
+        await asyncio.gather(*self._closing)
 
 
 def _import_peer() -> Any:

@@ -1,0 +1,176 @@
+"""What the gateway sends, played by a real browser: live through MSE, a replay with its cookie, WebRTC.
+
+The page stands in for the console: it is served from the one origin that the gateway allows.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from gateway_centre import Camera, Centre, running
+from gateway_recordings import recordings
+from gateway_support import make_replay
+from gateway_video import FPS, encode
+from playwright.async_api import Page, async_playwright
+from test_gateway_whep import ADDRESS, filming
+
+CHROMIUM = "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(
+    not os.path.exists(CHROMIUM), reason="needs Debian's Chromium: sudo apt-get install -y chromium"
+)
+
+PAGE = """<!doctype html><canvas width=16 height=16></canvas><video muted playsinline></video><script>
+const video = document.querySelector("video"), canvas = document.querySelector("canvas");
+const draw = canvas.getContext("2d", {willReadFrequently: true});
+const shown = [], told = [];
+function look(now, frame) {
+  draw.drawImage(video, 0, 0, 16, 16);
+  shown.push([frame.mediaTime, draw.getImageData(8, 8, 1, 1).data[0]]);
+  video.requestVideoFrameCallback(look);
+}
+video.requestVideoFrameCallback(look);
+
+function live(url, ticket) {
+  const socket = new WebSocket(url), source = new MediaSource(), queue = [];
+  let buffer = null;
+  const work = () => { if (buffer && !buffer.updating && queue.length) buffer.appendBuffer(queue.shift()); };
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => socket.send(JSON.stringify({type: "open", ticket, tile: "a"}));
+  socket.onmessage = (message) => {
+    if (typeof message.data !== "string") { queue.push(new Uint8Array(message.data, 12)); work(); return; }
+    const said = JSON.parse(message.data);
+    told.push(said);
+    if (said.type === "opened") {
+      video.src = URL.createObjectURL(source);
+      source.onsourceopen = () => {
+        buffer = source.addSourceBuffer(said.mime);
+        buffer.onupdateend = () => {
+          if (video.paused && video.buffered.length) { video.currentTime = video.buffered.start(0); video.play(); }
+          work();
+        };
+        work();
+      };
+    }
+  };
+}
+
+async function replay(origin, ticket, at_s) {
+  const answer = await fetch(origin + "/playback",
+    {method: "POST", credentials: "include", body: JSON.stringify({ticket})});
+  const opened = await answer.json();
+  video.crossOrigin = "use-credentials";
+  video.src = origin + opened.url;
+  video.currentTime = at_s;
+  await new Promise((done, failed) => { video.onseeked = done; video.onerror = () => failed(video.error.message); });
+  return opened.plan;
+}
+
+async function whep(origin, ticket) {
+  const peer = new RTCPeerConnection({iceServers: []});
+  peer.addTransceiver("video", {direction: "recvonly"});
+  peer.ontrack = (event) => { video.srcObject = new MediaStream([event.track]); video.play(); };
+  await peer.setLocalDescription(await peer.createOffer());
+  const answer = await fetch(origin + "/whep", {method: "POST", body: peer.localDescription.sdp,
+    headers: {Authorization: "Bearer " + ticket, "Content-Type": "application/sdp"}});
+  await peer.setRemoteDescription({type: "answer", sdp: await answer.text()});
+  return answer.headers.get("Location");
+}
+</script>"""
+
+
+@asynccontextmanager
+async def page(root: Path, **changes: Any) -> AsyncIterator[tuple[Centre, Page]]:
+    """A gateway, and a page of the origin that it allows."""
+
+    async def show(_: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", show)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection"]
+    try:
+        async with running(root, **({"console_origin": origin} | changes)) as centre, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            opened = await browser.new_page()
+            await opened.goto(origin)
+            yield centre, opened
+            await browser.close()
+    finally:
+        await runner.cleanup()
+
+
+async def shown(page: Page, count: int) -> list[tuple[float, int]]:
+    """(media time, shade's number) of the pictures that the browser showed, once there are `count`."""
+    await page.wait_for_function(f"shown.length >= {count} || video.error", timeout=30_000)
+    assert await page.evaluate("video.error && video.error.message") is None
+    return [(time_s, round((grey - 40) / 10)) for time_s, grey in await page.evaluate("shown")]
+
+
+def steps(pictures: list[tuple[float, int]]) -> list[int]:
+    """From each shown picture to the next, in pictures of the camera; the browser may leave some out."""
+    return [(after - before) % 16 for (_, before), (_, after) in pairwise(pictures)]
+
+
+async def test_live_plays_without_holes_also_across_a_lost_camera(tmp_path: Path) -> None:
+    async with page(tmp_path) as (centre, browser):
+        camera = centre.camera(encode(400, width=320, height=240))
+        camera.publish(30)
+        url = f"{centre.url.replace('http', 'ws')}/live"
+        async with filming(camera):
+            await browser.evaluate("([url, ticket]) => live(url, ticket)", [url, centre.text()])
+            first = await shown(browser, 40)
+            assert sum(step == 1 for step in steps(first)) > 30
+        camera.feed.lost("stalled")
+        await browser.wait_for_function("told.some((said) => said.type === 'lost')")
+        # It comes back with another clock, and the player goes on without a hole to jump over.
+        other = Camera(camera.feed, camera.packets)
+        other.next = 100_000
+        async with filming(other):
+            await shown(browser, len(await shown(browser, 0)) + 40)
+        assert await browser.evaluate("video.buffered.length") == 1
+        assert await browser.evaluate("told.map((said) => said.type)") == ["opened", "lost", "back"]
+
+
+async def test_a_replay_seeks_to_the_instant_asked_for(tmp_path: Path) -> None:
+    began_at = datetime.now(UTC) - timedelta(seconds=60)
+    with recordings(tmp_path, began_at) as made:
+        made.record(began_at, 20)
+        async with page(tmp_path) as (centre, browser):
+            text = centre.text(make_replay(datetime.now(UTC), began_at, began_at + timedelta(seconds=20)))
+            plan = await browser.evaluate(
+                "([origin, ticket, at]) => replay(origin, ticket, at)", [centre.url, text, 12.02]
+            )
+            assert plan["items"][0]["kind"] == "clip"
+            [(time_s, shade)] = (await shown(browser, 1))[-1:]
+            assert abs(time_s - 12.0) < 1 / FPS
+            assert shade == round(12.0 * FPS) % 16
+
+
+async def test_webrtc_shows_the_cameras_pictures(tmp_path: Path) -> None:
+    async with page(tmp_path, webrtc_addresses=(ADDRESS,)) as (centre, browser):
+        camera = centre.camera(encode(400, width=320, height=240))
+        camera.publish(30)
+        async with filming(camera):
+            location = await browser.evaluate("([origin, ticket]) => whep(origin, ticket)", [centre.url, centre.text()])
+            assert location.startswith("/whep/")
+            pictures = await shown(browser, 30)
+        assert sum(step == 1 for step in steps(pictures)) > 15
+
+
+async def test_another_page_gets_nothing(tmp_path: Path) -> None:
+    async with page(tmp_path, console_origin="http://localhost:1") as (centre, browser):
+        url = f"{centre.url.replace('http', 'ws')}/live"
+        refused = "(url) => new Promise((done) => { new WebSocket(url).onclose = (event) => done(event.code); })"
+        assert await browser.evaluate(refused, url) == 1006
+        blocked = "(url) => fetch(url, {method: 'POST'}).then(() => 'read', () => 'blocked')"
+        assert await browser.evaluate(blocked, f"{centre.url}/playback") == "blocked"
