@@ -87,21 +87,26 @@ it("tells what a tile shows from its state and the picture's age", () => {
 describe("live edge", () => {
   const range = [{ start_s: 100, end_s: 110 }];
 
-  it("plays on at the edge", () => expect(follow(109.9, range, 109.96)).toEqual({ seek_s: null, rate: 1 }));
+  it("plays on at the edge", () => expect(follow(109.85, null, range, 109.96)).toEqual({ seek_s: null, rate: 1 }));
   it("hurries when a little behind, slows when it would run dry", () => {
-    expect(follow(109.5, range, 109.96).rate).toBe(1.1);
-    expect(follow(109.97, range, 109.96).rate).toBe(0.97);
+    expect(follow(109.4, null, range, 109.96).rate).toBe(1.25);
+    expect(follow(109.7, null, range, 109.96).rate).toBe(1.06);
+    expect(follow(109.97, null, range, 109.96).rate).toBe(0.97);
   });
   it("jumps when far behind or outside", () => {
-    expect(follow(105, range, 109.96).seek_s).toBeCloseTo(109.88);
-    expect(follow(0, range, 109.96).seek_s).toBeCloseTo(109.88);
-    expect(follow(500, range, 109.96).seek_s).toBeCloseTo(109.88);
+    expect(follow(105, null, range, 109.96).seek_s).toBeCloseTo(109.88);
+    expect(follow(0, null, range, 109.96).seek_s).toBeCloseTo(109.88);
+    expect(follow(500, null, range, 109.96).seek_s).toBeCloseTo(109.88);
   });
   it("follows the newest fragment into an earlier range after a jump back", () => {
     const two = [{ start_s: 10, end_s: 12 }, ...range];
-    expect(follow(109, two, 11.96).seek_s).toBeCloseTo(11.88);
+    expect(follow(109, null, two, 11.96).seek_s).toBeCloseTo(11.88);
   });
-  it("does nothing while nothing is buffered", () => expect(follow(0, [], 5)).toEqual({ seek_s: null, rate: 1 }));
+  it("leaves a clock that stands still while pictures go on, for a while", () => {
+    expect(follow(105, 109.85, range, 109.96)).toEqual({ seek_s: null, rate: 1 });
+    expect(follow(101, 109.85, range, 109.96).seek_s).toBeCloseTo(109.88);
+  });
+  it("does nothing while nothing is buffered", () => expect(follow(0, null, [], 5)).toEqual({ seek_s: null, rate: 1 }));
 
   it("trims what lies far behind", () => {
     expect(trim(105, range)).toBeNull();

@@ -17,6 +17,8 @@ type Work =
 
 const QUEUE_LIMIT_BYTES = 24 * 1024 * 1024;
 const DEFAULT_TIMESCALE = 90_000;
+/** A jump costs the decoding of a whole group of pictures: a machine that is too slow gets no faster by many. */
+const SEEK_EVERY_MS = 3_000;
 /** A fragment that starts this far from the one before belongs to another timeline. */
 const JUMP_S = 3;
 
@@ -34,6 +36,7 @@ export class LivePlayer {
   private origin_ms: number | null = null;
   private presented_s: number | null = null;
   private frameCallback = 0;
+  private soughtAt_ms = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly video: HTMLVideoElement, private readonly onFailed: () => void) {
     video.muted = true;
@@ -89,8 +92,12 @@ export class LivePlayer {
   tend(): void {
     if (this.state.kind !== "open" || this.edge_s === null) return;
     const ranges = rangesOf(this.state.buffer);
-    const { seek_s, rate } = follow(this.video.currentTime, ranges, this.edge_s);
-    if (seek_s !== null) this.video.currentTime = seek_s;
+    const { seek_s, rate } = follow(this.video.currentTime, this.presented_s, ranges, this.edge_s);
+    const sinceSeek_ms = performance.now() - this.soughtAt_ms;
+    if (seek_s !== null && sinceSeek_ms > SEEK_EVERY_MS) {
+      this.soughtAt_ms = performance.now();
+      this.video.currentTime = seek_s;
+    }
     if (this.video.playbackRate !== rate) this.video.playbackRate = rate;
     if (this.video.paused) void this.video.play().catch(() => undefined);
     const old = trim(this.video.currentTime, ranges);
@@ -101,7 +108,10 @@ export class LivePlayer {
     const ticks = decodeTimeOf(frame.bytes);
     if (ticks === null) return;
     const at_s = ticks / this.timescale;
-    if (this.edge_s !== null && Math.abs(at_s - this.edge_s) > JUMP_S) this.push({ kind: "clear" });
+    if (this.edge_s !== null && Math.abs(at_s - this.edge_s) > JUMP_S) {
+      this.push({ kind: "clear" });
+      this.soughtAt_ms = Number.NEGATIVE_INFINITY;
+    }
     this.edge_s = at_s;
     this.origin_ms = frame.capturedAt - at_s * 1_000;
   }
@@ -136,6 +146,7 @@ export class LivePlayer {
     this.queued_bytes = 0;
     this.needsKey = true;
     this.edge_s = this.origin_ms = this.presented_s = null;
+    this.soughtAt_ms = Number.NEGATIVE_INFINITY;
     this.source = null;
     if (this.address === null) return;
     URL.revokeObjectURL(this.address);

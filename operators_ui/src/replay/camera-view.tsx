@@ -9,6 +9,7 @@ import type { LiveSession } from "../live/live-session";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { TimelineView } from "../timeline/timeline-view";
+import { MotifBanner } from "../wall/motif-banner";
 import { intervalFrom } from "./interval";
 import { LiveStage, TILE } from "./live-stage";
 import { MotifDialog } from "./motif-dialog";
@@ -85,6 +86,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
           {fr.camera.backToLive} <kbd>D</kbd>
         </button>
       </div>
+      {isLive && <MotifBanner />}
       {isLive
         ? <LiveStage live={live} camera={camera} onInstant={setInstant} />
         : <ReplayStage

@@ -5,25 +5,28 @@ import { dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, Loaded } from "../shell/parts";
 import { fr } from "../strings";
+import { viewsOf } from "../shell/views";
 import { Table } from "./parts";
 
 const PERIOD_MS = 5_000;
 
 export function Cameras(): ReactNode {
-  const { api, hints } = useDesk();
+  const { api, hints, session } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/cameras", camerasBody), [api]), PERIOD_MS);
   useEffect(() => hints.on("cameras", poke), [hints, poke]);
   const { tables } = fr;
+  const heads = [tables.camera, tables.commune, tables.site, tables.state, tables.lastFrame];
+  const looks = viewsOf(session.account.role).includes("wall");
   return (
     <div className="table-page">
       <header><h1>{tables.camerasTitle}</h1></header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(cameras) => (
           <Table
-            heads={[tables.camera, tables.commune, tables.site, tables.state, tables.lastFrame, tables.pictures]}
+            heads={looks ? [...heads, tables.pictures] : heads}
             empty={cameras.length === 0} testid="cameras-table"
           >
-            {cameras.map((camera) => <Row key={camera.id} camera={camera} />)}
+            {cameras.map((camera) => <Row key={camera.id} camera={camera} looks={looks} />)}
           </Table>
         )}
       </Loaded>
@@ -31,7 +34,7 @@ export function Cameras(): ReactNode {
   );
 }
 
-function Row({ camera }: { camera: Camera }): ReactNode {
+function Row({ camera, looks }: { camera: Camera; looks: boolean }): ReactNode {
   const tone = camera.state === "recording" ? "good" : camera.state === "lost" || camera.state === "forbidden" ? "bad" : "warning";
   return (
     <tr data-camera={camera.id} data-state={camera.state}>
@@ -43,7 +46,7 @@ function Row({ camera }: { camera: Camera }): ReactNode {
         {camera.fault_reason && <small>{camera.fault_reason}</small>}
       </td>
       <td>{camera.last_frame_at === null ? "—" : dayAndClock(camera.last_frame_at)}</td>
-      <td>{pictures(camera)}</td>
+      {looks && <td>{pictures(camera)}</td>}
     </tr>
   );
 }

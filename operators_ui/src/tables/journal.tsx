@@ -116,11 +116,11 @@ function EntryRow({ entry }: { entry: JournalEntry }): ReactNode {
   return (
     <tr data-testid="journal-entry" data-op={entry.op} data-result={entry.result} data-refused={refused} data-camera={entry.camera ?? ""}>
       <td>{entry.leaf}</td>
-      <td className="at">{dayAndClock(entry.at)}</td>
+      <td className="line">{dayAndClock(entry.at)}</td>
       <td>{entry.author}<small>{entry.quality}{entry.authority && ` · ${entry.authority}`}</small></td>
-      <td>{entry.op_label ?? entry.op}</td>
-      <td>{entry.camera_name}</td>
-      <td>{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
+      <td className="line">{entry.op_label ?? entry.op}</td>
+      <td className="line">{entry.camera_name}</td>
+      <td className="line">{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
       <td>{entry.motif}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
       <td className="result">
         {refused ? <Badge tone="bad">{fr.result(entry.result)}</Badge> : fr.result(entry.result)}

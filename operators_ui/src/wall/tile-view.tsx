@@ -73,7 +73,7 @@ export function useTileState(taken: boolean, tile: Tile | null): TileState | nul
 }
 
 const IDLE: TileState = { kind: "idle" };
-const NO_MOTIF: TileState = { kind: "refused", code: "MOTIF_REQUIRED", reason: fr.wall.noMotifReason, cut: false };
+const NO_MOTIF: TileState = { kind: "refused", code: "MOTIF_REQUIRED", reason: fr.wall.noMotif, cut: false };
 
 /** The <video> of one tile, handed to the live session while it is on the screen. */
 export function LiveVideo(props: { live: LiveSession; name: string; label: string }): ReactNode {
@@ -110,17 +110,8 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
 }
 
 function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; onAgain: () => void }): ReactNode {
-  const { chooseShift } = useDesk();
   const { state } = props;
-  if (state.code === "MOTIF_REQUIRED") {
-    return (
-      <div className="tile-cover" role="status" data-testid="tile-refused" data-code={state.code}>
-        <strong>{fr.wall.noMotif}</strong>
-        <span>{state.reason}</span>
-        <button type="button" onClick={chooseShift}>{fr.wall.chooseMotif}</button>
-      </div>
-    );
-  }
+  if (state === NO_MOTIF) return <p className="tile-cover" data-testid="tile-refused" data-code={state.code}>{state.reason}</p>;
   return (
     <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
       <strong>{state.cut ? fr.wall.cut : fr.wall.refused}</strong>

@@ -6,6 +6,7 @@ import type { LiveSession } from "../live/live-session";
 import type { Wanted } from "../live/session-state";
 import { fr } from "../strings";
 import * as layout from "./layout";
+import { MotifBanner } from "./motif-banner";
 import { CameraPicker } from "./picker";
 import { TileView } from "./tile-view";
 import { useDesk } from "../shell/context";
@@ -64,6 +65,7 @@ export function WallView(props: WallProps): ReactNode {
     <div className="wall-page">
       <div className="wall-main">
         <WallBar wall={wall} onChange={change} picking={picking} onPick={() => setPicking(!picking)} live={live} />
+        <MotifBanner />
         {cameras.length === 0 && <p className="notice notice-warning" role="status">{fr.wall.noCameras}</p>}
         <div
           ref={grid} className={`wall wall-${wall.layout}`} role="group" aria-label={fr.wall.title} data-testid="wall"
