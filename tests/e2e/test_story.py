@@ -143,7 +143,8 @@ def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, cent
             expect(tile(page, camera)).to_have_attribute("data-state", "refused", timeout=5_000)
             assert tile(page, camera).locator("video").count() == 0 or not reading(tile(page, camera).locator("video"))
         finally:
-            assert client.post(f"/api/habilitations/{held['id']}/resume").status_code == 200
+            answer = client.post(f"/api/habilitations/{held['id']}/resume", json={"reason": "Contrôle levé"})
+            assert answer.status_code == 200, answer.text
 
 
 def test_a_locked_post_shows_no_picture_until_its_agent_is_back(page: Page, centre: Centre) -> None:
