@@ -76,6 +76,7 @@ it("tells what a tile shows from its state and the picture's age", () => {
   const live = { kind: "live", channel: 1, mime: "", since: 0, skipped: 0, lost: null } as const;
   expect(phaseOf(null, null)).toBe("empty");
   expect(phaseOf({ kind: "asking" }, null)).toBe("opening");
+  expect(phaseOf({ kind: "opening", since: 0 }, 5_000)).toBe("waiting");
   expect(phaseOf(live, null)).toBe("opening");
   expect(phaseOf(live, 3_000)).toBe("live");
   expect(phaseOf(live, 3_001)).toBe("stale");

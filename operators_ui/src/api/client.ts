@@ -17,13 +17,18 @@ export type Answer<T> = { readonly kind: "ok"; readonly value: T } | Refused | F
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** A centre that says nothing for this long is away; sending a password takes it a while. */
+const READ_LIMIT_MS = 6_000;
+const SEND_LIMIT_MS = 20_000;
+
 const refusalBody = object({ code: nullable(string), reason: nullable(string) });
 export const nothing: Decoder<null> = () => null;
 
 /** Send one request and read its answer; never throws. Status 204 is read as an empty object. */
 export async function ask<T>(fetcher: Fetch, url: string, init: RequestInit, decoder: Decoder<T>): Promise<Answer<T>> {
   try {
-    const response = await fetcher(url, init);
+    const limit_ms = (init.method ?? "GET") === "GET" ? READ_LIMIT_MS : SEND_LIMIT_MS;
+    const response = await fetcher(url, { ...init, signal: AbortSignal.timeout(limit_ms) });
     const body: unknown = response.status === 204 ? {} : await response.json().catch(() => null);
     if (!response.ok) return refusal(response.status, body);
     return { kind: "ok", value: decoder(body, "answer") };

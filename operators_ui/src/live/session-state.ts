@@ -126,7 +126,8 @@ function apply(state: LiveState, event: LiveEvent, now: number, random: () => nu
       });
     case "tick":
       return each(state, (tile) => {
-        if (tile.state.kind === "waiting" && tile.state.until <= now) return { ...tile, state: { kind: "idle" } };
+        const due = tile.state.kind === "waiting" && tile.state.until <= now;
+        if (due && state.link.kind === "up") return { ...tile, state: { kind: "idle" } };
         if (tile.state.kind === "opening" && now - tile.state.since > OPENING_LIMIT_MS) {
           return waiting(tile, fr.wall.timeout, now, random());
         }

@@ -10,7 +10,8 @@ export const STALE_AFTER_MS = 3_000;
 export function phaseOf(state: TileState | null, age_ms: number | null): Phase {
   switch (state?.kind) {
     case undefined: return "empty";
-    case "idle": case "asking": case "opening": return "opening";
+    // An old picture stays, greyed, until the new one is there.
+    case "idle": case "asking": case "opening": return age_ms === null ? "opening" : "waiting";
     case "refused": return "refused";
     case "waiting": return "waiting";
     case "live":
