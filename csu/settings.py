@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-
 SAMPLE_PASSWORD = "CHANGE-ME"  # noqa: S105  what config/csu.toml shows, and what is refused
 
 
