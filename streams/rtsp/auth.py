@@ -26,10 +26,6 @@ class Authenticator:
     def __repr__(self) -> str:
         return f"<Authenticator {self._scheme or 'unchallenged'}>"
 
-    @property
-    def nonce(self) -> str:
-        return self._params.get("nonce", "")
-
     def challenge(self, headers: Sequence[str]) -> bool:
         """Takes the `WWW-Authenticate` headers of a 401; whether one of them can be answered."""
         best = 0

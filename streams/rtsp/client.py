@@ -36,7 +36,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._pace = pace
         self._view = pace.buffer
         self._rest = b""
-        self._transport: asyncio.Transport
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -61,7 +61,7 @@ class _Connection(asyncio.BufferedProtocol):
             return
         if session.outgoing:
             self.flush()
-        if self._rest or session.video.inside:
+        if (self._rest or session.video.inside) and self._transport is not None:
             self._pace.pause(self._transport)
 
     def eof_received(self) -> None:
@@ -71,14 +71,15 @@ class _Connection(asyncio.BufferedProtocol):
         self._fail(CameraError(CameraFault.RESET, "the connection broke"))
 
     def flush(self) -> None:
-        if not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(self._session.outgoing))
         self._session.outgoing.clear()
 
     def close(self) -> None:
         self._session.stop()
         self.flush()
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
         if not self.ended.cancel():
             self.ended.exception()  # it may have failed while the task was being cancelled: no complaint
 
@@ -86,7 +87,8 @@ class _Connection(asyncio.BufferedProtocol):
         if not self.ended.done():
             self.ended.set_exception(error)
         self._session.state = State.OVER
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
 
 async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
@@ -101,8 +103,8 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
     session = Session(address, authenticator, sink)
     connection = _Connection(session, running_pace(), asyncio.get_running_loop().create_future())
     deadline_s = time.monotonic() + HANDSHAKE_S
-    await _connect(address, connection)
     try:
+        await _connect(address, connection)
         await _watch(session, connection, deadline_s)
     finally:
         connection.close()

@@ -124,7 +124,9 @@ def parse_session(value: str) -> tuple[str, float]:
 
 
 def parse_channels(transport: str) -> tuple[int, int]:
-    """The interleaved channels of a `Transport` header (12.39): media, and its RTCP."""
+    """The interleaved channels of a `Transport` header (12.39): media, and its RTCP; as asked for if unsaid."""
+    if "interleaved" not in transport and "RTP/AVP/TCP" in transport.upper():
+        return 0, 1
     match = re.search(r"interleaved\s*=\s*(\d{1,3})(?:-(\d{1,3}))?", transport)
     media = int(match[1]) if match else 256
     control = int(match[2]) if match and match[2] else media + 1

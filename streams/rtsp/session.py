@@ -20,7 +20,8 @@ from streams.ticks import at_from_ntp, unwrap_90k
 
 _DOLLAR = 0x24
 _SENDER_REPORT, _GOODBYE = 200, 203
-_MAX_FOREIGN = 1000  # requests and stray answers of the camera in one session
+_MAX_FOREIGN = 1000  # the camera's own requests and stray answers, between two of our keep-alives
+_MAX_STALE = 3  # times that a camera may find its own challenge out of date at once
 
 
 class State(Enum):
@@ -59,7 +60,7 @@ class Session:
         self._authenticator = authenticator
         self._sink = sink
         self._sequence = 0
-        self._answered = False  # whether the pending request carries an answer to the latest challenge
+        self._repeats = 0  # of the pending request, with an answer to a challenge
         self._method = ""
         self._server = ""
         self._identifier = ""
@@ -79,6 +80,7 @@ class Session:
 
     def keep_alive(self) -> None:
         """To be called every `keep_alive_s` while playing."""
+        self._foreign = 0
         self._send(self._alive_method, self._aggregate)
 
     def stop(self) -> None:
@@ -137,7 +139,7 @@ class Session:
             return
         if message.status == 401 and self._challenged(message):
             return
-        self._answered = False
+        self._repeats = 0
         if self.state is State.PLAYING:
             self._kept_alive(message.status)
         elif self.state is State.OPTIONS:
@@ -150,15 +152,13 @@ class Session:
         """Repeats the request with an answer to this 401, unless an answer was refused already."""
         if self._authenticator is None:
             raise CameraError(CameraFault.REFUSED_CREDENTIALS, "the camera asks for credentials, none are set")
-        stale = "stale=true" in message.header("www-authenticate").lower().replace('"', "")
-        before = self._authenticator.nonce
-        known = self._authenticator.challenge(message.headers.get("www-authenticate", []))
-        if not known:
+        challenges = message.headers.get("www-authenticate", [])
+        if not self._authenticator.challenge(challenges):
             raise CameraError(CameraFault.REFUSED_CREDENTIALS, "no challenge that can be answered")
-        if self._answered and not (stale and before != self._authenticator.nonce and self._foreign < 8):
+        stale = any("stale=true" in challenge.lower().replace('"', "") for challenge in challenges)
+        if self._repeats >= (_MAX_STALE if stale else 1):
             return False
-        self._foreign += self._answered
-        self._answered = True
+        self._repeats += 1
         self._resend()
         return True
 

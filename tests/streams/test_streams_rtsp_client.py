@@ -183,3 +183,15 @@ async def test_a_fault_of_the_sink_reaches_its_owner() -> None:
 
 def test_no_repr_shows_the_password() -> None:
     assert "s3cret" not in repr(SourceConfig("rtsp://127.0.0.1/", USER, PASSWORD))
+
+
+async def test_cancelled_while_connecting_leaves_nothing_behind() -> None:
+    """Also no complaint about a future whose exception nobody took: warnings are errors here."""
+    async with Camera(Manners(silent={"OPTIONS"})) as camera:
+        for turns in range(12):
+            task = asyncio.create_task(pull(SourceConfig(camera.url), Collector()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
