@@ -73,9 +73,12 @@ class Desk:
         self._opened: dict[Lease, Opened] = {}
         self._unwritten: list[Entry] = []
         self._to_write = asyncio.Event()
+        self._is_shut = False
 
     async def open(self, text: str, act: Act, holder: Holder) -> Opened:
         """Redeem a ticket; on return the lease is open and its entry durable. Raises Refused."""
+        if self._is_shut:
+            raise Refused("SHUTTING_DOWN")
         now, monotonic_s = self.clock.now(), self.clock.monotonic_s()
         try:
             ticket = verify(text, self._keys, now)
@@ -167,6 +170,11 @@ class Desk:
             self._unwritten = batch + self._unwritten
             self.close_all("SPOOL_UNAVAILABLE")
             self._to_write.clear()
+
+    def shut(self) -> None:
+        """The gateway stops: everything ends, also what is just opening, and nothing opens any more."""
+        self._is_shut = True
+        self.close_all("SHUTTING_DOWN")
 
     def close_all(self, code: str) -> None:
         for lease in self._leases.all():

@@ -335,8 +335,6 @@ class Live:
 
     async def close(self) -> None:
         """Say goodbye to everyone. A browser that does not answer is not waited for longer than two seconds."""
-        for viewer in list(self._viewers):
-            viewer.close("SHUTTING_DOWN")
         closing = (websocket.close(code=1001) for websocket in list(self._viewers.values()))
         await asyncio.gather(*closing, return_exceptions=True)
 

@@ -76,7 +76,7 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
             return web.json_response({"ok": hub.connected, "feed": hub.connected})
 
         app = create_app(config.console_origin, live, playback, whep, health)
-        async with ChannelServer(config.control_socket, Control(desk, spool).handle), asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (desk, hub, live, whep)]
             # Sockets are ended by `live.close`; the runner waits only for what is left.
             runner = web.AppRunner(
@@ -86,11 +86,13 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
             try:
                 site = web.TCPSite(runner, config.bind, config.port)
                 await site.start()
-                yield runner.addresses[0][1]
+                # Last, for whoever waits for it: the gateway that answers here also takes viewers.
+                async with ChannelServer(config.control_socket, Control(desk, spool).handle):
+                    yield runner.addresses[0][1]
                 await site.stop()
             finally:
+                desk.shut()
                 await live.close()
-                desk.close_all("SHUTTING_DOWN")
                 await runner.cleanup()
                 for task in running:
                     task.cancel()

@@ -174,10 +174,7 @@ class Whep:
                 self.desk.close(session.opened, "VIEWER_LEFT")
 
     async def close(self) -> None:
-        """End every viewer and wait until their sockets are closed."""
-        for session in list(self._sessions.values()):
-            if session.opened is not None:
-                self.desk.close(session.opened, "SHUTTING_DOWN")
+        """Wait until the sockets of those whose leases have ended are closed."""
         await asyncio.gather(*self._closing)
 
 

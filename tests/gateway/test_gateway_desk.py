@@ -97,6 +97,21 @@ async def test_a_cut_during_the_opening_refuses_and_writes_both(room: Room) -> N
     assert await room.kinds() == [("opened", None), ("closed", "RIGHT_WITHDRAWN")]
 
 
+async def test_a_gateway_that_stops_ends_also_what_is_opening(room: Room) -> None:
+    holder = Recorded()
+    await room.open(holder)
+    text = room.issuer.text(make_ticket(room.clock.now()))
+    opening = asyncio.create_task(room.desk.open(text, "live", Recorded()))
+    await asyncio.sleep(0)
+    room.desk.shut()
+    with pytest.raises(Refused, match="SHUTTING_DOWN"):
+        await opening
+    assert [code for code, _ in holder.ends] == ["SHUTTING_DOWN"]
+    assert await room.refused(room.issuer.text(make_ticket(room.clock.now()))) == "SHUTTING_DOWN"
+    await room.desk.write_pending()
+    assert [kind for kind, _ in await room.kinds()] == ["opened", "opened", "closed", "closed"]
+
+
 async def test_an_asker_that_goes_away_leaves_nothing_open(room: Room) -> None:
     ticket = make_ticket(room.clock.now())
     opening = asyncio.create_task(room.desk.open(room.issuer.text(ticket), "live", Recorded()))
