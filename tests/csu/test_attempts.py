@@ -1,0 +1,91 @@
+"""Failed logins, with Valkey and without."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import redis
+from redis.asyncio import Redis
+
+from csu.accounts.attempts import WINDOW_S, Attempts
+from csu.events import client
+from csu.settings import Valkey
+
+
+class Monotonic:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+async def running(valkey: Valkey) -> AsyncIterator[Redis]:
+    with redis.Redis.from_url(valkey.url.get_secret_value()) as sync:
+        sync.flushall()
+    async with client(valkey.url.get_secret_value()) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def stopped(tmp_path: object) -> AsyncIterator[Redis]:
+    async with client(f"unix://{tmp_path}/nobody.sock") as connected:
+        yield connected
+
+
+async def fail(attempts: Attempts, times: int, login: str = "operateur", address: str = "a") -> None:
+    for _ in range(times):
+        await attempts.failed(login, address)
+
+
+async def test_two_processes_count_together(running: Redis) -> None:
+    one, other = Attempts(running), Attempts(running)
+    await fail(one, 3)
+    assert not await other.are_too_many("operateur", "a")
+    await fail(other, 2)
+    assert await one.are_too_many("operateur", "a")
+    assert not await one.are_too_many("operateur", "elsewhere")
+    assert not await one.are_too_many("auditeur", "a")
+
+
+async def test_success_forgets(running: Redis) -> None:
+    attempts = Attempts(running)
+    await fail(attempts, 4)
+    await attempts.succeeded("operateur", "a")
+    await fail(attempts, 4)
+    assert not await attempts.are_too_many("operateur", "a")
+
+
+async def test_many_logins_from_one_address(running: Redis) -> None:
+    attempts = Attempts(running)
+    for number in range(30):
+        await attempts.failed(f"login-{number}", "a")
+    assert await attempts.are_too_many("anybody", "a")
+    assert not await attempts.are_too_many("anybody", "b")
+
+
+async def test_one_login_from_many_addresses(running: Redis) -> None:
+    attempts = Attempts(running)
+    for number in range(50):
+        await attempts.failed("operateur", f"address-{number}")
+    assert await attempts.are_too_many("operateur", "new")
+
+
+async def test_without_valkey_this_process_counts(stopped: Redis) -> None:
+    clock = Monotonic()
+    attempts = Attempts(stopped, clock)
+    await fail(attempts, 5)
+    assert await attempts.are_too_many("operateur", "a")
+    clock.now_s = WINDOW_S + 1
+    assert not await attempts.are_too_many("operateur", "a")
+
+
+async def test_stopping_valkey_forgets_nothing_of_this_process(running: Redis, stopped: Redis) -> None:
+    attempts = Attempts(running)
+    await fail(attempts, 5)
+    attempts._valkey = stopped
+    assert await attempts.are_too_many("operateur", "a")
+
+
+async def test_what_was_typed_as_a_login_is_not_legible_in_valkey(running: Redis) -> None:
+    await Attempts(running).failed("my-password", "a")
+    assert not any("password" in key for key in await running.keys())

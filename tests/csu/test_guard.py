@@ -1,0 +1,144 @@
+"""Every route passes the guard: a reviewed table of all routes, tried by nobody and by every role."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from centre_support import Running
+from fastapi.routing import APIRoute
+
+from csu.accounts.guard import Guard
+from csu.app import create_app
+from legal.permissions import Act
+
+# Routes that need no session, each with its reason.
+OPEN = {
+    ("POST", "/api/session"): "the login itself",
+    ("GET", "/api/motifs"): "the login form; without `public` it calls the guard itself",
+    ("GET", "/api/health"): "says whether the service runs, and nothing else",
+    ("GET", "/metrics"): "counts of the process, no person and no camera",
+}
+# Path, act, roles that are not refused for their role (o s d a A: operator, supervisor, delegate, auditor, admin).
+GUARDED = {
+    ("GET", "/api/session"): (Act.SESSION_READ, "osdaA"),
+    ("DELETE", "/api/session"): (Act.SESSION_CLOSE, "osdaA"),
+    ("POST", "/api/session/lock"): (Act.SESSION_LOCK, "osdaA"),
+    ("POST", "/api/session/unlock"): (Act.SESSION_UNLOCK, "osdaA"),
+    ("PUT", "/api/session/shift"): (Act.SESSION_SHIFT, "osdaA"),
+    ("GET", "/api/cameras"): (Act.CAMERA_LIST, "osdaA"),
+    ("GET", "/api/cameras/{camera_id}/timeline"): (Act.TIMELINE_READ, "osdaA"),
+    ("POST", "/api/tickets"): (Act.TICKET_REQUEST, "osdaA"),
+    ("GET", "/api/journal"): (Act.JOURNAL_READ, "sda"),
+    ("GET", "/api/journal/checkpoint"): (Act.CHECKPOINT_READ, "sda"),
+    ("GET", "/api/watching"): (Act.WATCHING_LIST, "sda"),
+    ("GET", "/api/alarms"): (Act.ALARM_LIST, "osdaA"),
+    ("GET", "/api/events"): (Act.EVENT_FOLLOW, "osdaA"),
+    ("GET", "/api/territory"): (Act.TERRITORY_READ, "sdA"),
+    ("POST", "/api/conventions/{fact_id}/suspend"): (Act.CONVENTION_SUSPEND, "dA"),
+    ("POST", "/api/conventions/{fact_id}/resume"): (Act.CONVENTION_RESUME, "dA"),
+    ("POST", "/api/authorisations/{fact_id}/suspend"): (Act.AUTHORISATION_SUSPEND, "A"),
+    ("POST", "/api/authorisations/{fact_id}/resume"): (Act.AUTHORISATION_RESUME, "A"),
+    ("GET", "/api/persons"): (Act.PERSON_LIST, "s"),
+    ("POST", "/api/habilitations/{fact_id}/suspend"): (Act.HABILITATION_SUSPEND, "s"),
+    ("POST", "/api/habilitations/{fact_id}/resume"): (Act.HABILITATION_RESUME, "s"),
+    ("GET", "/api/accounts"): (Act.ACCOUNT_LIST, "A"),
+    ("POST", "/api/accounts"): (Act.ACCOUNT_CREATE, "A"),
+    ("POST", "/api/accounts/{account_id}/close"): (Act.ACCOUNT_CLOSE, "A"),
+}
+LOGINS = {"o": "operateur", "s": "superviseur", "d": "delegue", "a": "auditeur", "A": "administrateur"}
+BODIES: dict[str, Any] = {
+    "/api/session/unlock": {"password": "correct-horse-battery"},
+    "/api/session/shift": {"motif": "SECURITE"},
+    "/api/tickets": {"requests": [{"camera": str(uuid4()), "act": "live", "stream": "main"}]},
+    "/api/accounts": {"login": "nouveau", "name": "Nouveau", "role": "auditor", "category": "SANS_IMAGES"},
+}
+
+
+def routes(centre: Running) -> dict[tuple[str, str], Act | None]:
+    """Every route of the application with the act that guards it."""
+    found: dict[tuple[str, str], Act | None] = {}
+    pending: list[Any] = list(create_app(centre.centre, None).routes)
+    while pending:
+        route = pending.pop()
+        nested = getattr(route, "original_router", None)
+        if nested is not None:
+            pending += nested.routes
+        elif isinstance(route, APIRoute):
+            guards = [d.call for d in route.dependant.dependencies if isinstance(d.call, Guard)]
+            for method in route.methods:
+                found[method, route.path] = guards[0].act if guards else None
+    return found
+
+
+async def test_every_route_has_its_row(centre: Running) -> None:
+    found = {key: act for key, act in routes(centre).items() if key[1] not in ("/api/{path:path}", "/api/openapi.json")}
+    expected = {key: act for key, (act, _) in GUARDED.items()} | dict.fromkeys(OPEN)
+    assert found == expected
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(GUARDED))
+async def test_nobody_gets_in(centre: Running, method: str, path: str) -> None:
+    async with centre.browser() as browser:
+        answer = await browser.send(method, filled(path), BODIES.get(path, {"reason": "essai"}))
+        # Without a session the CSRF token can't be right: refused one step earlier.
+        assert answer.status_code == (401 if method == "GET" else 403)
+        assert set(answer.json()) == {"code", "reason"}
+
+
+@pytest.mark.parametrize("role", LOGINS)
+async def test_each_role_is_refused_what_the_table_says(centre: Running, role: str) -> None:
+    for (method, path), (_, allowed) in GUARDED.items():
+        if path == "/api/events":
+            continue  # an endless answer; tried with the events
+        async with centre.person(LOGINS[role]) as person:
+            answer = await person.send(method, filled(path), None if method == "GET" else BODIES.get(path, REASON))
+            is_refused = answer.status_code == 403 and answer.json()["code"] == "REGIME_ROLE_FORBIDDEN"
+            assert is_refused == (role not in allowed), f"{method} {path}: {answer.status_code} {answer.text}"
+            assert answer.status_code < 500, f"{method} {path}: {answer.text}"
+
+
+async def test_refusals_are_journalled(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        assert (await operator.get("/api/journal")).status_code == 403
+        assert (await operator.get("/api/accounts")).status_code == 403
+    refused = [entry for entry in await centre.journal() if entry["result"] == "refused"]
+    assert {(entry["op"], entry["author"]) for entry in refused} == {
+        ("journal:read", "Opérateur"),
+        ("account:list", "Opérateur"),
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/cameras/x", "/api/session/nothing"])
+async def test_unknown_paths_have_the_one_shape(centre: Running, path: str) -> None:
+    async with centre.person("operateur") as operator:
+        for method in ("GET", "POST"):
+            answer = await operator.send(method, path, {})
+            assert answer.status_code == 404
+            assert answer.json() == {"code": "NOT_FOUND", "reason": "Élément inconnu."}
+
+
+async def test_answers_bear_the_security_headers(centre: Running) -> None:
+    async with centre.browser() as browser:
+        headers = (await browser.get("/api/session")).headers
+        policy = headers["content-security-policy"]
+        assert "connect-src 'self' http://localhost:8081 ws://localhost:8081" in policy
+        assert "media-src blob: http://localhost:8081" in policy
+        assert "unsafe" not in policy
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_body_too_large_is_refused(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        answer = await operator.post("/api/tickets", {"requests": ["x" * 2_000_000]})
+        assert 400 <= answer.status_code < 500
+        assert set(answer.json()) == {"code", "reason"}
+
+
+REASON = {"reason": "essai"}
+
+
+def filled(path: str) -> str:
+    made_up = str(uuid4())
+    query = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z" if path.endswith("timeline") else ""
+    return path.format(camera_id=made_up, fact_id=made_up, account_id=made_up) + query

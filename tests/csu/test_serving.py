@@ -1,0 +1,243 @@
+"""`csu serve` as a process, on databases of its own that are taken away and come back."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from centre_support import Browser, load_territory
+
+from csu import engines
+from csu.engines import Engine
+from csu.settings import Paths
+from csu.store.migrate import migrate
+from csu.store.store import Store
+
+WAIT_S = 30.0
+
+
+@dataclass
+class Machine:
+    """A data directory with its engines and the process under test."""
+
+    paths: Paths
+    port: int
+    postgres: Engine
+    valkey: Engine
+    serve: subprocess.Popen[bytes] | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def csu(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self._command(*arguments), capture_output=True, text=True, env=self._env())
+
+    def start(self) -> None:
+        log = (self.paths.data / "serve.log").open("ab")
+        with log:
+            self.serve = subprocess.Popen(self._command("serve"), stderr=log, env=self._env())
+
+    def stop(self) -> int:
+        assert self.serve is not None
+        self.serve.terminate()
+        return self.serve.wait(WAIT_S)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "csu.cli", *arguments]
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "CSU_DATA": str(self.paths.data)}
+
+    @asynccontextmanager
+    async def browser(self) -> AsyncIterator[Browser]:
+        async with httpx.AsyncClient(base_url=self.origin, headers={"Origin": self.origin}, timeout=20) as http:
+            yield LocalBrowser(http)
+
+
+class LocalBrowser(Browser):
+    """A browser whose console is at the process's own origin."""
+
+    async def log_in(self, login: str, shift_motif: str | None = "SECURITE", password: str = "") -> httpx.Response:
+        body = {"login": login, "password": password or "correct-horse-battery", "shift_motif": shift_motif}
+        answer = await self.http.post("/api/session", json=body)
+        if answer.status_code == 200:
+            self.csrf = answer.json()["csrf"]
+        return answer
+
+    async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return await self.http.request(method, path, json=body, headers={"X-CSRF-Token": self.csrf})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    paths = Paths(tmp_path)
+    started = Machine(paths, free_port(), engines.start_postgres(paths), engines.start_valkey(paths))
+    database, valkey = engines.postgres_urls(paths), engines.valkey_url(paths)
+    settings = paths.data / "csu.toml"
+    settings.touch(mode=0o600)
+    settings.write_text(
+        f"data = {json.dumps(str(paths.data))}\nembedded = true\n"
+        f'[console]\nport = {started.port}\norigin = "{started.origin}"\n'
+        + "[database]\n"
+        + "".join(f'{n} = "{getattr(database, n).get_secret_value()}"\n' for n in ("url", "guard_url", "owner_url"))
+        + f'[valkey]\nurl = "{valkey.url.get_secret_value()}"\n'
+    )
+    migrate(database.owner_url.get_secret_value())
+
+    async def load() -> None:
+        store = Store(database)
+        await load_territory(store, paths.data)
+        await store.close()
+
+    asyncio.run(load())
+    yield started
+    for process in (started.serve, started.postgres.process, started.valkey.process):
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+async def answers(browser: Browser, path: str, status: int) -> bool:
+    try:
+        return (await browser.get(path)).status_code == status
+    except httpx.TransportError:
+        return False
+
+
+async def test_a_working_life(machine: Machine) -> None:
+    """Served, without PostgreSQL, with it again, without Valkey, stopped: what is journalled stays whole."""
+    machine.start()
+    async with machine.browser() as operator, machine.browser() as auditor:
+        await wait_until(lambda: answers(operator, "/api/health", 200))
+        assert (await operator.log_in("operateur")).status_code == 200
+        cameras = (await operator.get("/api/cameras")).json()["cameras"]
+        request = {"requests": [{"camera": cameras[0]["id"], "act": "live", "stream": "main"}]}
+        assert "ticket" in (await operator.post("/api/tickets", request)).json()["results"][0]
+
+        assert machine.postgres.process is not None
+        machine.postgres.process.send_signal(signal.SIGQUIT)
+        machine.postgres.process.wait(WAIT_S)
+        for answer in (await operator.post("/api/tickets", request), await operator.get("/api/session")):
+            assert answer.status_code == 503
+            assert answer.json()["code"] == "SERVICE_UNAVAILABLE"
+        assert machine.serve is not None
+        assert machine.serve.poll() is None
+
+        machine.postgres = engines.start_postgres(machine.paths)
+        await wait_until(lambda: answers(operator, "/api/session", 200))
+        assert "ticket" in (await operator.post("/api/tickets", request)).json()["results"][0]
+
+        machine.valkey.stop()
+        assert (await auditor.log_in("auditeur")).status_code == 200
+
+        async def is_told() -> bool:
+            alarms = (await auditor.get("/api/alarms")).json()["alarms"]
+            return {"VALKEY_DOWN", "RECORDER_UNREACHABLE", "GATEWAY_UNREACHABLE"} <= {alarm["code"] for alarm in alarms}
+
+        await wait_until(is_told)
+        entries = (await auditor.get("/api/journal", op="picture:live")).json()["entries"]
+        assert [entry["result"] for entry in entries] == ["done", "done"]
+    assert machine.stop() == 0
+    verdict = json.loads(machine.csu("journal", "verify", "--json").stdout.splitlines()[-1])
+    assert verdict["ok"] is True
+    assert verdict["pending"] == 0
+    assert verdict["checkpoint"]["tree_size"] == verdict["entries"]
+
+
+async def test_events_are_pushed_and_end_with_the_session(machine: Machine) -> None:
+    machine.start()
+    async with machine.browser() as operator:
+        await wait_until(lambda: answers(operator, "/api/health", 200))
+        await operator.log_in("operateur")
+
+        async def pushed() -> bool:
+            return bool((await operator.get("/api/health")).json()["valkey"])
+
+        await wait_until(pushed)
+        seen = []
+        async with operator.http.stream("GET", "/api/events") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            async for line in stream.aiter_lines():
+                if line.startswith("retry"):
+                    assert (await operator.send("DELETE", "/api/session")).status_code == 204
+                seen.append(line)
+        assert seen[0] == "retry: 4000"
+    assert machine.stop() == 0
+
+
+async def test_the_journal_verifies_while_nothing_runs_and_a_forged_row_is_found(
+    machine: Machine, tmp_path: Path
+) -> None:
+    import psycopg
+
+    machine.start()
+    async with machine.browser() as operator:
+        await wait_until(lambda: answers(operator, "/api/health", 200))
+        await operator.log_in("operateur")
+    assert machine.stop() == 0
+    url = engines.superuser_url(machine.paths).replace("+psycopg", "")
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute(
+            "UPDATE journal SET author_name = 'x' WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 7)"
+        )
+    machine.postgres.stop()
+    done = machine.csu("journal", "verify", "--json")
+    assert done.returncode == 1
+    verdict = json.loads(done.stdout.splitlines()[-1])
+    assert (verdict["ok"], verdict["first_bad"]) == (False, 7)
+    human = machine.csu("journal", "verify")
+    assert human.returncode == 1
+    assert "leaf 7" in human.stdout
+    assert not (machine.paths.postgres / "data" / "postmaster.pid").exists()
+
+
+async def test_administrators_and_imports_by_command(machine: Machine) -> None:
+    made = machine.csu("admin", "create", "--login", "premier")
+    assert made.returncode == 0
+    login, password = made.stdout.strip().split("\t")
+    assert login == "premier"
+    assert machine.csu("admin", "create", "--login", "premier").returncode == 2
+    assert machine.csu("admin", "create", "--login", "Pas Bon").returncode == 2
+    document = machine.paths.data / "more.toml"
+    document.write_text('[[account]]\nlogin = "${who}"\nname = "Un"\nrole = "auditor"\ncategory = "SANS_IMAGES"\n')
+    assert machine.csu("import", str(document)).returncode == 2
+    passwords = machine.paths.data / "passwords.json"
+    arguments = ("import", str(document), "--set", "who=un", "--passwords", str(passwords))
+    assert machine.csu(*arguments).stdout == "1 changes\n"
+    assert machine.csu(*arguments).stdout == "0 changes\n"
+    assert passwords.stat().st_mode & 0o777 == 0o600
+    assert list(json.loads(passwords.read_text())) == ["un"]
+    printed = machine.csu("import", str(document), "--set", "who=deux").stdout.splitlines()
+    assert printed[1].startswith("deux\t")
+    machine.start()
+    async with machine.browser() as browser:
+        await wait_until(lambda: answers(browser, "/api/health", 200))
+        assert (await browser.log_in("premier", None, password)).status_code == 200
+        assert (await browser.log_in("un", None, json.loads(passwords.read_text())["un"])).status_code == 200
+    assert machine.stop() == 0
