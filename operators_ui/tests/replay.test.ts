@@ -114,6 +114,21 @@ describe("replay", () => {
     expect(controller.state.get()).toMatchObject({ kind: "stopped", problem: { code: "NOTHING_RECORDED" } });
   });
 
+  it("ends the picture when the lease has ended, and only then", async () => {
+    const clip = { kind: "clip", from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:01:00Z", media_from_s: 0, media_to_s: 60 };
+    const [status, body] = lease("one");
+    const film = { ...Object(body), plan: { from: clip.from, to: clip.to, duration_s: 60, items: [clip] } };
+    const { controller, calls } = controllerOf([granted, [status, film], [206, 0], [503, {}], [404, { code: "LEASE_UNKNOWN", reason: "Fini." }]]);
+    await controller.want({ from: 0, to: 60_000 });
+    await controller.give(MOTIF);
+    await controller.check();
+    await controller.check();
+    expect(controller.state.get().kind).toBe("playing");
+    await controller.check();
+    expect(controller.state.get()).toMatchObject({ kind: "stopped", problem: { code: "LEASE_UNKNOWN" } });
+    expect(calls.slice(2).map((call) => call.url)).toEqual(Array(3).fill("http://gw/playback/one/video.mp4"));
+  });
+
   it("gives back a lease that comes after the person has left", async () => {
     const { controller, calls } = controllerOf([granted, lease("late")]);
     await controller.want({ from: 0, to: 60_000 });

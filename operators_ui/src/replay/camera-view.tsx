@@ -13,9 +13,11 @@ import { MotifBanner } from "../wall/motif-banner";
 import { intervalFrom } from "./interval";
 import { LiveStage, TILE } from "./live-stage";
 import { MotifDialog } from "./motif-dialog";
-import { ReplayController } from "./replay-controller";
+import { ReplayController, type ReplayState } from "./replay-controller";
 import type { ReplayPlayer } from "./replay-player";
 import { ReplayStage } from "./replay-stage";
+
+const LEASE_CHECK_MS = 3_000;
 
 export interface CameraProps {
   readonly cameras: readonly Camera[];
@@ -53,7 +55,8 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
     [api, session.gateway_origin, camera.id],
   );
   useEffect(() => () => controller.dispose(), [controller]);
-  const state = useStore(controller.state);
+  useLeaseChecks(controller);
+  const state = withReason(useStore(controller.state), camera);
   const [player, setPlayer] = useState<ReplayPlayer | null>(null);
   const [instant, setInstant] = useState<number | null>(null);
   const isLive = state.kind === "live" || state.kind === "motif";
@@ -104,6 +107,26 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
       )}
     </div>
   );
+}
+
+/** A lease that ended says no more than that; the inventory knows why the camera may no longer be replayed. */
+function withReason(state: ReplayState, camera: Camera): ReplayState {
+  const { allowed, code, reason } = camera.replay;
+  if (state.kind !== "stopped" || allowed || code === null || reason === null) return state;
+  return { ...state, problem: { kind: "refused", status: 403, code, reason } };
+}
+
+function useLeaseChecks(controller: ReplayController): void {
+  const { hints } = useDesk();
+  useEffect(() => {
+    const check = (): void => void controller.check();
+    const timer = window.setInterval(check, LEASE_CHECK_MS);
+    const forget = hints.on("session", check);
+    return () => {
+      window.clearInterval(timer);
+      forget();
+    };
+  }, [controller, hints]);
 }
 
 /** The live lease is held only while its picture is on the screen. */

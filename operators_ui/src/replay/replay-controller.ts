@@ -5,6 +5,7 @@ import { playback as playbackBody, tickets, type Playback } from "../api/types";
 import { Store } from "../lib/store";
 import { fr } from "../strings";
 import type { Interval } from "./interval";
+import { clips } from "./plan";
 
 export interface GivenMotif {
   readonly code: string;
@@ -41,6 +42,20 @@ export class ReplayController {
     if (state.kind !== "motif") return;
     this.motif = motif;
     await this.open(state.interval, motif);
+  }
+
+  /**
+   * Whether the lease still stands: the browser may hold much of the film already, and a right that is withdrawn ends
+   * the picture, not only the bytes. Asks for one byte, which also keeps the lease of a film that is paused.
+   */
+  async check(): Promise<void> {
+    const state = this.state.get();
+    if (state.kind !== "playing" || clips(state.playback.plan).length === 0) return;
+    const init: RequestInit = { headers: { Range: "bytes=0-0" }, credentials: "include", cache: "no-store" };
+    const answer = await ask(this.fetcher, state.url, init, nothing);
+    if (answer.kind !== "refused" || this.state.get() !== state) return;
+    this.serial++;
+    this.state.set({ kind: "stopped", interval: state.interval, problem: answer });
   }
 
   backToLive(): void {
