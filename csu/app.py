@@ -85,7 +85,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        responses={"default": {"model": RefusalBody}},
+        responses={"default": {"model": RefusalBody}, 422: {"model": RefusalBody}},
     )
     app.state.centre = centre
     for router in (

@@ -14,6 +14,7 @@ from csu.accounts import sessions
 from csu.accounts.guard import Guard, Visit
 from csu.alarms import words
 from csu.store import facts, tables
+from csu.store.store import UNAVAILABLE
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["alarms"])
@@ -83,6 +84,10 @@ async def _hints(visit: Visit) -> AsyncIterator[bytes]:
 
 
 async def _is_in_force(visit: Visit) -> bool:
-    async with visit.centre.store.facts() as connection:
-        row = await sessions.find(connection, visit.token)
+    """Also False while PostgreSQL is away: nobody can tell then, and the console comes back by itself."""
+    try:
+        async with visit.centre.store.facts() as connection:
+            row = await sessions.find(connection, visit.token)
+    except UNAVAILABLE:
+        return False
     return row is not None and row["locked_at"] is None and sessions.in_force(row, visit.centre.now())

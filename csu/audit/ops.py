@@ -41,7 +41,6 @@ LABELS: dict[str, str] = {
     "recorder:index": "Nouvel index d'enregistreur",
     "orders:issue": "Consignes à l'enregistreur",
     "territory:import": "Import de configuration",
-    "key:create": "Création des clés",
 }
 
 # Reads that a console repeats every few seconds and that show no picture and no entry: journalled when refused only.

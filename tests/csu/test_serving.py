@@ -9,20 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from centre_support import Browser, load_territory
 
 from csu import engines
 from csu.engines import Engine
+from csu.keys import load_public
 from csu.settings import Paths
 from csu.store.migrate import migrate
 from csu.store.store import Store
+from csu.tickets import verify
 
 WAIT_S = 30.0
 
@@ -170,6 +174,49 @@ async def test_a_working_life(machine: Machine) -> None:
     assert verdict["checkpoint"]["tree_size"] == verdict["entries"]
 
 
+async def test_no_ticket_without_its_entry_when_postgres_is_killed(machine: Machine) -> None:
+    """Eight posts ask without end while PostgreSQL is killed: each ticket handed out is in the journal afterwards."""
+    machine.start()
+    handed: list[str] = []
+
+    async def post(browser: Browser, request: Any) -> None:
+        while True:
+            answer = await browser.post("/api/tickets", request)
+            if answer.status_code != 200:
+                assert answer.status_code == 503
+                return
+            public = load_public(machine.paths.keys, "ticket")
+            ticket = verify(answer.json()["results"][0]["ticket"], public, datetime.now(UTC))
+            handed.append(ticket.id)
+
+    async with AsyncExitStack() as stack:
+        browsers = [await stack.enter_async_context(machine.browser()) for _ in range(8)]
+        await wait_until(lambda: answers(browsers[0], "/api/health", 200))
+        for browser in browsers:
+            assert (await browser.log_in("operateur")).status_code == 200
+        cameras = (await browsers[0].get("/api/cameras")).json()["cameras"]
+        request = {"requests": [{"camera": cameras[0]["id"], "act": "live", "stream": "main"}]}
+
+        async def enough() -> bool:
+            return len(handed) > 40
+
+        async with asyncio.TaskGroup() as group:
+            for browser in browsers:
+                group.create_task(post(browser, request))
+            await wait_until(enough)
+            assert machine.postgres.process is not None
+            machine.postgres.process.kill()
+        machine.postgres.process.wait(WAIT_S)
+        machine.postgres = engines.start_postgres(machine.paths)
+        await wait_until(lambda: answers(browsers[0], "/api/session", 200))
+    assert machine.stop() == 0
+    url = engines.superuser_url(machine.paths).replace("+psycopg", "")
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        rows = await (await connection.execute("SELECT id::text FROM journal WHERE op = 'picture:live'")).fetchall()
+    assert set(handed) <= {row[0] for row in rows}
+    assert json.loads(machine.csu("journal", "verify", "--json").stdout.splitlines()[-1])["ok"] is True
+
+
 async def test_events_are_pushed_and_end_with_the_session(machine: Machine) -> None:
     machine.start()
     async with machine.browser() as operator:
@@ -194,8 +241,6 @@ async def test_events_are_pushed_and_end_with_the_session(machine: Machine) -> N
 async def test_the_journal_verifies_while_nothing_runs_and_a_forged_row_is_found(
     machine: Machine, tmp_path: Path
 ) -> None:
-    import psycopg
-
     machine.start()
     async with machine.browser() as operator:
         await wait_until(lambda: answers(operator, "/api/health", 200))
