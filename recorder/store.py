@@ -19,7 +19,7 @@ from recorder.format import (
     file_header,
     file_name,
     pack_entry,
-    part_header,
+    pack_part,
 )
 from recorder.index import CLOSED, OPEN, Index
 from streams.packets import VideoFormat
@@ -136,8 +136,8 @@ class SegmentStore:
         """Hash a part, and write it with its header in one go."""
         segment = self._open[camera]
         segment.parts += 1
-        header = part_header(part, segment.parts)
-        size = self.storage.append(segment.fd, [header, *part.data])
+        header, data = pack_part(part, segment.parts)
+        size = self.storage.append(segment.fd, [header, data])
         segment.hasher.update(header)
         duration_90k = part.duration_90k
         entry = PartEntry(

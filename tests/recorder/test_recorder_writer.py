@@ -1,0 +1,205 @@
+"""The writer's thread on a disk that fails, fills and stalls; a real thread and real files."""
+
+import asyncio
+import errno
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+from recorder_support import CAMERA, START_US, apply, packets
+
+from recorder.accounts import Cause
+from recorder.check import check
+from recorder.clock import ClockState
+from recorder.files import StorageDirectory
+from recorder.index import read_facts
+from recorder.machine import now_us
+from recorder.segmenter import Event, PartReady, Segmenter
+from recorder.store import SegmentStore
+from recorder.writer import StorageDown, StorageState, Writer
+
+
+class Loop:
+    """The event loop's side: what it was told, and a camera that hands over its events."""
+
+    def __init__(self, path: Path) -> None:
+        self.states: list[StorageState] = []
+        self.clocks: list[ClockState] = []
+        self._changed = asyncio.Event()
+        self.writer = Writer(path / "recordings", path / "state" / "storage.json", self._told, self.clocks.append)
+        self.writer._wave_s = 0.1
+
+    def _told(self, state: StorageState) -> None:
+        self.states.append(state)
+        self._changed.set()
+
+    async def until(self, condition: Callable[[StorageState], bool]) -> StorageState:
+        async with asyncio.timeout(20):
+            while not (self.states and condition(self.states[-1])):
+                self._changed.clear()
+                await self._changed.wait()
+        return self.states[-1]
+
+    def hand_over(self, events: Sequence[Event]) -> bool:
+        taken = True
+        for event in events:
+            size = event.part.data_bytes if isinstance(event, PartReady) else 0
+            taken &= self.writer.submit(lambda store, e=event: apply(store, CAMERA, (e,)), size)  # type: ignore[misc]
+        return taken
+
+    async def record(self, seconds: int, start: int = 0) -> None:
+        """A run from its first picture to its end, handed over at once."""
+        self.writer.submit(_begin)
+        segmenter = Segmenter(CAMERA)
+        for packet, at_us in packets(25 * seconds, start=25 * start):
+            self.hand_over(segmenter.push(packet, at_us))
+        self.hand_over(segmenter.end("closed"))
+
+
+def _begin(store: SegmentStore) -> None:
+    if store.accounts.gap_cause(CAMERA) is None:
+        store.accounts.gap(CAMERA, START_US, Cause.CAMERA, "connecting")
+
+
+@pytest.fixture
+async def loop(tmp_path: Path) -> AsyncIterator[Loop]:
+    made = Loop(tmp_path)
+    made.writer.start()
+    await made.until(lambda state: state.ready)
+    yield made
+    await made.writer.stop()
+
+
+def _read(store: SegmentStore) -> list[tuple[int, int, str]]:
+    store.wave(now_us())
+    rows: list[tuple[int, int, str]] = store.index.query("SELECT from_us, to_us, reason FROM run ORDER BY id")
+    return rows
+
+
+async def test_what_is_handed_over_is_durable(loop: Loop, tmp_path: Path) -> None:
+    assert loop.states[0].recovery is not None
+    await loop.record(10)
+    assert await loop.writer.ask(_read) == [(START_US, START_US + 10_000_000, "closed")]
+    assert check(tmp_path / "recordings", START_US, True).ok
+    assert loop.clocks[0].trusted
+
+
+async def test_the_end_takes_what_is_queued(tmp_path: Path) -> None:
+    made = Loop(tmp_path)
+    made.writer.start()
+    await made.until(lambda state: state.ready)
+    await made.record(30)
+    await made.writer.stop()
+    again = Loop(tmp_path)
+    again.writer.start()
+    state = await again.until(lambda state: state.ready)
+    assert state.recovery is not None
+    assert (state.recovery.repaired, state.recovery.filed) == (0, 0)
+    assert await again.writer.ask(_read) == [(START_US, START_US + 30_000_000, "closed")]
+    await again.writer.stop()
+
+
+@pytest.mark.parametrize("operation", ["append", "sync", "create", "sync_directory"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+async def test_a_failed_operation_starts_over_and_says_so(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, number: int
+) -> None:
+    original = getattr(StorageDirectory, operation)
+    calls = 0
+
+    def failing(self: StorageDirectory, *args: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 1 or (operation == "append" and calls < 5):
+            raise OSError(number, "made to fail")
+        return original(self, *args)
+
+    monkeypatch.setattr(StorageDirectory, operation, failing)
+    await loop.record(10)
+    failed = await loop.until(lambda state: not state.ready)
+    assert failed.code == "STORAGE_FAILED"
+    with pytest.raises(StorageDown):
+        await loop.writer.ask(_read)
+    monkeypatch.setattr(StorageDirectory, operation, original)
+    await loop.until(lambda state: state.ready)
+    await loop.record(5, start=20)
+    runs = await loop.writer.ask(_read)
+    assert runs[-1] == (START_US + 20_000_000, START_US + 25_000_000, "closed")
+    assert all(reason in ("storage_failed", "unfiled") for _, _, reason in runs[:-1])
+    facts = await loop.writer.ask(lambda store: read_facts(store.index._db, 0, 1000)["facts"])
+    assert [f["cause"] for f in facts if f["kind"] == "gap_opened"][-1] == "camera"
+    assert check(tmp_path / "recordings", START_US, True).ok
+
+
+async def test_a_stalled_disk_fills_the_queue_and_never_waits(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    original = StorageDirectory.append
+
+    def stalled(self: StorageDirectory, fd: int, buffers: Sequence[bytes]) -> int:
+        answers.wait(30)
+        return original(self, fd, buffers)
+
+    monkeypatch.setattr(StorageDirectory, "append", stalled)
+    monkeypatch.setattr("recorder.writer.QUEUE_BYTES", 200_000)
+    loop.writer.submit(_begin)
+    segmenter = Segmenter(CAMERA)
+    refused_at = None
+    for packet, at_us in packets(25 * 60):
+        if not loop.hand_over(segmenter.push(packet, at_us)):
+            refused_at = at_us
+            break
+    assert refused_at is not None
+    segmenter.discard()
+    loop.writer.submit(lambda store: store.end_run(CAMERA, None, "queue", Cause.STORAGE, "queue"))
+    answers.set()
+    runs = await loop.writer.ask(_read)
+    assert [reason for *_, reason in runs] == ["queue"]
+    assert runs[0][1] <= refused_at
+    assert check(tmp_path / "recordings", START_US, True).ok
+
+
+async def test_a_full_disk_stops_recording_but_not_the_index(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.writer.RESERVE_BYTES", 1 << 60)
+    full = await loop.until(lambda state: not state.ready)
+    assert (full.code, full.index is not None) == ("STORAGE_FULL", True)
+    assert await loop.writer.ask(_read) == []
+    monkeypatch.setattr("recorder.writer.RESERVE_BYTES", 0)
+    monkeypatch.setattr("recorder.writer.LOW_BYTES", 0)
+    assert (await loop.until(lambda state: state.ready)).code == ""
+
+
+async def test_another_recorder_is_refused(loop: Loop, tmp_path: Path) -> None:
+    second = Loop(tmp_path)
+    second.writer.start()
+    assert (await second.until(lambda state: True)).code == "STORAGE_BUSY"
+    await second.writer.stop()
+
+
+async def test_foreign_and_unmounted_directories_are_refused(tmp_path: Path) -> None:
+    first = Loop(tmp_path)
+    first.writer.start()
+    await first.until(lambda state: state.ready)
+    await first.writer.stop()
+    identity = tmp_path / "recordings" / "identity.json"
+    kept = identity.read_text()
+    for content, code in ((None, "STORAGE_UNMOUNTED"), ("{}", "STORAGE_FOREIGN"), (kept, "")):
+        identity.unlink(missing_ok=True)
+        if content is not None:
+            identity.write_text(content)
+        again = Loop(tmp_path)
+        again.writer.start()
+        assert (await again.until(lambda state: True)).code == code
+        await again.writer.stop()
+
+
+async def test_a_full_directory_without_identity_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "somebody's file").write_text("x")
+    made = Loop(tmp_path)
+    made.writer.start()
+    assert (await made.until(lambda state: True)).code == "STORAGE_FOREIGN"
+    await made.writer.stop()
+    assert [p.name for p in (tmp_path / "recordings").iterdir()] == ["somebody's file"]
