@@ -75,15 +75,13 @@ class Server:
         sender.add(client)
         self._playing.set()
 
-    def forget(self, connection: "Connection") -> None:
-        self._connections.discard(connection)
-
     def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
         while True:
             try:
                 accepted, _ = listener.accept()
             except OSError:  # none is waiting, or it has gone again
                 return
+            self._connections = {c for c in self._connections if c.client.is_open}
             self._connections.add(Connection(self, loop, accepted))
 
     async def _tick_forever(self) -> None:
@@ -131,7 +129,7 @@ class Connection:
         except OSError:
             data = b""
         if not data:
-            self._close()
+            self.client.close()
             return
         self._buffer += data
         try:
@@ -139,13 +137,7 @@ class Connection:
                 self._answer(request)
         except (rtsp.BadRequest, UnicodeError):
             self.client.reply(rtsp.response(400, None))
-            self._close()
-        if not self.client.is_open:
-            self._server.forget(self)
-
-    def _close(self) -> None:
-        self.client.close()
-        self._server.forget(self)
+            self.client.close()
 
     def _answer(self, request: Request) -> None:
         if not self.client.is_open:
