@@ -1,6 +1,6 @@
 """Recordings of real pictures, written by the recorder's own parts without its thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from recorder.files import StorageDirectory
 from recorder.index import Index
 from recorder.machine import boot_id
 from recorder.recovery import recover
-from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.ticks import us_from_at
 
@@ -49,9 +49,9 @@ class Recordings:
         self._apply(segmenter.end("closed"), keep)
         self.store.wave(began_us + seconds * 1_000_000)
 
-    def _apply(self, events: object, keep: timedelta) -> None:
+    def _apply(self, events: Iterable[Event], keep: timedelta) -> None:
         store = self.store
-        for event in events:  # type: ignore[attr-defined]
+        for event in events:
             match event:
                 case RunStarted(at_us):
                     store.start_run(CAMERA, at_us, AUTHORISATION, None)
