@@ -44,9 +44,6 @@ class Alarms:
         if self._on.pop((code, subject), None) is not None:
             self._writer.submit(partial(_write_ended, key=(code, subject), now_us=now_us))
 
-    def is_on(self, code: str, subject: str) -> bool:
-        return (code, subject) in self._on
-
     def subjects(self, code: str) -> list[str]:
         return [subject for known, subject in self._on if known == code]
 

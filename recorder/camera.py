@@ -15,6 +15,7 @@ from legal.retention import deadline_at
 from recorder.accounts import Cause
 from recorder.feed import UNKNOWN_STREAM, StreamFeed
 from recorder.format import Part
+from recorder.machine import now_us
 from recorder.orders import CameraOrder
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
@@ -63,12 +64,12 @@ class Window:
 class LiveStream:
     """A stream that is followed but not recorded; also what a recorded one has in common with it."""
 
-    def __init__(self, name: str, window: Window, feed: StreamFeed, anchor: Anchor, now_us: int) -> None:
+    def __init__(self, name: str, window: Window, feed: StreamFeed, anchor: Anchor) -> None:
         self.name = name
         self.window = window
         self.state = "connecting"
         self.fault: str | None = None
-        self.since_us = now_us
+        self.since_us = now_us()
         self.last_packet_s = time.monotonic()
         self.last_at_us: int | None = None
         self._feed = feed
@@ -150,7 +151,7 @@ class LiveStream:
     def _move(self, state: str, fault: str | None) -> None:
         if (self.state, self.fault) != (state, fault):
             self.state, self.fault = state, fault
-            self.since_us = time.time_ns() // 1000
+            self.since_us = now_us()
 
 
 class RecordedStream(LiveStream):
@@ -159,8 +160,8 @@ class RecordedStream(LiveStream):
     Invariant: the segmenter has a run open exactly while the writer was told of one.
     """
 
-    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor, now_us: int) -> None:
-        super().__init__("main", Window.of(order), feed, anchor, now_us)
+    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor) -> None:
+        super().__init__("main", Window.of(order), feed, anchor)
         self._order = order
         self._camera = order.camera
         self._writer = writer
@@ -180,8 +181,8 @@ class RecordedStream(LiveStream):
         if self._timeline.cut is not None:
             self.end_run(self._timeline.cut.value)
         self._feed.publish(packet, at_us)
-        if self._storage_ready and (events := self._segmenter.push(packet, at_us)):
-            self._apply(events)
+        if self._segmenter.recording or (self._storage_ready and packet.is_key and self._writer.has_room):
+            self._apply(self._segmenter.push(packet, at_us))
         if self.state != "recording" and self._segmenter.recording:
             self._received("recording", packet)
 
@@ -232,14 +233,13 @@ class RecordedStream(LiveStream):
         """Tell the accounts why this camera is in a gap, if it is."""
         if self._segmenter.recording:
             return
-        now_us = time.time_ns() // 1000
         if self.state == "forbidden":
             job = partial(_forbid_account, window=self.window)
         elif self.state == "lost" and self.fault is not None:
             job = partial(_lose_account, fault=self.fault)
         else:
             job = partial(_begin_account, window=self.window)
-        self._writer.submit(partial(job, camera=self._camera, at_us=now_us))
+        self._writer.submit(partial(job, camera=self._camera, at_us=now_us()))
 
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -40,14 +40,14 @@ class Control:
             return await operation(fields)
         except OrderRefused as refused:
             raise ChannelError(refused.code, refused.reason) from refused
-        except (StorageDown, sqlite3.Error) as error:
+        except (StorageDown, sqlite3.Error, OSError) as error:
             raise ChannelError("STORAGE_DOWN", str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             raise ChannelError("BAD_REQUEST", f"{op}: {type(error).__name__} {error}") from error
 
     async def _put_orders(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Answered once the orders are on disk and obeyed."""
-        return {"version": self._recorder.accept(fields["envelope"]).version}
+        return {"version": (await self._recorder.accept(fields["envelope"])).version}
 
     async def _facts(self, fields: dict[str, Any]) -> dict[str, Any]:
         after, limit = int(fields["after"]), min(int(fields["limit"]), _MOST_FACTS)

@@ -85,6 +85,7 @@ class Recorder:
         self._feed = PacketFeedServer(config.packets_socket, config.allowed_uids)
         self._budget = ConnectBudget()
         self._untold_version: int | None = None
+        self._accepting = asyncio.Lock()
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
@@ -112,10 +113,11 @@ class Recorder:
     def stop(self) -> None:
         self._stop.set()
 
-    def accept(self, envelope: Mapping[str, object]) -> Orders:
+    async def accept(self, envelope: Mapping[str, object]) -> Orders:
         """New orders, kept on disk, then obeyed. Raises OrderRefused, OSError."""
-        orders = self._orders_file.accept(envelope)
-        self._obey(orders)
+        async with self._accepting:
+            orders = await asyncio.to_thread(self._orders_file.accept, envelope)
+            self._obey(orders)
         self._untold_version = orders.version
         self._tell_orders()
         return orders
@@ -176,8 +178,8 @@ class Recorder:
     def _make_stream(self, order: CameraOrder, name: str) -> LiveStream:
         feed = self._feed.stream(order.camera, name)
         if name == "sub":
-            return LiveStream(name, Window.of(order), feed, self._anchor, now_us())
-        stream = RecordedStream(order, feed, self.writer, self._anchor, now_us())
+            return LiveStream(name, Window.of(order), feed, self._anchor)
+        stream = RecordedStream(order, feed, self.writer, self._anchor)
         if self.storage.ready:
             stream.storage_ready()
         return stream
@@ -237,7 +239,7 @@ class Recorder:
         silent_s = time.monotonic() - running.stream.last_packet_s
         if running.task is not None and silent_s > LOST_S:
             self.alarms.raise_(CAMERA_LOST, camera, running.stream.fault or "stalled", at_us)
-        elif self.alarms.is_on(CAMERA_LOST, camera) and (running.task is None or running.stream.state == "recording"):
+        elif running.task is None or running.stream.state in ("recording", "live"):
             self.alarms.end(CAMERA_LOST, camera, at_us)
 
     def _storage_changed(self, state: StorageState) -> None:

@@ -111,6 +111,11 @@ class Writer:
         self._queue.put((self._loop_epoch, nbytes, job))
         return True
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a new run is worth beginning."""
+        return self._queued_bytes < QUEUE_BYTES // 2
+
     async def ask(self, question: Callable[[SegmentStore], T]) -> T:
         """Run `question` in the thread, durable when it returns. Raises StorageDown."""
         answer: asyncio.Future[T] = self._loop.create_future()
@@ -139,8 +144,7 @@ class Writer:
             except StorageRefused as error:
                 self._fail(error.code, str(error))
             except (OSError, sqlite3.Error, IndexRefused) as error:
-                log.exception("storage %s failed", self._path)
-                self._fail("STORAGE_FAILED", str(error))
+                self._fail("STORAGE_FAILED", f"{type(error).__name__}: {error}")
             except Exception as error:  # the thread's top: a fault of ours is treated like a failed disk, never silent
                 log.exception("our own fault while writing to %s", self._path)
                 self._fail("STORAGE_FAILED", f"our own fault: {type(error).__name__}")
@@ -260,7 +264,7 @@ class Writer:
                 log.exception("storage %s: letting go failed too", self._path)
             store.storage.close()
         state = StorageState(ready=False, epoch=self._epoch, code=code, detail=detail)
-        if self._told is None or (self._told.code, self._told.epoch + 1) != (code, self._epoch):
+        if self._told is None or (self._told.code, self._told.detail) != (code, detail):
             log.error("storage %s: %s %s", self._path, code, detail)
         self._tell(state)
 

@@ -1,6 +1,7 @@
 """`csu recorder`: record the cameras that the orders name, until SIGTERM or Ctrl-C."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from recorder.main import RecorderConfig
     from recorder.main import run as record
 
+    os.umask(0o027)
     paths = Paths(args.data or default_data())
     try:
         keys = load_public(paths.keys, "orders")

@@ -1,0 +1,117 @@
+"""Runs and gaps follow one another without a hole, in any order of events; alarms outlive a restart."""
+
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recorder_support import CAMERA, START_US, bench
+
+from recorder.accounts import Accounts, Cause
+from recorder.alarms import Alarms, read_alarms
+from recorder.index import read_facts
+from recorder.store import SegmentStore
+from recorder.writer import Job, Writer
+
+acts = st.sampled_from(["gap", "other gap", "run", "end", "release", "restart"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(acts, st.integers(0, 5)), max_size=25))
+def test_no_second_is_missing_or_counted_twice(steps: list[tuple[str, int]]) -> None:
+    path = Path(tempfile.mkdtemp())
+    try:
+        with bench(path) as made:
+            accounts = made.store.accounts
+            at_us = START_US
+            for act, seconds in steps:
+                at_us += seconds * 1_000_000
+                running = accounts.run_of(CAMERA) is not None
+                if act == "restart":
+                    accounts = Accounts(made.index)
+                elif running and act in ("end", "release"):
+                    accounts.run_ended(CAMERA, at_us, "closed", Cause.CAMERA, "closed")
+                elif not running and act == "run" and CAMERA in accounts.cameras():
+                    accounts.run_started(CAMERA, at_us, "27-2026-001", None)
+                elif not running and act == "release":
+                    accounts.released(CAMERA, at_us)
+                elif not running and act in ("gap", "other gap"):
+                    accounts.gap(CAMERA, at_us, Cause.NETWORK if act == "gap" else Cause.CAMERA, act)
+            rows = made.index.query("SELECT from_us, to_us FROM run WHERE reason IS NOT NULL")
+            rows += [(a, None) for (a,) in made.index.query("SELECT from_us FROM run WHERE reason IS NULL")]
+            rows += made.index.query("SELECT from_us, to_us FROM gap")
+            pieces = sorted((a, b) for a, b in rows if b != a)
+            pieces = [(a, at_us if b is None else b) for a, b in pieces]
+            periods = [
+                (a, at_us if b is None else b)
+                for a, b in made.index.query("SELECT from_us, to_us FROM period ORDER BY from_us")
+            ]
+            assert sum(b - a for a, b in pieces) == sum(b - a for a, b in periods)
+            assert all(a[1] <= b[0] for a, b in itertools.pairwise(pieces))
+            opened = [f["gap"] for f in read_facts(made.index._db, 0, 1000)["facts"] if f["kind"] == "gap_opened"]
+            assert len(set(opened)) == len(opened)
+    finally:
+        shutil.rmtree(path)
+
+
+def test_what_can_not_be_is_refused(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        accounts = made.store.accounts
+        with pytest.raises(ValueError, match="in no gap"):
+            accounts.run_started(CAMERA, START_US, "27-2026-001", None)
+        accounts.gap(CAMERA, START_US, Cause.OURS, "starting")
+        with pytest.raises(ValueError, match="in no run"):
+            accounts.run_ended(CAMERA, START_US, "closed", Cause.CAMERA, "closed")
+        accounts.run_started(CAMERA, START_US, "27-2026-001", None)
+        for act in (
+            lambda: accounts.gap(CAMERA, START_US, Cause.OURS, "starting"),
+            lambda: accounts.released(CAMERA, START_US),
+        ):
+            with pytest.raises(ValueError, match="in a run"):
+                act()
+
+
+class _AtOnce(Writer):
+    """Jobs done where they are handed over, on a storage that answers or not."""
+
+    def __init__(self, store: SegmentStore) -> None:
+        self.store = store
+        self.answers = True
+
+    def submit(self, job: Job, nbytes: int = 0) -> bool:
+        if self.answers:
+            job(self.store)
+        return True
+
+
+def test_alarms_are_facts_once_and_outlive_restart_and_outage(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        writer = _AtOnce(made.store)
+        alarms = Alarms(writer)
+        alarms.raise_("CAMERA_LOST", CAMERA, "stalled", START_US)
+        alarms.raise_("CAMERA_LOST", CAMERA, "stalled", START_US + 1)
+        writer.answers = False
+        alarms.raise_("STORAGE_FAILED", "recordings", "EIO", START_US + 2)
+        writer.answers = True
+        alarms.reconcile(read_alarms(made.store), START_US + 3)
+        assert {a.code for a in read_alarms(made.store)} == {"CAMERA_LOST", "STORAGE_FAILED"}
+        restarted = Alarms(writer)
+        restarted.reconcile(read_alarms(made.store), START_US + 4)
+        assert restarted.subjects("CAMERA_LOST") == [CAMERA]
+        restarted.end("CAMERA_LOST", CAMERA, START_US + 5)
+        restarted.end("CAMERA_LOST", CAMERA, START_US + 6)
+        writer.answers = False
+        restarted.end("STORAGE_FAILED", "recordings", START_US + 7)
+        writer.answers = True
+        restarted.reconcile(read_alarms(made.store), START_US + 8)
+        assert read_alarms(made.store) == []
+        facts = read_facts(made.index._db, 0, 100)["facts"]
+        assert [(f["kind"], f["code"], f["camera"]) for f in facts] == [
+            ("alarm_raised", "CAMERA_LOST", CAMERA),
+            ("alarm_raised", "STORAGE_FAILED", None),
+            ("alarm_ended", "CAMERA_LOST", CAMERA),
+            ("alarm_ended", "STORAGE_FAILED", None),
+        ]
