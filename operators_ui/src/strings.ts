@@ -204,7 +204,7 @@ export const fr = {
   },
   timeline: {
     title: "Chronologie",
-    help: "Flèches : déplacer le curseur · + et − : zoom · Page : défiler · Origine : maintenant · Entrée : relire",
+    help: "Flèches : déplacer le curseur · + et − : zoom · Page : défiler · Début : maintenant · Entrée : relire",
     zoomIn: "Agrandir",
     zoomOut: "Réduire",
     now: "Maintenant",

@@ -23,7 +23,7 @@ export function Accounts(): ReactNode {
       </header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(accounts) => (
-          <Table heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
+          <Table label={tables.accountsTitle} heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
             {accounts.map((account) => <Row key={account.id} account={account} onDone={poke} />)}
           </Table>
         )}

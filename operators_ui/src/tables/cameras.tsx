@@ -23,6 +23,7 @@ export function Cameras(): ReactNode {
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(cameras) => (
           <Table
+            label={tables.camerasTitle}
             heads={looks ? [...heads, tables.pictures] : heads}
             empty={cameras.length === 0} testid="cameras-table"
           >

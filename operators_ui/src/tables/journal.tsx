@@ -103,6 +103,7 @@ function Entries(props: { entries: readonly JournalEntry[] }): ReactNode {
   if (props.entries.length === 0) return <p className="quiet">{journal.empty}</p>;
   return (
     <Table
+      label={journal.title}
       heads={[journal.leaf, journal.at, journal.author, journal.op, journal.camera, journal.interval, journal.motif, journal.result, journal.workstation]}
       empty={false} testid="journal-table"
     >

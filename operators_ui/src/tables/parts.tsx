@@ -7,10 +7,12 @@ import { Badge, Dialog, Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { daysLeft, NEAR_DAYS, validity } from "./validity";
 
-export function Table(props: { heads: readonly string[]; empty: boolean; children: ReactNode; testid: string }): ReactNode {
+export function Table(props: {
+  label: string; heads: readonly string[]; empty: boolean; children: ReactNode; testid: string;
+}): ReactNode {
   if (props.empty) return <p className="quiet">{fr.tables.empty}</p>;
   return (
-    <div className="table-scroll">
+    <div className="table-scroll" role="region" aria-label={props.label} tabIndex={0}>
       <table data-testid={props.testid}>
         <thead>
           <tr>{props.heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr>

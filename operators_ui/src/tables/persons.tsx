@@ -25,6 +25,7 @@ export function Persons(): ReactNode {
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(persons) => (
           <Table
+            label={tables.personsTitle}
             heads={[tables.name, tables.category, tables.agrement, tables.commune, tables.rights, tables.period, tables.state, tables.action]}
             empty={persons.length === 0} testid="persons-table"
           >

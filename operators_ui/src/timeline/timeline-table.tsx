@@ -10,7 +10,7 @@ export function TimelineTable(props: { data: Timeline; window: Window; onPick: (
   return (
     <details className="timeline-table" data-testid="timeline-table">
       <summary>{fr.timeline.table}</summary>
-      <div className="table-scroll">
+      <div className="table-scroll" role="region" aria-label={fr.timeline.table} tabIndex={0}>
         <table>
           <thead>
             <tr>

@@ -17,7 +17,7 @@ export const SLOTS = 64;
 export const EMPTY_WALL: Wall = { layout: 9, slots: [], focus: 0 };
 
 /** A wider tile than this, in device pixels, gets the main stream: a sub-stream is 640 pixels wide. */
-const MAIN_FROM_PX = 960;
+const MAIN_FROM_PX = 720;
 
 export function streamFor(width_px: number, streams: readonly Stream[]): Stream {
   if (width_px > MAIN_FROM_PX || !streams.includes("sub")) return "main";

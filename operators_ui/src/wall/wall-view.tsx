@@ -64,6 +64,7 @@ export function WallView(props: WallProps): ReactNode {
   return (
     <div className="wall-page">
       <div className="wall-main">
+        <h1 className="visually-hidden">{fr.wall.title}</h1>
         <WallBar wall={wall} onChange={change} picking={picking} onPick={() => setPicking(!picking)} live={live} />
         <MotifBanner />
         {cameras.length === 0 && <p className="notice notice-warning" role="status">{fr.wall.noCameras}</p>}
