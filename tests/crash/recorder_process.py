@@ -31,6 +31,7 @@ class Simulator:
     port: int
     username: str
     password: str
+    control: Path
 
     def address(self, number: int, stream: str) -> StreamAddress:
         return StreamAddress(f"rtsp://127.0.0.1:{self.port}/cam/{number:02d}/{stream}", self.username, self.password)
@@ -49,7 +50,7 @@ def simulator(data: Path, cameras: int) -> Iterator[Simulator]:
         ready = json.loads(process.stdout.readline())
         port = int(ready["rtsp_urls"][0].split(":")[2].split("/")[0])
         username, password = Path(ready["credentials_file"]).read_text().strip().split(":", 1)
-        yield Simulator(port, username, password)
+        yield Simulator(port, username, password, Paths(data).run / "simulator.sock")
     finally:
         process.terminate()
         process.communicate(timeout=20)

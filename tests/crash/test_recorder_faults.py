@@ -1,0 +1,62 @@
+"""Cameras that lie, stall, reset or send garbage cost only themselves, and the account says why."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder_process import Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+
+from recorder.channel import ChannelClient
+
+
+@pytest.fixture(scope="module")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    with simulator(tmp_path_factory.mktemp("simulator"), 2) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "details"),
+    [
+        ("silent", "camera", {"stalled"}),
+        ("reset", "network", {"reset"}),
+        ("401", "camera", {"refused_credentials"}),
+        ("garbage", "camera", {"garbage", "stalled"}),
+        ("clock-jump", "camera", {"camera_clock"}),
+    ],
+)
+async def test_only_the_faulty_camera_has_a_gap(
+    tmp_path: Path, cameras: Simulator, fault: str, cause: str, details: set[str]
+) -> None:
+    since = datetime.now(UTC)
+    gaps: list[dict[str, Any]] = []
+    with recorder(tmp_path / "data") as process:
+        await process.order(orders(camera(cameras, 1), camera(cameras, 2)))
+
+        async def both_record() -> bool:
+            return {await process.state(camera_id(n)) for n in (1, 2)} == {"recording"}
+
+        async def gap_told() -> bool:
+            gaps[:] = (await process.coverage(camera_id(1), since))["gaps"]
+            return any(gap["detail"] in details for gap in gaps)
+
+        await wait_until(both_record)
+        async with ChannelClient(cameras.control) as simulated:
+            try:
+                await simulated.call("fault", camera=1, fault=fault)
+                await wait_until(gap_told)
+            finally:
+                await simulated.call("fault", camera=1, fault=None)
+        assert {gap["cause"] for gap in gaps if gap["detail"] in details} == {cause}
+
+        async def other_is_durable() -> bool:
+            return bool((await process.coverage(camera_id(2), since))["runs"])
+
+        await wait_until(other_is_durable)
+        other = await process.coverage(camera_id(2), since)
+        assert len(other["runs"]) == 1
+        assert {gap["cause"] for gap in other["gaps"]} == {"ours"}
+        assert process.stop() == 0
+        assert process.csu("check", "--deep")[1]["ok"]
