@@ -12,7 +12,7 @@ export interface Polled<T> {
 
 export class Poller<T> {
   readonly state = new Store<Polled<T>>({ value: null, problem: null });
-  private timer: number | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
   private running = false;
   private again = false;
   private stopped = false;
@@ -44,7 +44,7 @@ export class Poller<T> {
     this.state.set(answer.kind === "ok" ? { value: answer.value, problem: null } : { value: known, problem: answer });
     const delay_ms = this.again ? 0 : this.period_ms;
     this.again = false;
-    this.timer = setTimeout(this.poke, delay_ms) as unknown as number;
+    this.timer = setTimeout(this.poke, delay_ms);
   }
 }
 
