@@ -1,8 +1,13 @@
 """Shapes that several routes share."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from csu.store.facts import KnownCommune
+
+# One line of text, without control characters: what a person types into a field.
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Body(BaseModel):

@@ -116,6 +116,8 @@ _HTTP = {
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # a body that is no JSON at all
+        return _answer(422, "INVALID", "Demande mal formée.")
     return _answer(error.status_code, *_HTTP.get(error.status_code, ("REFUSED", "Demande refusée.")))
 
 

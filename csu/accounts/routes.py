@@ -15,7 +15,7 @@ from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.centre_state import Centre
 from csu.errors import Refusal, invalid
-from csu.schemas import Body, CommuneRef, MotifRef
+from csu.schemas import Body, CommuneRef, Line, MotifRef
 from csu.store import facts, tables
 from legal import motifs
 from legal.permissions import Act, Refused
@@ -26,7 +26,7 @@ Secret = Annotated[str, Field(min_length=1, max_length=passwords.LONGEST)]
 
 
 class Login(Body):
-    login: Annotated[str, Field(min_length=1, max_length=64)]
+    login: Annotated[Line, Field(min_length=1, max_length=64)]
     password: Annotated[Secret, Field(repr=False)]
     shift_motif: str | None = None
 

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, select
 from csu.accounts.guard import Guard, Visit
 from csu.audit import ops
 from csu.errors import not_found
+from csu.schemas import Line
 from csu.store import facts, tables
 from legal import motifs
 from legal.permissions import Act
@@ -68,9 +69,9 @@ async def read_journal(
     visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))],
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    author: Annotated[str | None, Query(max_length=100)] = None,
+    author: Annotated[Line | None, Query(max_length=100)] = None,
     camera: UUID | None = None,
-    op: Annotated[str | None, Query(max_length=40)] = None,
+    op: Annotated[Line | None, Query(max_length=40)] = None,
 ) -> JournalPage:
     """Entries from the newest, of the person's communes. The reading is an entry itself (CSI R.253-5)."""
     journal, leaf = tables.journal, tables.journal_leaf

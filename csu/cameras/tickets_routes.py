@@ -12,7 +12,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.cameras.inventory import UNKNOWN_CAMERA
-from csu.schemas import Body
+from csu.schemas import Body, Line
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
@@ -25,8 +25,8 @@ LONGEST_REPLAY = timedelta(hours=24)
 
 
 class MotifGiven(Body):
-    code: Annotated[str, Field(max_length=40)]
-    reference: Annotated[str, Field(max_length=80)] | None = None
+    code: Annotated[Line, Field(max_length=40)]
+    reference: Annotated[Line, Field(max_length=80)] | None = None
 
 
 class LiveRequest(Body):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from csu.accounts import passwords
 from csu.accounts.guard import Guard, Visit
 from csu.errors import Refusal, not_found
-from csu.schemas import Body, Done
+from csu.schemas import Body, Done, Line
 from csu.store import tables
 from csu.territory.suspensions import Suspension, resume, suspend
 from legal.facts import Category, Role
@@ -62,7 +62,7 @@ class NewAccount(Body):
     """An account without any right on pictures: those come with habilitations."""
 
     login: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$")]
-    name: Annotated[str, Field(min_length=2, max_length=80)]
+    name: Annotated[Line, Field(min_length=2, max_length=80)]
     role: Role
     category: Category
     employer: Annotated[str | None, Field(pattern=r"^[0-9AB]{5}$")] = None

@@ -7,7 +7,7 @@ from sqlalchemy import Table, select, update
 
 from csu.accounts.guard import Visit
 from csu.errors import Refusal, not_found
-from csu.schemas import Body
+from csu.schemas import Body, Line
 from csu.store import facts
 from legal.facts import CENTRE, Subject
 from legal.permissions import Refused
@@ -18,7 +18,7 @@ _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
 class Suspension(Body):
     """Why: a short reason for the journal, without names or plates."""
 
-    reason: Annotated[str, Field(min_length=3, max_length=120)]
+    reason: Annotated[Line, Field(min_length=3, max_length=120)]
 
 
 async def suspend(visit: Visit, table: Table, fact_id: str, reason: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from centre_support import Running
+from centre_support import ORIGIN, Running
 from fastapi.routing import APIRoute
 
 from csu.accounts.guard import Guard
@@ -65,7 +65,7 @@ def routes(centre: Running) -> dict[tuple[str, str], Act | None]:
             pending += nested.routes
         elif isinstance(route, APIRoute):
             guards = [d.call for d in route.dependant.dependencies if isinstance(d.call, Guard)]
-            for method in route.methods:
+            for method in route.methods or ():
                 found[method, route.path] = guards[0].act if guards else None
     return found
 
@@ -106,6 +106,69 @@ async def test_refusals_are_journalled(centre: Running) -> None:
         ("journal:read", "Opérateur"),
         ("account:list", "Opérateur"),
     }
+
+
+JUNK: list[Any] = [
+    None,
+    [],
+    "text",
+    0,
+    {},
+    {"reason": 1},
+    {"reason": "a\x00b" * 3},
+    {"login": {}, "password": []},
+    {"login": "a\x00b", "password": "😀" * 50},
+    {"motif": ["SECURITE"]},
+    {"requests": {"camera": 1}},
+    {"requests": [{"camera": "' OR 1=1 --", "act": "live", "stream": "main"}]},
+    {"login": "x" * 65, "name": "y", "role": "god", "category": "PM"},
+    {"login": "ok", "name": "a\x00b", "role": "operator", "category": "PM", "employer": "99999"},
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), sorted([key for key in GUARDED if key[0] != "GET"] + [("POST", "/api/session")])
+)
+async def test_junk_is_refused_and_breaks_nothing(centre: Running, method: str, path: str) -> None:
+    for login in ("administrateur", "superviseur"):
+        async with centre.person(login) as person:
+            for junk in JUNK:
+                answer = await person.send(method, filled(path), junk)
+                assert answer.status_code < 500, f"{junk}: {answer.text}"
+                if answer.status_code >= 400:
+                    assert set(answer.json()) == {"code", "reason"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=-1",
+        "before=x",
+        "before=99999999999999999999",
+        "limit=0",
+        "limit=x",
+        "camera=%00",
+        "op=%00",
+        "author=%00",
+    ],
+)
+async def test_junk_in_a_query_is_refused_and_breaks_nothing(centre: Running, query: str) -> None:
+    async with centre.person("auditeur") as auditor:
+        answer = await auditor.http.get(f"/api/journal?{query}")
+        assert answer.status_code == 422
+        assert answer.json()["code"] == "INVALID"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b'{"reason": "\\ud800abc"}', b"[" * 5000, b'{"reason":' + b"9" * 5000 + b"}"]
+)
+async def test_broken_json_is_refused(centre: Running, content: bytes) -> None:
+    async with centre.person("administrateur") as administrator:
+        headers = {"Origin": ORIGIN, "X-CSRF-Token": administrator.csrf, "Content-Type": "application/json"}
+        path = filled("/api/conventions/{fact_id}/suspend")
+        answer = await administrator.http.post(path, content=content, headers=headers)
+        assert answer.status_code == 422
+        assert answer.json()["code"] == "INVALID"
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/cameras/x", "/api/session/nothing"])

@@ -205,7 +205,7 @@ class TestOrders:
             assert alarm["ended"] is not None
 
     def test_the_line_in_force_counts(self) -> None:
-        camera = {"id": "c", "number": "1", "name": "n", "main_url": "rtsp://c", "sub_url": None}
+        camera: dict[str, Any] = {"id": "c", "number": "1", "name": "n", "main_url": "rtsp://c", "sub_url": None}
         camera |= {"username": None, "password": None, "adapter": "native", "priority": 0}
         base = {"camera": "c", "suspended_at": None, "retention_days": 15, "minimum_days": None}
         past = base | {"reference": "past", "from_at": START - timedelta(9), "to_at": START - timedelta(1)}

@@ -1,6 +1,7 @@
 """Cameras and tickets over HTTP: who gets what, what the journal keeps, what a foreign identifier learns."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +14,7 @@ from csu.tickets import verify
 ANYBODY = "00000000-0000-4000-8000-000000000000"
 
 
-async def cameras_of(person: Browser) -> dict[str, dict[str, object]]:
+async def cameras_of(person: Browser) -> dict[str, dict[str, Any]]:
     answer = await person.get("/api/cameras")
     assert answer.status_code == 200, answer.text
     return {camera["number"]: camera for camera in answer.json()["cameras"]}

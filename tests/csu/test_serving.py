@@ -22,6 +22,7 @@ from centre_support import Browser, load_territory
 
 from csu import engines
 from csu.engines import Engine
+from csu.events import client
 from csu.keys import load_public
 from csu.settings import Paths
 from csu.store.migrate import migrate
@@ -228,13 +229,20 @@ async def test_events_are_pushed_and_end_with_the_session(machine: Machine) -> N
 
         await wait_until(pushed)
         seen = []
-        async with operator.http.stream("GET", "/api/events") as stream:
+        url = engines.valkey_url(machine.paths).url.get_secret_value()
+        async with client(url) as valkey, operator.http.stream("GET", "/api/events") as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             async for line in stream.aiter_lines():
-                if line.startswith("retry"):
+                if line == "retry: 4000":
+                    await valkey.publish("csu:hints", "no hint of ours")
+                    await valkey.publish("csu:hints", "cameras")
+                if line == "event: cameras":
                     assert (await operator.send("DELETE", "/api/session")).status_code == 204
+                    await valkey.publish("csu:hints", "session")
                 seen.append(line)
         assert seen[0] == "retry: 4000"
+        assert "event: cameras" in seen
+        assert not any("ours" in line for line in seen)
     assert machine.stop() == 0
 
 

@@ -98,9 +98,9 @@ class TestImport:
             "auditor",
             "administrator",
         }
-        references = [
-            item.reference for item in (*document.convention, *document.authorisation, *document.habilitation)
-        ]
+        references = {item.reference for item in document.convention}
+        references |= {item.reference for item in document.authorisation}
+        references |= {item.reference for item in document.habilitation}
         assert all(reference.startswith("FICTIF") for reference in references)
         assert {c.commune for c in document.convention} < {a.commune for a in document.authorisation}
 
