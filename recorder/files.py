@@ -62,7 +62,9 @@ class StorageDirectory:
             identity = _read_identity(dir_fd)
             if expected is not None and identity != expected:
                 code = "STORAGE_UNMOUNTED" if identity is None else "STORAGE_FOREIGN"
-                raise StorageRefused(code, f"{path}: expected directory {expected}, found {identity}")
+                raise StorageRefused(
+                    code, f"{path}: expected directory {expected} (by {expected_file.name}), found {identity}"
+                )
             if identity is None and not _EMPTY.issuperset(os.listdir(dir_fd)):
                 raise StorageRefused("STORAGE_FOREIGN", f"{path}: not empty and without identity")
             lock_fd = _lock(dir_fd, path)

@@ -37,6 +37,9 @@ CREATE INDEX gap_open ON gap(camera) WHERE to_us IS NULL;
 CREATE TABLE segment(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, run INTEGER NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, state INTEGER NOT NULL, length INTEGER NOT NULL, media_90k INTEGER NOT NULL,
     deadline_us INTEGER NOT NULL, minimum_us INTEGER, authorisation TEXT NOT NULL, previous BLOB NOT NULL, hash BLOB);
+-- The delay that the segments' deadlines were last brought in line with.
+CREATE TABLE terms(camera INTEGER NOT NULL, authorisation TEXT NOT NULL, retention_days INTEGER NOT NULL,
+    PRIMARY KEY(camera, authorisation)) WITHOUT ROWID;
 CREATE INDEX segment_by_time ON segment(camera, start_us);
 CREATE INDEX segment_by_deadline ON segment(deadline_us);
 CREATE INDEX segment_open ON segment(id) WHERE state = 0;

@@ -213,8 +213,8 @@ class Recorder:
         self.writer.submit(lambda store: store.accounts.released(camera, at_us))
 
     def _shorten(self, order: CameraOrder) -> None:
-        """An order can shorten a deadline, never lengthen one."""
-        self.writer.submit(lambda store: store.shorten(order.camera, order.authorisation, order.retention_days))
+        """An order can shorten a deadline, never lengthen one. Told again whenever the storage starts."""
+        self.writer.submit(lambda store: store.obey_terms(order.camera, order.authorisation, order.retention_days))
 
     def _stop_streams(self) -> None:
         for camera, name in list(self._streams):
@@ -253,6 +253,8 @@ class Recorder:
                 self.alarms.end(code, subject, at_us)
         if state.recovery is not None:
             self._tell_orders()
+            for order in self._orders.values():
+                self._shorten(order)
             self._tasks.create_task(self._reconcile_alarms())
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", subject, str(state.index), at_us)

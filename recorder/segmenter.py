@@ -162,9 +162,14 @@ class Segmenter:
         return (ready, SegmentClosed(at_us), SegmentOpened(at_us, packet.format))
 
     def _take_part(self, next_pts_90k: int) -> Part:
-        """The waiting pictures as a part; a picture whose successor isn't later is shown for one tick."""
-        ends = [*self._pts[1:], next_pts_90k]
-        durations = [min(max(end - start, 1), LONGEST_SAMPLE_90K) for start, end in zip(self._pts, ends, strict=True)]
+        """The waiting pictures as a part.
+
+        Their times are put in order first: a camera that stamps a picture before the last one (or sends pictures out
+        of their order) must not make the part longer. Two of the same time are one tick apart.
+        """
+        starts = sorted(self._pts)
+        ends = [*starts[1:], next_pts_90k]
+        durations = [min(max(end - start, 1), LONGEST_SAMPLE_90K) for start, end in zip(starts, ends, strict=True)]
         part = Part(self._part_at_us, self._base_90k, self._is_key, self._data, durations, self._bytes, self._lost)
         self._base_90k += part.duration_90k
         self._clear_part()

@@ -7,6 +7,7 @@ differ: the caller drops the whole object and opens the directory again, as afte
 import hashlib
 import logging
 import os
+from collections import deque
 from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
@@ -76,6 +77,7 @@ class SegmentStore:
         self._open: dict[str, _Open] = {}
         self._changed: list[_Open] = []
         self._new_directories: set[str] = set()
+        self._shortened: deque[tuple[str, str, int]] = deque()
         self._active = {name for (name,) in index.query("SELECT name FROM active_directory")}
 
     def start_run(self, camera: str, at_us: int, authorisation: str, clock_offset_us: int | None) -> None:
@@ -170,6 +172,8 @@ class SegmentStore:
     def wave(self, now_us: int) -> None:
         """Sync what was written, then advance the durable lengths in one transaction."""
         self._write_changed()
+        if self._shortened:
+            self._shorten(*self._shortened.popleft())
         idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
@@ -245,9 +249,22 @@ class SegmentStore:
             rows,
         )
 
-    def shorten(self, camera: str, authorisation: str, retention_days: int) -> int:
-        """Bring deadlines under this authorisation forward to what it now says, never back; how many there were."""
-        self._write_changed()
+    def obey_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
+        """The delay that an authorisation now fixes. A shorter one brings deadlines forward, one camera a wave."""
+        values = (self.index.camera(camera), authorisation)
+        known = self.index.query("SELECT retention_days FROM terms WHERE camera = ? AND authorisation = ?", values)
+        if known and known[0][0] <= retention_days:
+            self._set_terms(camera, authorisation, retention_days)
+        else:
+            self._shortened.append((camera, authorisation, retention_days))
+
+    def _set_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
+        self.index.execute(
+            "INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (self.index.camera(camera), authorisation, retention_days)
+        )
+
+    def _shorten(self, camera: str, authorisation: str, retention_days: int) -> None:
+        """Bring deadlines under this authorisation forward to what it now says, never back."""
         rows = self.index.query(
             "SELECT id, start_us, deadline_us FROM segment WHERE camera = ? AND authorisation = ?",
             (self.index.camera(camera), authorisation),
@@ -258,6 +275,6 @@ class SegmentStore:
             if deadline < deadline_us:
                 earlier.append((deadline, segment))
         self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
+        self._set_terms(camera, authorisation, retention_days)
         if earlier:
             log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
-        return len(earlier)

@@ -67,11 +67,13 @@ def test_a_shorter_delay_brings_deadlines_forward_and_a_longer_one_changes_nothi
     with bench(tmp_path) as made:
         _two_cameras(made)
         before = made.index.query("SELECT id, deadline_us FROM segment ORDER BY id")
-        assert made.store.shorten(CAMERA, "27-2026-001", 20) == 0
-        assert made.store.shorten(CAMERA, "another", 5) == 0
+        for authorisation, days in (("27-2026-001", 20), ("another", 5), ("27-2026-001", 25)):
+            made.store.obey_terms(CAMERA, authorisation, days)
+            made.store.wave(START_US)
         assert made.index.query("SELECT id, deadline_us FROM segment ORDER BY id") == before
-        count = made.store.shorten(CAMERA, "27-2026-001", 5)
+        made.store.obey_terms(CAMERA, "27-2026-001", 5)
+        made.store.wave(START_US)
         rows = made.index.query("SELECT start_us, deadline_us FROM segment WHERE camera = 1")
-        assert count == len(rows)
+        assert rows
         assert all(deadline == start + 5 * DAY_US for start, deadline in rows)
         assert made.index.query("SELECT count(*) FROM segment WHERE camera = 2 AND deadline_us < ?", (before[0][1],))

@@ -162,3 +162,16 @@ def test_holes_and_steps_back_cut_the_run(jump_us: int, reason: str | None) -> N
     assert [e.reason for e in ended] == ([reason] if reason else [])
     if reason:
         assert ended[0].end_us == START_US + 60 * 40_000
+
+
+def test_pictures_out_of_order_do_not_make_a_part_longer() -> None:
+    segmenter = Segmenter(CAMERA)
+    order = [0, 3, 1, 2, 6, 4, 5, 7]
+    for n in order:
+        assert not [
+            e
+            for e in segmenter.push(Packet(b"x", n * 3600, n == 0, 0.0, FORMAT), START_US + n * 40_000)
+            if isinstance(e, RunEnded)
+        ]
+    (part,) = [e.part for e in segmenter.end("closed") if isinstance(e, PartReady)]
+    assert part.durations_90k[:-1] == [3600] * 7
