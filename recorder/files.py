@@ -227,9 +227,20 @@ def _lock(dir_fd: int, path: Path) -> int:
     fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE, dir_fd=dir_fd)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BaseException as error:
         os.close(fd)
-        raise StorageRefused("STORAGE_BUSY", f"{path}: another recorder has it") from None
+        if isinstance(error, BlockingIOError):
+            raise StorageRefused("STORAGE_BUSY", f"{path}: another recorder has it") from None
+        raise
+    return fd
+
+
+def lock_file(path: Path) -> int:
+    """A locked file, for as long as the descriptor is open. Raises BlockingIOError when another process has it."""
+    path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
         os.close(fd)
         raise

@@ -12,6 +12,7 @@ It needs nobody: orders are on its disk, and the centre, the gateway and the det
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.feed import PacketFeedServer
+from recorder.files import lock_file
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, OrderRefused, Orders, OrdersFile, StreamAddress
 from recorder.store import SegmentStore
@@ -86,12 +88,20 @@ class Recorder:
         self._budget = ConnectBudget()
         self._untold_version: int | None = None
         self._accepting = asyncio.Lock()
+        self._reconciling: asyncio.Task[None] | None = None
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Record until `stop`."""
+        """Record until `stop`. Raises BlockingIOError when another recorder has this state directory."""
+        lock = lock_file(self.config.state / "lock")
+        try:
+            await self._run()
+        finally:
+            os.close(lock)
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -107,6 +117,8 @@ class Recorder:
             ticking = self._tasks.create_task(self._tick(), name="tick")
             await self._stop.wait()
             ticking.cancel()
+            if self._reconciling is not None:
+                self._reconciling.cancel()
             self._stop_streams()
         log.info("recorder stopped")
 
@@ -135,7 +147,7 @@ class Recorder:
     def _load_orders(self) -> None:
         try:
             orders = self._orders_file.load()
-        except OrderRefused as refused:
+        except (OrderRefused, OSError) as refused:
             log.error("the orders on disk are not obeyed: %s", refused)
             self.alarms.raise_("ORDERS_REFUSED", "orders.json", str(refused), now_us())
             return
@@ -225,15 +237,21 @@ class Recorder:
         while True:
             await asyncio.sleep(_TICK_S)
             ticks += 1
-            self._anchor = read_anchor()
-            at_us = now_us()
-            for (camera, name), running in self._streams.items():
-                running.stream.told_clock(self._anchor)
-                self._follow_window(running, at_us)
-                if name == "main":
-                    self._watch_camera(camera, running, at_us)
-                if ticks % _MEASURE_TICKS == 0:
-                    running.stream.measure()
+            try:
+                self._look_around(measure=ticks % _MEASURE_TICKS == 0)
+            except Exception:  # the task's top: a fault of ours in one look must not end the recording
+                log.exception("our own fault while looking after the cameras")
+
+    def _look_around(self, measure: bool) -> None:
+        self._anchor = read_anchor()
+        at_us = now_us()
+        for (camera, name), running in self._streams.items():
+            running.stream.told_clock(self._anchor)
+            self._follow_window(running, at_us)
+            if name == "main":
+                self._watch_camera(camera, running, at_us)
+            if measure:
+                running.stream.measure()
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
@@ -255,7 +273,7 @@ class Recorder:
             self._tell_orders()
             for order in self._orders.values():
                 self._shorten(order)
-            self._tasks.create_task(self._reconcile_alarms())
+            self._reconciling = self._tasks.create_task(self._reconcile())
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", subject, str(state.index), at_us)
             for name in state.recovery.damaged:
@@ -267,16 +285,17 @@ class Recorder:
                 elif not state.ready:
                     running.stream.storage_lost()
 
-    async def _reconcile_alarms(self) -> None:
+    async def _reconcile(self) -> None:
+        """The storage answers again: alarms and cameras there and here are brought together."""
         try:
             written = await self.writer.ask(read_alarms)
+            self.alarms.reconcile(written, now_us())
+            for camera in self.alarms.subjects(CAMERA_LOST):
+                if camera not in self._orders:
+                    self.alarms.end(CAMERA_LOST, camera, now_us())
+            await self.writer.ask(self._release_others)
         except StorageDown:
-            return  # the next time it answers, this comes again
-        self.alarms.reconcile(written, now_us())
-        for camera in self.alarms.subjects(CAMERA_LOST):
-            if camera not in self._orders:
-                self.alarms.end(CAMERA_LOST, camera, now_us())
-        await self.writer.ask(self._release_others)
+            log.info("the storage went away again")  # and this comes again when it answers
 
     def _release_others(self, store: SegmentStore) -> None:
         """Cameras that left the orders while the storage was away."""
@@ -293,5 +312,8 @@ class Recorder:
 
 
 async def run(config: RecorderConfig) -> None:
-    """Record until SIGTERM or SIGINT; then close segments, sync, and write the index."""
+    """Record until SIGTERM or SIGINT; then close segments, sync, and write the index.
+
+    Raises BlockingIOError when another recorder has this state directory.
+    """
     await Recorder(config).run()

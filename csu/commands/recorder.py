@@ -45,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
         order_keys=keys,
         allowed_uids=frozenset(args.allow_uid),
     )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(record(config))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(record(config))
+    except BlockingIOError:
+        print(f"csu recorder: another recorder runs on {paths.data}", file=sys.stderr)
+        return 1
     return 0

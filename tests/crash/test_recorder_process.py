@@ -193,3 +193,15 @@ async def test_a_directory_whose_identity_is_gone_is_not_written_to(
     await _recording(recording, 1)
     kinds = [(f["kind"], f["code"]) for f in await recording.facts() if f["kind"].startswith("alarm")]
     assert set(kinds) <= {("alarm_raised", "STORAGE_UNMOUNTED"), ("alarm_ended", "STORAGE_UNMOUNTED")}
+
+
+async def test_a_second_recorder_on_the_same_data_leaves_the_first_alone(
+    recording: RecorderProcess, cameras: Simulator
+) -> None:
+    await recording.order(orders(camera(cameras, 1)))
+    second = RecorderProcess(recording.data)
+    second.start()
+    assert second.process is not None
+    assert await asyncio.to_thread(second.process.wait, 20) == 1
+    second.process.communicate()
+    await _recording(recording, 1)
