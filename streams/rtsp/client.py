@@ -1,4 +1,4 @@
-"""The asyncio shell of the RTSP session: the one file that opens a camera's socket."""
+"""The I/O around the RTSP session: the one file that opens a camera's socket, and reads it on the shared beat."""
 
 from __future__ import annotations
 
@@ -6,89 +6,117 @@ import asyncio
 import secrets
 import socket
 import time
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from streams.errors import CameraError, CameraFault
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, parse_address
 from streams.rtsp.pace import BUFFER_BYTES, Pace, running_pace
-from streams.rtsp.session import Session, State
+from streams.rtsp.session import Session
 from streams.rtsp.video import HEAD_BYTES
 from streams.source import PacketSink, SourceConfig
 
 HANDSHAKE_S = 10.0
 STALL_S = 5.0
 KEY_FRAME_S = 60.0
-_POLL_S = 0.5
 _READ_BYTES = BUFFER_BYTES - HEAD_BYTES  # the parser may look a little beyond the end
+_ANSWER_BYTES = 64 * 1024
 
 
-class _Connection(asyncio.BufferedProtocol):
-    """Reads into the loop's shared buffer and feeds the session in place.
+class _Connection:
+    """Feeds the session in place from the loop's shared buffer.
 
     Only what is cut short at a read's end is copied: the tail of a message or frame into `_rest`, the pieces
     of an unfinished picture by `settle`.
     """
 
-    def __init__(self, session: Session, pace: Pace, ended: asyncio.Future[NoReturn]) -> None:
-        self.ended = ended
+    def __init__(self, sock: socket.socket, session: Session, pace: Pace) -> None:
+        self.ended: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._sock = sock
         self._session = session
         self._pace = pace
         self._view = pace.buffer
         self._rest = b""
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._session.start()
+    async def shake_hands(self) -> None:
+        """Until the camera plays. Raises CameraError; the time limit is the caller's."""
+        loop, session = asyncio.get_running_loop(), self._session
+        session.start()
         self.flush()
+        while not session.playing:
+            try:
+                data = await loop.sock_recv(self._sock, _ANSWER_BYTES)
+            except TimeoutError:
+                raise
+            except OSError:
+                raise _broken() from None
+            if not data:
+                raise _closed()
+            data = self._rest + data
+            self._view[: len(data)] = data
+            self._parse(len(data))
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        rest = self._rest
+    def read(self) -> None:
+        """What has arrived since the last beat. All that fails ends `ended`."""
+        rest, view = self._rest, self._view
         if rest:
-            self._view[: len(rest)] = rest
-        return self._view[len(rest) : _READ_BYTES]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        session, now_s = self._session, time.monotonic()
-        end = len(self._rest) + nbytes
+            view[: len(rest)] = rest
         try:
-            done = session.receive(self._view, end, now_s)
-            self._rest = bytes(self._view[done:end]) if done < end else b""
-            session.video.settle(now_s)
-        except Exception as error:  # also a sink's own fault: the task that pulls must get it, not the loop
-            self._fail(error)
+            count = self._sock.recv_into(view[len(rest) : _READ_BYTES])
+        except BlockingIOError:
             return
-        if session.outgoing:
-            self.flush()
-        if (self._rest or session.video.inside) and self._transport is not None:
-            self._pace.pause(self._transport)
-
-    def eof_received(self) -> None:
-        self._fail(CameraError(CameraFault.CLOSED, "the camera closed the connection"))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(CameraError(CameraFault.RESET, "the connection broke"))
+        except OSError:
+            self._end(_broken())
+            return
+        try:
+            if not count:
+                raise _closed()
+            self._parse(len(rest) + count)
+        except Exception as error:  # also a sink's own fault: the task that pulls must get it, not the beat
+            self._end(error)
 
     def flush(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(self._session.outgoing))
+        """Sends the session's requests. They are few and short: a camera that takes none of them is broken."""
+        data = b"".join(self._session.outgoing)
         self._session.outgoing.clear()
+        try:
+            if data and self._sock.send(data) < len(data):
+                raise CameraError(CameraFault.RESET, "the camera takes no requests")
+        except OSError:
+            raise _broken() from None
 
     def close(self) -> None:
-        self._session.stop()
-        self.flush()
-        if self._transport is not None:
-            self._transport.abort()
+        self._pace.leave(self)
         if not self.ended.cancel():
             self.ended.exception()  # it may have failed while the task was being cancelled: no complaint
+        self._session.stop()
+        try:
+            self.flush()
+        except CameraError:
+            return  # the goodbye is a courtesy
+        finally:
+            self._sock.close()
 
-    def _fail(self, error: Exception) -> None:
+    def _parse(self, end: int) -> None:
+        session, view, now_s = self._session, self._view, time.monotonic()
+        done = session.receive(view, end, now_s)
+        self._rest = bytes(view[done:end]) if done < end else b""
+        session.video.settle(now_s)
+        if session.outgoing:
+            self.flush()
+
+    def _end(self, error: Exception) -> None:
+        self._pace.leave(self)
         if not self.ended.done():
             self.ended.set_exception(error)
-        self._session.state = State.OVER
-        if self._transport is not None:
-            self._transport.abort()
+
+
+def _broken() -> CameraError:
+    return CameraError(CameraFault.RESET, "the connection broke")
+
+
+def _closed() -> CameraError:
+    return CameraError(CameraFault.CLOSED, "the camera closed the connection")
 
 
 async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
@@ -100,38 +128,53 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
     authenticator = None
     if config.username is not None:
         authenticator = Authenticator(config.username, config.password, secrets.token_hex(8))
-    session = Session(address, authenticator, sink)
-    connection = _Connection(session, running_pace(), asyncio.get_running_loop().create_future())
-    deadline_s = time.monotonic() + HANDSHAKE_S
+    session, pace = Session(address, authenticator, sink), running_pace()
+    sock = await _connect(address)
+    connection = _Connection(sock, session, pace)
     try:
-        await _connect(address, connection)
-        await _watch(session, connection, deadline_s)
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                await connection.shake_hands()
+        except TimeoutError:
+            detail = f"no answer to {session.state.name} within {HANDSHAKE_S:.0f} s"
+            raise CameraError(CameraFault.TIMEOUT, detail) from None
+        pace.join(connection)
+        await _watch(session, connection)
     finally:
         connection.close()
 
 
-async def _connect(address: Address, connection: _Connection) -> None:
+async def _connect(address: Address) -> socket.socket:
+    """The first of the host's addresses that answers. Raises CameraError."""
     loop = asyncio.get_running_loop()
+    fault = CameraError(CameraFault.UNREACHABLE, "the camera's name cannot be resolved")
     try:
         async with asyncio.timeout(HANDSHAKE_S):
-            await loop.create_connection(lambda: connection, address.host, address.port)
+            for family, kind, protocol, _, place in await loop.getaddrinfo(
+                address.host, address.port, type=socket.SOCK_STREAM
+            ):
+                sock = socket.socket(family, kind, protocol)
+                try:
+                    sock.setblocking(False)
+                    await loop.sock_connect(sock, place)
+                except OSError as error:
+                    sock.close()
+                    fault = CameraError(CameraFault.UNREACHABLE, error.strerror or "cannot connect")
+                except BaseException:
+                    sock.close()
+                    raise
+                else:
+                    return sock
     except TimeoutError:
         raise CameraError(CameraFault.TIMEOUT, f"no connection within {HANDSHAKE_S:.0f} s") from None
-    except (socket.gaierror, UnicodeError):
-        raise CameraError(CameraFault.UNREACHABLE, "the camera's name cannot be resolved") from None
-    except OSError as error:
-        raise CameraError(CameraFault.UNREACHABLE, error.strerror or "cannot connect") from None
+    except (OSError, UnicodeError):
+        raise fault from None
+    raise fault
 
 
-async def _watch(session: Session, connection: _Connection, deadline_s: float) -> NoReturn:
+async def _watch(session: Session, connection: _Connection) -> NoReturn:
     """Waits for the connection's end; meanwhile keeps the session awake and notices silence."""
     ended = connection.ended
-    while not session.playing:
-        await asyncio.wait((ended,), timeout=_POLL_S)
-        if ended.done():
-            ended.result()
-        if not session.playing and time.monotonic() > deadline_s:
-            raise CameraError(CameraFault.TIMEOUT, f"no answer to {session.state.name} in {HANDSHAKE_S:.0f} s")
     played_s = time.monotonic()
     alive_s = played_s + session.keep_alive_s
     while True:

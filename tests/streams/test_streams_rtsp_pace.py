@@ -14,45 +14,68 @@ from streams.source import SourceConfig, pull
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
-class Transport:
+class Counter:
     def __init__(self) -> None:
-        self.acts: list[str] = []
-        self.resumed = asyncio.Event()
-        self.closing = False
+        self.reads = 0
+        self.read_once = asyncio.Event()
 
-    def pause_reading(self) -> None:
-        self.acts.append("pause")
-
-    def resume_reading(self) -> None:
-        self.acts.append("resume")
-        self.resumed.set()
-
-    def is_closing(self) -> bool:
-        return self.closing
+    def read(self) -> None:
+        self.reads += 1
+        self.read_once.set()
 
 
-async def test_all_that_wait_are_woken_by_one_beat() -> None:
+async def test_all_that_joined_are_read_within_a_beat_until_they_leave() -> None:
     shared = running_pace()
     assert running_pace() is shared
-    first, second, closing = Transport(), Transport(), Transport()
-    closing.closing = True
-    for transport in (first, second, closing):
-        shared.pause(transport)
+    readers = [Counter() for _ in range(9)]
+    began_s = asyncio.get_running_loop().time()
+    for reader in readers:
+        shared.join(reader)
     async with asyncio.timeout(5):
-        await first.resumed.wait()
-    assert first.acts == second.acts == ["pause", "resume"]
-    assert closing.acts == ["pause"]
+        await asyncio.gather(*(reader.read_once.wait() for reader in readers))
+    assert asyncio.get_running_loop().time() - began_s < pace.BEAT_S + 1.0  # a beat, and what a busy machine adds
+    for reader in readers[:-1]:
+        shared.leave(reader)
+    counts = [reader.reads for reader in readers]
+    readers[-1].read_once.clear()
+    async with asyncio.timeout(5):
+        await readers[-1].read_once.wait()
+    assert [reader.reads for reader in readers[:-1]] == counts[:-1]
+    shared.leave(readers[-1])
 
 
-async def test_no_wait_is_longer_than_a_beat() -> None:
-    shared, loop = Pace(), asyncio.get_running_loop()
-    for _ in range(5):
-        transport = Transport()
-        began_s = loop.time()
-        shared.pause(transport)
-        async with asyncio.timeout(5):
-            await transport.resumed.wait()
-        assert loop.time() - began_s < pace.BEAT_S + 1.0  # a beat, and what a busy machine adds
+async def test_reading_one_may_end_the_others() -> None:
+    shared = Pace()
+    others = [Counter() for _ in range(5)]
+
+    class Ender(Counter):
+        def read(self) -> None:
+            super().read()
+            for other in others:
+                shared.leave(other)
+
+    ender = Ender()
+    for reader in (ender, *others):
+        shared.join(reader)
+    async with asyncio.timeout(5):
+        await ender.read_once.wait()
+    shared.leave(ender)
+    assert [other.reads for other in others] == [0] * 5
+
+
+async def test_many_are_dealt_over_turns_and_each_is_read_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "TURN_READERS", 4)
+    shared = Pace()
+    readers = [Counter() for _ in range(10)]
+    for reader in readers:
+        shared.join(reader)
+    async with asyncio.timeout(10):
+        while readers[0].reads < 5:
+            readers[0].read_once.clear()
+            await readers[0].read_once.wait()
+    assert all(abs(reader.reads - 5) <= 1 for reader in readers)
+    for reader in readers:
+        shared.leave(reader)
 
 
 @pytest.mark.parametrize("make_loop", LOOPS)
