@@ -2,7 +2,7 @@
 
 A route takes a `Visit` by `Depends(Guard(act))` and does its work inside `visit.perform(...)`: there the decision is
 taken, the entry is written in the act's own transaction, and both are committed before the route answers. A refusal
-commits its own entry.
+commits its own entry. Reads that are journalled when refused only, and that open no transaction, use `visit.permit`.
 """
 
 import hmac
@@ -60,30 +60,37 @@ class Visit:
             }
         return Entry(op=op, at=self.now, author=self.session.author, **fields)
 
+    async def permit(self, subject: Subject = CENTRE, *, camera: KnownCamera | None = None) -> None:
+        """Let a read through that shows no picture and no entry; raises Refusal 403, journalled, otherwise."""
+        assert self.act in QUIET
+        await self._decide(subject, self._entry_of_act(subject, camera, {}))
+
     @asynccontextmanager
     async def perform(
-        self,
-        subject: Subject = CENTRE,
-        *,
-        camera: KnownCamera | None = None,
-        detail: Mapping[str, Any] | None = None,
-        whole_centre: bool = False,
+        self, subject: Subject = CENTRE, *, detail: Mapping[str, Any] | None = None, whole_centre: bool = False
     ) -> AsyncIterator[AsyncConnection]:
         """The transaction of this visit's act, journalled; raises Refusal 403, journalled, when it is not allowed.
 
         `whole_centre` is for acts whose rows belong to no commune's scope of this person (their own session).
         """
-        commune = None if subject.commune is None else subject.commune.insee
-        entry = self.entry(self.act, camera, **({"commune": commune} if camera is None else {}), detail=detail or {})
-        outcome = self.decide(self.act, subject)
-        if isinstance(outcome, Refused):
-            await self.record(entry.refused(outcome))
-            raise Refusal(403, outcome.code, outcome.reason)
+        entry = self._entry_of_act(subject, None, detail or {})
+        await self._decide(subject, entry)
         async with self.centre.store.transaction(None if whole_centre else self.communes) as connection:
             if self.act not in QUIET:
                 await entries.append(connection, [entry])
             yield connection
         self.centre.journal_grew()
+
+    def _entry_of_act(self, subject: Subject, camera: KnownCamera | None, detail: Mapping[str, Any]) -> Entry:
+        if camera is not None:
+            return self.entry(self.act, camera, detail=detail)
+        return self.entry(self.act, commune=None if subject.commune is None else subject.commune.insee, detail=detail)
+
+    async def _decide(self, subject: Subject, entry: Entry) -> None:
+        outcome = self.decide(self.act, subject)
+        if isinstance(outcome, Refused):
+            await self.record(entry.refused(outcome))
+            raise Refusal(403, outcome.code, outcome.reason)
 
     async def record(self, entry: Entry) -> None:
         """Commit an entry of its own: a refusal."""

@@ -86,8 +86,7 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
 
 @router.get("/session")
 async def read_session(visit: Annotated[Visit, Depends(Guard(Act.SESSION_READ))]) -> SessionBody:
-    async with visit.perform():
-        pass
+    await visit.permit()
     return await _body(visit.centre, visit.session, visit.token)
 
 
@@ -142,8 +141,8 @@ async def list_motifs(request: Request, public: str | None = None) -> list[Motif
         kinds = motifs.for_act(motifs.LIVE)
     else:
         visit = await Guard(Act.MOTIF_LIST)(request)
-        async with visit.perform():
-            kinds = tuple(motifs.KINDS.values())
+        await visit.permit()
+        kinds = tuple(motifs.KINDS.values())
     return [
         MotifBody(code=k.code, label=k.label, acts=sorted(k.acts), reference_required=k.reference_required)
         for k in kinds

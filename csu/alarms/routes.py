@@ -1,14 +1,16 @@
 """Alarms for the console's bar, and the stream of hints."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from sqlalchemy import or_, select
+from sqlalchemy import RowMapping, or_, select
 
 from csu.accounts import sessions
 from csu.accounts.guard import Guard, Visit
@@ -44,7 +46,7 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
     async with visit.perform() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     async with visit.centre.store.facts() as connection:
-        cameras = await facts.cameras(connection)
+        cameras = await facts.cameras(connection, _camera_ids(rows))
     alarms = []
     for row in rows:
         camera = cameras.get(row["subject"])
@@ -62,11 +64,19 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
     return Alarms(alarms=alarms)
 
 
+def _camera_ids(rows: Sequence[RowMapping]) -> set[str]:
+    """Subjects of alarms that are cameras' identifiers."""
+    ids = set()
+    for row in rows:
+        with contextlib.suppress(ValueError):
+            ids.add(str(UUID(row["subject"])))
+    return ids
+
+
 @router.get("/events", response_class=StreamingResponse)
 async def follow_events(visit: Annotated[Visit, Depends(Guard(Act.EVENT_FOLLOW))]) -> StreamingResponse:
     """Server-sent events: names of what to look at again. Ends with the session."""
-    async with visit.perform():
-        pass
+    await visit.permit()
     return StreamingResponse(_hints(visit), media_type="text/event-stream")
 
 

@@ -106,8 +106,7 @@ async def read_checkpoint(visit: Annotated[Visit, Depends(Guard(Act.CHECKPOINT_R
 @router.get("/watching")
 async def list_watching(visit: Annotated[Visit, Depends(Guard(Act.WATCHING_LIST))]) -> Watching:
     """Who has pictures open at the gateway at this moment, on the cameras that the person knows of."""
-    async with visit.perform():
-        pass
+    await visit.permit()
     leases = list(visit.centre.observed.open_leases)
     async with visit.centre.store.facts() as connection:
         cameras = await facts.cameras(connection, {lease["camera"] for lease in leases})

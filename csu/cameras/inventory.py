@@ -12,9 +12,7 @@ UNKNOWN_CAMERA = Refused("UNKNOWN_CAMERA", "Caméra inconnue.", "CSI R.253-3 II 
 async def cameras_of(visit: Visit) -> list[KnownCamera]:
     """The person's inventory, by camera number."""
     async with visit.centre.store.facts() as connection:
-        known = await facts.cameras(connection)
-    communes = visit.communes
-    return [camera for camera in known.values() if communes is None or camera.insee in communes]
+        return list((await facts.cameras(connection, of_communes=visit.communes)).values())
 
 
 async def camera_of(visit: Visit, camera_id: str) -> KnownCamera:

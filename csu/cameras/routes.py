@@ -77,8 +77,7 @@ class TimelineBody(RunBody):
 @router.get("")
 async def list_cameras(visit: Annotated[Visit, Depends(Guard(Act.CAMERA_LIST))]) -> CamerasBody:
     """The person's inventory. Each camera says whether its pictures are open to the person, and if not why."""
-    async with visit.perform():
-        pass
+    await visit.permit()
     return CamerasBody(cameras=[_body(visit, camera) for camera in await cameras_of(visit)])
 
 
@@ -93,8 +92,7 @@ async def read_timeline(
     if not timedelta() < to_at - from_at <= LONGEST_TIMELINE:
         raise invalid("La période doit finir après son début et durer 32 jours au plus.")
     camera = await camera_of(visit, str(camera_id))
-    async with visit.perform(camera.subject, camera=camera):
-        pass
+    await visit.permit(camera.subject, camera=camera)
     answer = await _coverage(visit, camera.id, from_at, to_at)
     return TimelineBody(
         from_at=from_at,

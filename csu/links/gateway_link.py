@@ -55,6 +55,7 @@ class Renewer:
     async def run_once(self) -> None:
         """Raises ChannelError and TimeoutError while the gateway is away, the database's errors while that is."""
         observed = self._centre.observed
+        # Reads the database also when nothing is open: a gateway is renewed only by who could withdraw.
         cut = await self._refused(self._open)
         known = set(self._open)
         leases = await self._renew(cut)

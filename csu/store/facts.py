@@ -1,9 +1,9 @@
 """The legal facts of tables, read under the guard's role and handed to `legal` by value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, RowMapping, Table, select
+from sqlalchemy import Column, ColumnElement, RowMapping, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.store import tables
@@ -53,17 +53,26 @@ async def communes(connection: AsyncConnection) -> dict[str, KnownCommune]:
     }
 
 
-async def cameras(connection: AsyncConnection, ids: Iterable[str] | None = None) -> dict[str, KnownCamera]:
-    """Cameras by id, all of them by default, each with the lines of every arrêté that names it."""
-    wanted = None if ids is None else list(ids)
+async def cameras(
+    connection: AsyncConnection, ids: Iterable[str] | None = None, *, of_communes: Iterable[str] | None = None
+) -> dict[str, KnownCamera]:
+    """Cameras by id, each with the lines of every arrêté that names it; all of them, or those named, or of communes."""
+    table, line = tables.camera, tables.authorisation_line
+    chosen, lines_chosen = [], []
+    if ids is not None:
+        wanted = list(ids)
+        chosen.append(table.c.id.in_(wanted))
+        lines_chosen.append(line.c.camera.in_(wanted))
+    if of_communes is not None:
+        places = list(of_communes)
+        chosen.append(table.c.commune.in_(places))
+        lines_chosen.append(line.c.commune.in_(places))
     known = await communes(connection)
-    lines = await _lines(connection, wanted)
-    table = tables.camera
+    lines = await _lines(connection, lines_chosen)
     statement = select(
         table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
-    ).order_by(table.c.number)
-    if wanted is not None:
-        statement = statement.where(table.c.id.in_(wanted))
+    )
+    statement = statement.where(*chosen).order_by(table.c.number)
     found = {}
     for row in (await connection.execute(statement)).mappings():
         commune = known[row["commune"]]
@@ -107,7 +116,9 @@ async def actors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, f
     }
 
 
-async def _lines(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[facts.Authorisation]]:
+async def _lines(
+    connection: AsyncConnection, chosen: Sequence[ColumnElement[bool]]
+) -> dict[str, list[facts.Authorisation]]:
     line, authorisation = tables.authorisation_line, tables.authorisation
     statement = select(
         authorisation.c.id,
@@ -117,8 +128,7 @@ async def _lines(connection: AsyncConnection, ids: list[str] | None) -> dict[str
         line.c.visualised,
         line.c.recorded,
     ).join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
-    if ids is not None:
-        statement = statement.where(line.c.camera.in_(ids))
+    statement = statement.where(*chosen)
     lines: dict[str, list[facts.Authorisation]] = {}
     for row in (await connection.execute(statement)).mappings():
         fact = facts.Authorisation(

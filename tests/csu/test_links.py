@@ -1,7 +1,7 @@
 """The ways to recorder and gateway, against servers that speak their channel and keep what they were told."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from centre_support import START, Browser, Running
+from pydantic import SecretStr
 
 from csu import keys
 from csu.alarms.keeper import AlarmKeeper
@@ -19,6 +20,8 @@ from csu.cameras.secrets import SecretBox
 from csu.links.gateway_link import Renewer, SpoolPuller
 from csu.links.orders import plan
 from csu.links.recorder_link import FactsPuller, OrderPusher, StatusPoller
+from csu.settings import Database
+from csu.store.store import UNAVAILABLE, Store
 from csu.tickets import verify
 from recorder.channel import ChannelClient, ChannelError, ChannelServer
 from recorder.orders import Orders
@@ -380,6 +383,21 @@ class TestOpenPictures:
         gateway.leases = [ids | {"act": "live", "since": iso(START)}]
         await Renewer(centre.centre, to_gateway).run_once()
         assert [cut["code"] for cut in gateway.cuts] == ["TICKET_UNKNOWN"]
+
+    async def test_without_a_database_nothing_is_renewed(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, tmp_path: Path
+    ) -> None:
+        away = SecretStr(f"postgresql+psycopg://csu_app:x@/csu?host={tmp_path}")
+        store = Store(Database(url=away, guard_url=away, owner_url=away))
+        try:
+            for opened in ([], ["one"]):
+                renewer = Renewer(replace(centre.centre, store=store), to_gateway)
+                renewer._open = opened
+                with pytest.raises(UNAVAILABLE):
+                    await renewer.run_once()
+        finally:
+            await store.close()
+        assert gateway.renewals == 0
 
     async def test_what_was_served_is_journalled_once_with_the_motif(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
