@@ -93,7 +93,7 @@ class LiveStream:
         if self.window.from_us <= at_us < self.window.to_us:
             self.last_at_us = at_us
             if self.state != "live":
-                self._received("live", packet)
+                self._received("live", None, packet)
             self._feed.publish(packet, at_us)
 
     def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
@@ -144,9 +144,9 @@ class LiveStream:
             "size": None if size is None else {"width": size[0], "height": size[1]},
         }
 
-    def _received(self, state: str, packet: Packet) -> None:
+    def _received(self, state: str, fault: str | None, packet: Packet) -> None:
         self._size = (packet.format.width, packet.format.height)
-        self._move(state, None)
+        self._move(state, fault)
 
     def _move(self, state: str, fault: str | None) -> None:
         if (self.state, self.fault) != (state, fault):
@@ -183,8 +183,11 @@ class RecordedStream(LiveStream):
         self._feed.publish(packet, at_us)
         if self._segmenter.recording or (self._storage_ready and packet.is_key and self._writer.has_room):
             self._apply(self._segmenter.push(packet, at_us))
-        if self.state != "recording" and self._segmenter.recording:
-            self._received("recording", packet)
+        if self.state != "recording":
+            if self._segmenter.recording:
+                self._received("recording", None, packet)
+            elif not self._storage_ready and self.state != "live":
+                self._received("live", "storage", packet)
 
     def lost(self, error: CameraError) -> None:
         super().lost(error)
