@@ -61,6 +61,7 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
         doomed = _doomed(connection)
         active = {name for (name,) in connection.execute("SELECT name FROM active_directory")}
         (last,) = connection.execute("SELECT value FROM meta WHERE key = 'last_segment'").fetchone()
+        bridges = _bridges(connection)
     report = Report(segments=len(rows))
     for name in sorted(files.keys() - {row.name for row in rows} - doomed):
         number = segment_of(os.path.basename(name))
@@ -73,7 +74,7 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
         if _is_missing(storage, row, files.get(row.name)):
             report.missing_files.append(row.name)
     if deep:
-        _check_content(storage, rows, report, progress)
+        _check_content(storage, rows, bridges, report, progress)
     return report
 
 
@@ -93,6 +94,11 @@ def _doomed(connection: sqlite3.Connection) -> set[str]:
     return {file_name(camera, start_us, segment) for segment, camera, start_us in cursor}
 
 
+def _bridges(connection: sqlite3.Connection) -> set[tuple[str, bytes, bytes]]:
+    cursor = connection.execute("SELECT c.uuid, b.before, b.after FROM bridge b JOIN camera c ON c.id = b.camera")
+    return set(cursor)
+
+
 def _is_missing(storage: Path, row: _Row, size: int | None) -> bool:
     """Not there, or shorter than its durable length; looked at again, since the walk was before the index."""
     if size is not None and size >= row.length:
@@ -103,13 +109,20 @@ def _is_missing(storage: Path, row: _Row, size: int | None) -> bool:
         return True
 
 
-def _check_content(storage: Path, rows: list[_Row], report: Report, progress: Progress | None) -> None:
+def _check_content(
+    storage: Path,
+    rows: list[_Row],
+    bridges: set[tuple[str, bytes, bytes]],
+    report: Report,
+    progress: Progress | None,
+) -> None:
     missing = set(report.missing_files)
     total = sum(row.length for row in rows)
     chain: tuple[str, bytes | None] = ("", None)
     for row in rows:
         camera, digest = chain
         broken = camera == row.camera and digest is not None and digest != row.previous
+        broken = broken and (camera, digest, row.previous) not in bridges
         chain = (row.camera, row.digest)
         if row.name in missing:
             continue

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from recorder.format import file_name, hour_directory, merkle_root
-from recorder.index import CLOSED
+from recorder.index import CLOSED, Index
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 
@@ -23,18 +23,33 @@ def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATC
     """
     index = store.index
     rows = index.query(
-        "SELECT id, camera, start_us, end_us, length, hash FROM segment WHERE deadline_us <= ? AND state = ?"
+        "SELECT id, camera, start_us, end_us, length, hash, previous FROM segment WHERE deadline_us <= ? AND state = ?"
         " ORDER BY deadline_us LIMIT ?",
         (due_us, CLOSED, limit),
     )
     if not rows:
         return 0
-    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row, _CAUSE) for row in rows])
+    for _, camera, *_, digest, previous in rows:
+        if digest is not None:
+            _bridge(index, camera, previous, digest)
+    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row[:6], _CAUSE) for row in rows])
     index.execute_many("DELETE FROM segment WHERE id = ?", [row[:1] for row in rows])
     index.execute_many("DELETE FROM part WHERE segment = ?", [row[:1] for row in rows])
     index.commit()
     finish_destruction(store, now_us)
     return len(rows)
+
+
+def _bridge(index: Index, camera: int, before: bytes, after: bytes) -> None:
+    """Remember that the chain goes on over what is destroyed, in one row for each stretch."""
+    values = (camera, before)
+    for row, first in index.query("SELECT id, before FROM bridge WHERE camera = ? AND after = ?", values):
+        index.execute("DELETE FROM bridge WHERE id = ?", (row,))
+        before = first
+    for row, last in index.query("SELECT id, after FROM bridge WHERE camera = ? AND before = ?", (camera, after)):
+        index.execute("DELETE FROM bridge WHERE id = ?", (row,))
+        after = last
+    index.execute("INSERT INTO bridge(camera, before, after) VALUES (?, ?, ?)", (camera, before, after))
 
 
 def finish_destruction(store: SegmentStore, now_us: int) -> None:

@@ -47,6 +47,10 @@ CREATE INDEX segment_open ON segment(id) WHERE state = 0;
 CREATE TABLE part(segment INTEGER PRIMARY KEY, header_size INTEGER NOT NULL, entries BLOB NOT NULL);
 CREATE TABLE destroy(segment INTEGER PRIMARY KEY, camera INTEGER NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, length INTEGER NOT NULL, hash BLOB, cause TEXT NOT NULL);
+-- Destroyed stretches of a camera's chain: the hash before the first and that of the last.
+CREATE TABLE bridge(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, before BLOB NOT NULL, after BLOB NOT NULL);
+CREATE INDEX bridge_before ON bridge(camera, before);
+CREATE INDEX bridge_after ON bridge(camera, after);
 CREATE TABLE hold(id TEXT PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
     requisition TEXT NOT NULL, since_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX hold_by_camera ON hold(camera, from_us);

@@ -7,6 +7,7 @@ import pytest
 from recorder_support import CAMERA, OTHER, START_US, bench, packets, record
 
 from recorder.check import check
+from recorder.destruction import destroy_due
 from recorder.recovery import scan_parts
 
 NOW_US = START_US + 3_600_000_000
@@ -84,3 +85,17 @@ def test_a_segment_taken_out_of_the_chain(tmp_path: Path) -> None:
         files[1].unlink()
     report = check(tmp_path / "recordings", NOW_US, True)
     assert report.bad_hashes == [str(files[2].relative_to(tmp_path / "recordings"))]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 1, 3), (1, 3, 2)])
+def test_the_chain_holds_over_what_was_destroyed_lawfully(tmp_path: Path, order: tuple[int, ...]) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 320))
+        segments = [s for (s,) in made.index.query("SELECT id FROM segment ORDER BY id")]
+        assert len(segments) >= 6
+        for number in order:
+            made.index.execute("UPDATE segment SET deadline_us = 1 WHERE id = ?", (segments[number],))
+            assert destroy_due(made.store, 1, START_US) == 1
+        assert made.index.query("SELECT count(*) FROM bridge") == [(1,)]
+        made.index.commit()
+        assert check(tmp_path / "recordings", NOW_US, True).ok
