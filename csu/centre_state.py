@@ -39,6 +39,8 @@ class Observed:
     recorder_answers: bool | None = None
     gateway_answers: bool | None = None
     orders_refused: str | None = None
+    # Why the recorder's storage takes nothing. Its own alarms come with its facts, which lie on that very storage.
+    storage_fault: str | None = None
     # Rises each time that the recorder answers after it did not: it may be another one, or a new disk.
     recorder_arrivals: int = 0
     # What the gateway said is open, as in its answer to `renew`.

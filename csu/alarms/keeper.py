@@ -70,6 +70,8 @@ class AlarmKeeper:
             "VALKEY_DOWN": self._centre.events.is_up is False,
             "ORDERS_REFUSED": seen.orders_refused is not None,
         }
+        if seen.recorder_answers and seen.storage_fault is not None:
+            wrong[seen.storage_fault] = True
         return {code: seen.orders_refused or "" for code, is_wrong in wrong.items() if is_wrong}
 
 

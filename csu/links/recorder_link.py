@@ -73,6 +73,8 @@ class StatusPoller:
             observed.recorder_arrivals += 1
             self._centre.orders_wake.set()
         observed.recorder_answers = True
+        faults = [storage["code"] for storage in status["storage"] if not storage["ready"]]
+        observed.storage_fault = faults[0] if faults else None
         streams = {(item["camera"], item["stream"]): _state(item) for item in status["cameras"]}
         changed = {key: s.state for key, s in streams.items()} != {k: s.state for k, s in observed.streams.items()}
         observed.streams = streams

@@ -43,6 +43,7 @@ class Recorder:
     cameras: list[dict[str, Any]] = field(default_factory=list)
     acked: int = 0
     refusal: str | None = None
+    storage: list[dict[str, Any]] = field(default_factory=list)
 
     def tell(self, kind: str, camera: str | None, **body: Any) -> None:
         number = len(self.facts) + 1
@@ -65,7 +66,8 @@ class Recorder:
                 "runs": [{"from": fields["from"], "to": fields["to"]}],
                 "gaps": [{"from": fields["from"], "to": fields["to"], "cause": "network", "detail": ""}],
             }
-        return {"cameras": self.cameras, "clock": {"trusted": True, "reason": ""}, "storage": [], "index": self.index}
+        clock = {"trusted": True, "reason": ""}
+        return {"cameras": self.cameras, "clock": clock, "storage": self.storage, "index": self.index}
 
 
 @dataclass
@@ -308,6 +310,22 @@ class TestStates:
             with pytest.raises(ChannelError):
                 await poller.run_once()
             assert (await operator.get("/api/cameras")).json()["cameras"][0]["state"] == "unknown"
+
+    async def test_a_storage_that_is_away_is_an_alarm_although_no_fact_can_say_so(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        poller, keeper = StatusPoller(centre.centre, to_recorder), AlarmKeeper(centre.centre)
+        for storage, ended in (
+            ({"ready": False, "code": "STORAGE_FAILED"}, None),
+            ({"ready": True, "code": ""}, START),
+        ):
+            recorder.storage = [storage]
+            await poller.run_once()
+            await keeper.run_once()
+            async with centre.person("operateur") as operator:
+                (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
+                assert alarm["code"] == "STORAGE_FAILED"
+                assert alarm["ended"] == (None if ended is None else iso(ended).replace(".000000", ""))
 
 
 class TestOpenPictures:
