@@ -81,6 +81,10 @@ class LiveStream:
         self._rates_s = time.monotonic()
         feed.fault = "connecting"
 
+    @property
+    def is_watched(self) -> bool:
+        return self._feed.is_followed
+
     def connected(self, info: SourceInfo) -> None:
         """A new connection: the camera's time may begin anywhere."""
         self._timeline.restart()

@@ -4,7 +4,7 @@ A message is a header (length of what follows, u32; kind, u8; channel, u16; big-
 
     to the recorder    1 SUBSCRIBE    JSON {"camera", "stream"}; the channel's number is the client's choice
                        2 UNSUBSCRIBE  empty
-    from the recorder 16 FORMAT       JSON {"codec", "width", "height", "sps", "pps"} (sets in hex)
+    from the recorder 16 FORMAT       JSON {"codec", "width", "height", "sps", "pps", "vps"} (sets in hex)
                       17 PACKET       flags u8 (bit 0: key frame), pts i64 (90 kHz), UTC i64 (microseconds), data
                       18 SKIPPED      frames u32: these were left out because the subscriber was slow
                       19 LOST         fault, text: the camera gives nothing for now
@@ -105,6 +105,7 @@ def _format_body(format: VideoFormat) -> bytes:
             "height": format.height,
             "sps": format.sps.hex(),
             "pps": format.pps.hex(),
+            "vps": format.vps.hex(),
         }
     ).encode()
 
@@ -148,6 +149,10 @@ class StreamFeed:
         self._gop: list[tuple[Packet, int]] = []
         self._bytes = 0
         self._subscribers: list[_Subscription] = []
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._subscribers)
 
     def publish(self, packet: Packet, at_us: int) -> None:
         """A packet with its UTC. Called for each frame, so it does next to nothing without a subscriber."""
@@ -425,4 +430,5 @@ def _read_format(document: dict[str, Any]) -> VideoFormat:
         int(document["height"]),
         bytes.fromhex(document["sps"]),
         bytes.fromhex(document["pps"]),
+        bytes.fromhex(document["vps"]),
     )

@@ -35,6 +35,8 @@ class ProbeReport:
 class _Measure:
     """A sink that adds up."""
 
+    is_watched = True  # the clock is measured by when pictures come
+
     def __init__(self) -> None:
         self.info: SourceInfo | None = None
         self.first: Packet | None = None

@@ -35,6 +35,10 @@ class SourceInfo:
 class PacketSink(Protocol):
     """Receives from `pull`, in its event loop, in order. Must not block."""
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody waits for each picture; otherwise several may come at once, up to 160 ms late."""
+
     def connected(self, info: SourceInfo) -> None: ...
 
     def packet(self, packet: Packet) -> None: ...

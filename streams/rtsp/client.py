@@ -21,6 +21,7 @@ STALL_S = 5.0
 KEY_FRAME_S = 60.0
 _READ_BYTES = BUFFER_BYTES - HEAD_BYTES  # the parser may look a little beyond the end
 _ANSWER_BYTES = 64 * 1024
+_MUCH_BYTES = 64 * 1024  # of one read: the kernel's buffer was filling, so the next beat is not left out
 
 
 class _Connection:
@@ -30,13 +31,19 @@ class _Connection:
     of an unfinished picture by `settle`.
     """
 
-    def __init__(self, sock: socket.socket, session: Session, pace: Pace) -> None:
+    def __init__(self, sock: socket.socket, session: Session, pace: Pace, sink: PacketSink) -> None:
         self.ended: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
         self._sock = sock
         self._session = session
         self._pace = pace
         self._view = pace.buffer
         self._rest = b""
+        self._sink = sink
+        self._much = True
+
+    @property
+    def in_hurry(self) -> bool:
+        return self._much or self._sink.is_watched
 
     async def shake_hands(self) -> None:
         """Until the camera plays. Raises CameraError; the time limit is the caller's."""
@@ -68,6 +75,7 @@ class _Connection:
         except OSError:
             self._end(_broken())
             return
+        self._much = count > _MUCH_BYTES
         try:
             if not count:
                 raise _closed()
@@ -130,7 +138,7 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
         authenticator = Authenticator(config.username, config.password, secrets.token_hex(8))
     session, pace = Session(address, authenticator, sink), running_pace()
     sock = await _connect(address)
-    connection = _Connection(sock, session, pace)
+    connection = _Connection(sock, session, pace, sink)
     try:
         try:
             async with asyncio.timeout(HANDSHAKE_S):

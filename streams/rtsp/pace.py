@@ -4,7 +4,7 @@ A network camera spreads a picture over many small writes, and hundreds of camer
 for little. Reading each socket once a beat takes a picture's pieces together, spares the waits between, and
 parses camera after camera with warm caches. The price is a delay of at most one beat; the kernel's buffer
 holds what comes meanwhile. Beyond some number cameras are dealt over several turns a beat, so that none is
-long.
+long. A camera that nobody watches is in no hurry: it is read every CALM_BEATS beats, several pictures at once.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 BEAT_S = 0.040
+CALM_BEATS = 4
 TURN_READERS = 128
 BUFFER_BYTES = 256 * 1024
 
 
 class Reader(Protocol):
+    @property
+    def in_hurry(self) -> bool:
+        """Whether the next beat may not be left out."""
+
     def read(self) -> None:
         """Takes what has arrived, without waiting. Must not raise."""
 
@@ -33,6 +38,7 @@ class Pace:
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self._turns: list[dict[Reader, None]] = [{}]
         self._turn = 0
+        self._beats = 0
         self._armed = False
         self._next_s = 0.0
 
@@ -65,9 +71,11 @@ class Pace:
         if any(self._turns):
             self._arm()
         self._turn = (self._turn + 1) % len(self._turns)
+        self._beats += self._turn == 0
         turn = self._turns[self._turn]
-        for reader in tuple(turn):
-            if reader in turn:  # another one's reading may have ended it
+        for number, reader in enumerate(tuple(turn), self._beats):
+            # Another one's reading may have ended it.
+            if (number % CALM_BEATS == 0 or reader.in_hurry) and reader in turn:
                 reader.read()
 
 

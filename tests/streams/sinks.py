@@ -10,6 +10,8 @@ from streams.source import SourceInfo
 
 
 class Collector:
+    is_watched = True
+
     def __init__(self) -> None:
         self.infos: list[SourceInfo] = []
         self.packets: list[Packet] = []

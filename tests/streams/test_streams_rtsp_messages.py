@@ -28,6 +28,8 @@ HANDSHAKE = (
 
 
 class Deaf:
+    is_watched = True
+
     def connected(self, info: object) -> None: ...
 
     def packet(self, packet: object) -> None: ...

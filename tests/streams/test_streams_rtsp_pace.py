@@ -15,7 +15,8 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 class Counter:
-    def __init__(self) -> None:
+    def __init__(self, *, in_hurry: bool = True) -> None:
+        self.in_hurry = in_hurry
         self.reads = 0
         self.read_once = asyncio.Event()
 
@@ -42,6 +43,20 @@ async def test_all_that_joined_are_read_within_a_beat_until_they_leave() -> None
         await readers[-1].read_once.wait()
     assert [reader.reads for reader in readers[:-1]] == counts[:-1]
     shared.leave(readers[-1])
+
+
+async def test_who_is_in_no_hurry_is_read_every_few_beats() -> None:
+    shared = Pace()
+    hurried, calm = Counter(), [Counter(in_hurry=False) for _ in range(pace.CALM_BEATS)]
+    for reader in (hurried, *calm):
+        shared.join(reader)
+    async with asyncio.timeout(10):
+        while hurried.reads < 4 * pace.CALM_BEATS:
+            hurried.read_once.clear()
+            await hurried.read_once.wait()
+    assert [reader.reads for reader in calm] == [4] * pace.CALM_BEATS
+    for reader in (hurried, *calm):
+        shared.leave(reader)
 
 
 async def test_reading_one_may_end_the_others() -> None:

@@ -17,13 +17,15 @@ from streams.packets import Packet
 from streams.rtsp import video
 from streams.rtsp.messages import parse_address
 from streams.rtsp.session import Session, State
-from streams.rtsp.video import HEAD_BYTES, VideoReader
+from streams.rtsp.video import HEAD_BYTES, H264Reader
 
 CLIP = make_clip()
 SLACK = bytes(HEAD_BYTES)
 
 
 class Sink:
+    is_watched = True
+
     def __init__(self) -> None:
         self.packets: list[Packet] = []
         self.reports: list[tuple[datetime, int, float]] = []
@@ -284,5 +286,5 @@ def test_any_payloads_end_in_whole_units_or_a_camera_error(shapes) -> None:
 
 def test_a_reader_without_parameters_waits_for_them() -> None:
     got: list[Packet] = []
-    reader = VideoReader(got.append, (b"\x67\x64", b"\x68"))
+    reader = H264Reader(got.append, (b"\x67\x64", b"\x68"))
     assert reader.format is None
