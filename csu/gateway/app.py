@@ -74,7 +74,7 @@ def create_app(console_origin: str, live: Live, playback: Playback, whep: Whep, 
         except web.HTTPException as error:
             return refusal(Refused(_BY_STATUS.get(error.status, "BAD_REQUEST")))
         except ConnectionError:
-            raise  # the browser left in the middle: nobody to answer
+            return web.Response()  # the browser left in the middle: nobody reads this
         except Exception:  # a bug behind one request: logged here, and nothing of it told outside
             log.exception("%s %s failed", request.method, request.match_info.route.resource)
             return refusal(Refused("FAILURE"))

@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "BAD_REQUEST": "Demande incompréhensible.",
     "TOO_LARGE": "Demande trop longue.",
     "ORIGIN_REFUSED": "Cette page n'a pas accès aux images.",
+    "IDLE": "Cette relecture est restée inutilisée dix minutes : relancez-la.",
     "LEASE_UNKNOWN": "Cet accès n'existe pas ou est terminé.",
     "RECORDING_GONE": "L'enregistrement a été détruit à son échéance.",
     "NOTHING_RECORDED": "Aucune image n'est enregistrée dans cet intervalle.",

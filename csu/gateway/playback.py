@@ -11,6 +11,7 @@ import hmac
 import logging
 import secrets
 import sqlite3
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ COOKIE = "csu_replay"
 WINDOW_BYTES = 1024 * 1024
 MAX_REQUESTS = 8
 READERS = 4
+# Ended replays whose reason is remembered.
+ENDED_KEPT = 1000
 
 
 class Replay:
@@ -49,7 +52,7 @@ class Replay:
         return f"/playback/{self.id}"
 
     def lease_ended(self, code: str, reason: str) -> None:
-        self._owner.forget(self)
+        self._owner.ended(self, code, reason)
         for transport in list(self.transports):
             transport.abort()
 
@@ -62,13 +65,21 @@ class Playback:
         self._store = PlaybackStore(recordings)
         self._secure = secure_cookies
         self._replays: dict[str, Replay] = {}
+        # Replay id -> its cookie's secret and what ended it, the oldest first.
+        self._ended: OrderedDict[str, tuple[str, Refused]] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="playback")
 
     def close(self) -> None:
         self._readers.shutdown(wait=True, cancel_futures=True)
 
-    def forget(self, replay: Replay) -> None:
+    def ended(self, replay: Replay, code: str, reason: str) -> None:
+        """The film goes; why it ended stays for a while, for whoever has its cookie. Who left by himself needs none."""
         self._replays.pop(replay.id, None)
+        if not reason:
+            return
+        self._ended[replay.id] = (replay.secret, Refused(code, reason))
+        while len(self._ended) > ENDED_KEPT:
+            self._ended.popitem(last=False)
 
     async def create(self, request: web.Request) -> web.Response:
         """POST /playback {ticket}: 201 with lease, address and plan, and the cookie that the address wants."""
@@ -196,14 +207,15 @@ class Playback:
         return data
 
     def _find(self, request: web.Request) -> tuple[Replay, Opened]:
-        """The replay of this address, for whoever has its cookie; to all others it does not exist."""
-        replay = self._replays.get(request.match_info["lease"])
-        secret = request.cookies.get(COOKIE, "")
-        if replay is None or not hmac.compare_digest(secret.encode(errors="replace"), replay.secret.encode()):
-            raise Refused("LEASE_UNKNOWN")
-        if replay.opened is None or not replay.opened.lease.is_open:
-            raise Refused("LEASE_UNKNOWN")
-        return replay, replay.opened
+        """The replay of this address, or why it ended, for whoever has its cookie; to all others it does not exist."""
+        name, secret = request.match_info["lease"], request.cookies.get(COOKIE, "")
+        replay = self._replays.get(name)
+        if replay is not None and _same(secret, replay.secret) and replay.opened is not None:
+            return replay, replay.opened
+        ended = self._ended.get(name)
+        if ended is not None and _same(secret, ended[0]):
+            raise ended[1]
+        raise Refused("LEASE_UNKNOWN")
 
     async def _in_thread(self, call: Any, *args: Any) -> Any:
         """Ask the recordings. Raises Refused."""
@@ -217,6 +229,10 @@ class Playback:
         except (PlaybackError, OSError, sqlite3.Error) as error:
             log.error("recordings can't be read: %s", error)
             raise Refused("STORAGE_UNREADABLE") from None
+
+
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def _read(film: VirtualMp4, start: int, end: int, now: datetime) -> bytes:

@@ -1,6 +1,7 @@
 """Replays over real HTTP from real segments: plan, ranges, cookies, deadlines, ends, accounts."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from gateway_centre import ORIGIN, Centre, running
 from gateway_recordings import Recordings, recordings
 from gateway_support import make_replay
@@ -148,12 +150,43 @@ async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path, monkeypat
         url = centre.url + answer["url"]
         async with centre.session.get(url, headers=HEADERS) as response:
             await response.content.readexactly(1000)
-            cut = await centre.control.call("renew", cut=[{"ticket": ticket.id}])
+            why = {"code": "CONVENTION_MISSING", "reason": "La convention est suspendue."}
+            cut = await centre.control.call("renew", cut=[{"ticket": ticket.id, **why}])
             assert (cut["cut"], cut["open"]) == ([ticket.id], [])
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.read()
-        assert (await code_of(centre, url)) == (404, "LEASE_UNKNOWN")
-        assert (await centre.wait_spooled(2))[-1]["reason"] == "RIGHT_WITHDRAWN"
+        async with centre.session.get(url, headers=HEADERS) as response:
+            assert (response.status, await response.json()) == (403, why)
+        async with aiohttp.ClientSession() as stranger, stranger.get(url) as response:
+            assert (response.status, (await response.json())["code"]) == (404, "LEASE_UNKNOWN")
+        assert (await centre.wait_spooled(2))[-1]["reason"] == why["code"]
+
+
+async def test_a_browser_that_drops_a_request_is_nothing_to_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(playback_module, "WINDOW_BYTES", 256)
+    async with room(tmp_path, (0, 20)) as (centre, _, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 20 * SECOND)
+        gone = asyncio.Event()
+        write = web.StreamResponse.write
+
+        async def noticed(response: web.StreamResponse, data: bytes) -> None:
+            try:
+                await write(response, data)
+            except ConnectionError:
+                gone.set()
+                raise
+
+        monkeypatch.setattr(web.StreamResponse, "write", noticed)
+        async with centre.session.get(url, headers=HEADERS) as response:
+            await response.content.readexactly(1000)
+            response.close()
+        async with asyncio.timeout(10):
+            await gone.wait()
+        status, _, _ = await fetch(centre, url, Range="bytes=0-9")
+        assert status == 206
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_picture_past_its_deadline_is_not_served_though_its_file_is_there(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import { MotifBanner } from "../wall/motif-banner";
 import { intervalFrom } from "./interval";
 import { LiveStage, TILE } from "./live-stage";
 import { MotifDialog } from "./motif-dialog";
-import { ReplayController, type ReplayState } from "./replay-controller";
+import { ReplayController } from "./replay-controller";
 import type { ReplayPlayer } from "./replay-player";
 import { ReplayStage } from "./replay-stage";
 
@@ -56,7 +56,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
   );
   useEffect(() => () => controller.dispose(), [controller]);
   useLeaseChecks(controller);
-  const state = withReason(useStore(controller.state), camera);
+  const state = useStore(controller.state);
   const [player, setPlayer] = useState<ReplayPlayer | null>(null);
   const [instant, setInstant] = useState<number | null>(null);
   const isLive = state.kind === "live" || state.kind === "motif";
@@ -107,13 +107,6 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
       )}
     </div>
   );
-}
-
-/** A lease that ended says no more than that; the inventory knows why the camera may no longer be replayed. */
-function withReason(state: ReplayState, camera: Camera): ReplayState {
-  const { allowed, code, reason } = camera.replay;
-  if (state.kind !== "stopped" || allowed || code === null || reason === null) return state;
-  return { ...state, problem: { kind: "refused", status: 403, code, reason } };
 }
 
 function useLeaseChecks(controller: ReplayController): void {
