@@ -1,4 +1,4 @@
-"""Fragmented MP4 as bytes, and back (ISO/IEC 14496-12 boxes, 14496-15 for H.264 in them).
+"""Fragmented MP4 as bytes, and back (ISO/IEC 14496-12 boxes, 14496-15 for H.264 and H.265 in them).
 
 Pure: nothing here knows a file or a clock. One video track, number 1, at 90 kHz; pictures are shown in the
 order they are stored. A *part* is one `moof` and one `mdat`, preceded by what `uuid` boxes the caller adds;
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from streams import h265
+from streams.h264 import BadBits
 from streams.packets import Packet, VideoFormat
 
 TIMESCALE = 90_000
@@ -95,15 +97,21 @@ def init_segment(format: VideoFormat, extra_boxes: bytes = b"") -> bytes:
     return file_type() + extra_boxes + movie([format], 0, tables, extends)
 
 
-def movie(formats: Sequence[VideoFormat], duration_90k: int, tables: Sequence[bytes], tail: bytes = b"") -> bytes:
-    """The `moov`: one track whose sample description lists `formats` and whose tables are given."""
+def movie(
+    formats: Sequence[VideoFormat], duration_90k: int, tables: Sequence[bytes], tail: bytes = b"", hidden_90k: int = 0
+) -> bytes:
+    """The `moov`: one track whose sample description lists `formats` and whose tables are given.
+
+    What comes before `hidden_90k` in the track is not shown: an edit list says so.
+    """
     width = max(format.width for format in formats)
     height = max(format.height for format in formats)
+    shown_90k = duration_90k - hidden_90k
     mvhd = full_box(
         b"mvhd",
         1,
         0,
-        struct.pack(">QQIQIH10x", 0, 0, TIMESCALE, duration_90k, 0x10000, 0x100),
+        struct.pack(">QQIQIH10x", 0, 0, TIMESCALE, shown_90k, 0x10000, 0x100),
         _MATRIX,
         bytes(24),
         struct.pack(">I", 2),
@@ -112,7 +120,7 @@ def movie(formats: Sequence[VideoFormat], duration_90k: int, tables: Sequence[by
         b"tkhd",
         1,
         3,
-        struct.pack(">QQIIQ8xHHHH", 0, 0, 1, 0, duration_90k, 0, 0, 0, 0),
+        struct.pack(">QQIIQ8xHHHH", 0, 0, 1, 0, shown_90k, 0, 0, 0, 0),
         _MATRIX,
         struct.pack(">II", width << 16, height << 16),
     )
@@ -121,17 +129,25 @@ def movie(formats: Sequence[VideoFormat], duration_90k: int, tables: Sequence[by
     stsd = full_box(b"stsd", 0, 0, struct.pack(">I", len(formats)), *map(sample_entry, formats))
     dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), _DREF_SELF))
     minf = box(b"minf", full_box(b"vmhd", 0, 1, bytes(8)), dinf, box(b"stbl", stsd, *tables))
-    return box(b"moov", mvhd, box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, minf)), tail)
+    edits = b""
+    if hidden_90k:
+        edits = box(b"edts", full_box(b"elst", 1, 0, struct.pack(">IQqI", 1, shown_90k, hidden_90k, 0x10000)))
+    return box(b"moov", mvhd, box(b"trak", tkhd, edits, box(b"mdia", mdhd, hdlr, minf)), tail)
 
 
 def sample_entry(format: VideoFormat) -> bytes:
-    """`avc1` with its `avcC` (14496-15 section 5.3.3). Raises ValueError for parameter sets out of bounds."""
+    """`avc1` with `avcC`, `hvc1` with `hvcC` (14496-15 sections 5.3.3, 8.3.3).
+
+    Raises ValueError for parameter sets out of bounds.
+    """
     sps, pps = format.sps, format.pps
-    if not 4 <= len(sps) < 65536 or not 1 <= len(pps) < 65536:
-        raise ValueError(f"parameter sets of {len(sps)} and {len(pps)} bytes do not fit")
+    if not 4 <= len(sps) < 65536 or not 1 <= len(pps) < 65536 or len(format.vps) >= 65536:
+        raise ValueError(f"parameter sets of {len(format.vps)}, {len(sps)} and {len(pps)} bytes do not fit")
+    head = struct.pack(">6xH16xHHIII H32xHh", 1, format.width, format.height, 0x480000, 0x480000, 0, 1, 0x18, -1)
+    if format.codec == "h265":
+        return box(b"hvc1", head, box(b"hvcC", h265.configuration(format.vps, sps, pps)))
     config = struct.pack(">B3sBBH", 1, sps[1:4], 0xFF, 0xE1, len(sps)) + sps
     config += struct.pack(">BH", 1, len(pps)) + pps
-    head = struct.pack(">6xH16xHHIII H32xHh", 1, format.width, format.height, 0x480000, 0x480000, 0, 1, 0x18, -1)
     return box(b"avc1", head, box(b"avcC", config))
 
 
@@ -246,11 +262,16 @@ def _child(buffer: bytes | memoryview, parent: Box, *path: bytes) -> Box:
 def _read_format(buffer: bytes | memoryview, moov: Box) -> VideoFormat:
     stsd = _child(buffer, moov, b"trak", b"mdia", b"minf", b"stbl", b"stsd")
     entry = next(iter_boxes(buffer, stsd.body + 8, stsd.end), None)
-    if entry is None or entry.kind != b"avc1":
-        raise FormatError("the sample description is not avc1")
+    if entry is None or entry.kind not in (b"avc1", b"hvc1"):
+        raise FormatError("the sample description is neither avc1 nor hvc1")
+    inside = entry._replace(body=entry.body + 78)
     try:
         width, height = struct.unpack_from(">HH", buffer, entry.body + 24)
-        config = _child(buffer, entry._replace(body=entry.body + 78), b"avcC").body
+        if entry.kind == b"hvc1":
+            item = _child(buffer, inside, b"hvcC")
+            vps, sps, pps = h265.read_configuration(bytes(buffer[item.body : item.end]))
+            return VideoFormat("h265", width, height, sps, pps, vps)
+        config = _child(buffer, inside, b"avcC").body
         (length,) = struct.unpack_from(">H", buffer, config + 6)
         sps = bytes(buffer[config + 8 : config + 8 + length])
         config += 8 + length
@@ -258,6 +279,8 @@ def _read_format(buffer: bytes | memoryview, moov: Box) -> VideoFormat:
         pps = bytes(buffer[config + 3 : config + 3 + length])
     except struct.error as error:
         raise FormatError("the sample description is cut short") from error
+    except BadBits as error:
+        raise FormatError(f"the sample description: {error}") from error
     return VideoFormat("h264", width, height, sps, pps)
 
 

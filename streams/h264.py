@@ -11,7 +11,7 @@ SLICE, IDR, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
 # Delimiter, end of sequence, end of stream, filler, and the types that mean nothing outside RTP.
 WITHOUT_PICTURE = frozenset((0, DELIMITER, 10, 11, 12, *range(24, 32)))
 
-_MAX_SIDE = 16_384
+MAX_SIDE = 16_384
 _HEAD_BYTES = 512  # an SPS's size lies well within; its VUI is not read
 _HIGH_PROFILES = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 
@@ -23,8 +23,8 @@ class BadBits(ValueError):
 class Bits:
     """Reads a NAL unit's payload bit by bit, emulation prevention bytes taken out (7.3.1)."""
 
-    def __init__(self, nal: bytes) -> None:
-        payload = nal[1:_HEAD_BYTES].replace(b"\0\0\3", b"\0\0")
+    def __init__(self, nal: bytes, header_bytes: int = 1) -> None:
+        payload = nal[header_bytes:_HEAD_BYTES].replace(b"\0\0\3", b"\0\0")
         self._value = int.from_bytes(payload, "big")
         self._left = 8 * len(payload)
 
@@ -70,7 +70,7 @@ def picture_size(sps: bytes) -> tuple[int, int]:
     unit_y = (2 if chroma == 1 else 1) * (2 - frames_only)
     width = 16 * width_units - unit_x * (crop[0] + crop[1])
     height = 16 * height_units * (2 - frames_only) - unit_y * (crop[2] + crop[3])
-    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise BadBits(f"a picture of {width} x {height}")
     return width, height
 

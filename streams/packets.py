@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams import h265
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """Everything a decoder must know before the first picture. `sps` and `pps` are bare NAL units."""
+    """Everything a decoder must know before the first picture. The sets are bare NAL units.
+
+    `codec` is "h264" or "h265"; only H.265 has a `vps`.
+    """
 
     codec: str
     width: int
     height: int
     sps: bytes
     pps: bytes
+    vps: bytes = b""
 
     @property
     def mime(self) -> str:
-        """RFC 6381 section 3.3: profile, constraints and level are the SPS's first bytes."""
+        """RFC 6381 section 3.3: for H.264 profile, constraints and level are the SPS's first bytes."""
+        if self.codec == "h265":
+            return h265.mime(self.sps)
         return f"avc1.{self.sps[1:4].hex()}"
 
 

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from streams import h264
+from streams.codecs import H264, Codec
 from streams.errors import CameraError, CameraFault
+from streams.h264 import BadBits
 from streams.packets import VideoFormat
 
 MAX_BYTES = 4096
+MAX_FURTHER = 16
 
 
 class ParameterSets:
-    """Takes SPS and PPS as they come; `format` changes only when `renew` is called, at a key frame."""
+    """Takes VPS, SPS and PPS as they come; `format` changes only when `renew` is called, at a key frame."""
 
-    def __init__(self, nals: tuple[bytes, ...] = ()) -> None:
-        """`nals` come from a description. What is wrong there is passed over: the stream may bring better."""
+    def __init__(self, nals: tuple[bytes, ...] = (), codec: Codec = H264) -> None:
+        """`nals` come from a description. What is wrong there is passed over: the stream may bring better.
+
+        `further` are the PPS beyond the first that only the description names, as length-prefixed NAL units: the
+        format has room for one, so they must be put before each key frame.
+        """
         self.format: VideoFormat | None = None
-        self._sps = self._pps = b""
+        self.further = b""
+        self._codec = codec
+        self._sps = self._pps = self._vps = b""
+        further: list[bytes] = []
         try:
-            for nal in nals:
-                self.take(nal)
+            sets = (nal for nal in nals if codec.kind_of(nal[0]) in (codec.vps, codec.sps, codec.pps))
+            further += (nal for nal in sets if not self.take(nal))
             self.renew()
         except CameraError:
-            self._sps = self._pps = b""
+            self._sps = self._pps = self._vps = b""
+        else:
+            self.further = b"".join(len(nal).to_bytes(4, "big") + nal for nal in further[:MAX_FURTHER])
 
     def take(self, nal: bytes) -> bool:
-        """Keeps an SPS or PPS aside; False for a further PPS, which must stay among the pictures.
+        """Keeps a parameter set aside; False for a further PPS, which must stay among the pictures.
 
         Raises CameraError GARBAGE.
         """
         if len(nal) > MAX_BYTES:
             raise CameraError(CameraFault.GARBAGE, f"a parameter set of {len(nal)} bytes")
-        kind = nal[0] & 31
-        if kind == h264.SPS:
+        codec = self._codec
+        kind = codec.kind_of(nal[0])
+        if kind == codec.sps:
             self._sps = nal
-        elif kind == h264.PPS and nal != self._pps:
+        elif kind == codec.vps:
+            self._vps = nal
+        elif kind == codec.pps and nal != self._pps:
             try:
-                if self._pps and h264.pps_id(nal) != h264.pps_id(self._pps):
+                if self._pps and codec.pps_id(nal) != codec.pps_id(self._pps):
                     return False
-            except h264.BadBits as error:
+            except BadBits as error:
                 raise CameraError(CameraFault.GARBAGE, f"a picture parameter set: {error}") from None
             self._pps = nal
         return True
@@ -47,12 +61,14 @@ class ParameterSets:
 
         Raises CameraError GARBAGE.
         """
-        old = self.format
-        if not self._sps or not self._pps or (old and old.sps == self._sps and old.pps == self._pps):
+        old, codec = self.format, self._codec
+        if not self._sps or not self._pps or (codec.vps >= 0 and not self._vps):
+            return old
+        if old and old.sps == self._sps and old.pps == self._pps and old.vps == self._vps:
             return old
         try:
-            width, height = h264.picture_size(self._sps)
-        except h264.BadBits as error:
+            width, height = codec.picture_size(self._sps)
+        except BadBits as error:
             raise CameraError(CameraFault.GARBAGE, f"a sequence parameter set: {error}") from None
-        self.format = VideoFormat("h264", width, height, self._sps, self._pps)
+        self.format = VideoFormat(codec.name, width, height, self._sps, self._pps, self._vps)
         return self.format

@@ -1,6 +1,6 @@
 """The second adapter: libav reads the camera, in a thread of its own, for sources our client does not speak.
 
-Several times dearer than `streams/rtsp`, so it is chosen per camera. Video only, H.264 only, never decoded.
+Several times dearer than `streams/rtsp`, so it is chosen per camera. Video only, H.264 and H.265, never decoded.
 This is the room's only module that imports PyAV, and is itself imported on first use.
 
 Facts of libav that shape it. `timeout` is its protocol's option, in microseconds, and fires at about twice
@@ -22,8 +22,9 @@ from urllib.parse import quote
 import av
 import av.error
 
-from streams import h264
+from streams.codecs import H264, H265, Codec
 from streams.errors import CameraError, CameraFault
+from streams.h264 import split_annexb
 from streams.packets import Packet
 from streams.parameters import ParameterSets
 from streams.rtsp.messages import check_url
@@ -35,6 +36,7 @@ OPEN_S = 15.0
 END_S = 1.0
 MAX_WAITING = 250  # packets handed over and not yet taken by the loop
 SCHEMES = ("rtsp", "rtsps")
+_CODECS = {"h264": H264, "hevc": H265}
 
 _OPTIONS = {
     "rtsp_transport": "tcp",
@@ -100,6 +102,7 @@ class _Reader:
         self._config = config
         self._sink = sink
         self._loop = loop
+        self._codec: Codec = H264
         self._parameters = ParameterSets()
         self._waiting = 0
         self._started = False
@@ -123,9 +126,11 @@ class _Reader:
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise CameraError(CameraFault.NO_VIDEO, "no video track")
-            if stream.codec_context.name != "h264":
+            if stream.codec_context.name not in _CODECS:
                 raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"video only as {stream.codec_context.name}")
-            self._take_parameters(h264.split_annexb(bytes(stream.codec_context.extradata or b"")))
+            self._codec = _CODECS[stream.codec_context.name]
+            self._parameters = ParameterSets(codec=self._codec)
+            self._take_parameters(split_annexb(bytes(stream.codec_context.extradata or b"")))
             info = SourceInfo("libav", tuple(s.type for s in container.streams), self._parameters.renew())
             self._hand_over(self._sink.connected, info)
             scale = (stream.time_base or Fraction(1, TICKS_PER_S)) * TICKS_PER_S
@@ -137,10 +142,11 @@ class _Reader:
             raise CameraError(CameraFault.CLOSED, "the camera ended the stream")
 
     def _take(self, data: bytes, pts_90k: int) -> None:
-        nals = self._take_parameters(h264.split_annexb(data))
-        if not any(1 <= nal[0] & 31 <= 5 for nal in nals):
+        nals = self._take_parameters(split_annexb(data))
+        kinds = {self._codec.kind_of(nal[0]) for nal in nals}
+        if not kinds & self._codec.slices:
             return
-        is_key = any(nal[0] & 31 == h264.IDR for nal in nals)
+        is_key = not kinds.isdisjoint(self._codec.keys)
         format = self._parameters.renew() if is_key else self._parameters.format
         if self._waiting > MAX_WAITING or format is None or not (is_key or self._started):
             # The loop is behind, or the first key frame is still to come: on from the next one.
@@ -154,11 +160,13 @@ class _Reader:
         self._hand_over(self._deliver, packet)
 
     def _take_parameters(self, nals: list[bytes]) -> list[bytes]:
+        codec = self._codec
+        sets = (codec.vps, codec.sps, codec.pps)
         return [
             nal
             for nal in nals
-            if nal[0] & 31 not in h264.WITHOUT_PICTURE
-            and not (nal[0] & 31 in (h264.SPS, h264.PPS) and self._parameters.take(nal))
+            if codec.kind_of(nal[0]) not in codec.without_picture
+            and not (codec.kind_of(nal[0]) in sets and self._parameters.take(nal))
         ]
 
     def _hand_over(self, function: Any, *args: object) -> None:

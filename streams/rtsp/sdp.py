@@ -1,6 +1,6 @@
-"""The description of a stream (SDP, RFC 8866; H.264 parameters of RFC 6184 section 8). Pure, lenient, bounded.
+"""The description of a stream (SDP, RFC 8866; parameters of RFC 6184 section 8, RFC 7798 section 7). Pure, bounded.
 
-Cameras break SDP in every way; a line that makes no sense is passed over, and only what we need must hold.
+Lenient: cameras break SDP in every way; a line that makes no sense is passed over, and only what we need must hold.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from streams.errors import CameraError, CameraFault
 
 _MAX_LINES = 1000
+_CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}  # the last is no registered name, yet some say it
+_SETS = {"h264": ("sprop-parameter-sets",), "h265": ("sprop-vps", "sprop-sps", "sprop-pps")}
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
+    codec: str
     payload_type: int
     control: str
     parameter_sets: tuple[bytes, ...]  # bare NAL units, as the camera ordered them
@@ -43,16 +46,17 @@ class Description:
         return tuple(media.kind for media in self.media)
 
     def video(self) -> VideoTrack:
-        """The first H.264 track. Raises CameraError NO_VIDEO or UNSUPPORTED_CODEC."""
+        """The first track in H.264 or H.265. Raises CameraError NO_VIDEO or UNSUPPORTED_CODEC."""
         others = []
         for media in self.media:
             if media.kind != "video":
                 continue
             for payload_type in media.payload_types:
                 encoding = media.encodings.get(payload_type, "")
-                if encoding == "H264":
-                    sets = _parameter_sets(media.parameters.get(payload_type, ""))
-                    return VideoTrack(payload_type, media.control, sets)
+                codec = _CODECS.get(encoding)
+                if codec is not None:
+                    sets = _parameter_sets(codec, media.parameters.get(payload_type, ""))
+                    return VideoTrack(codec, payload_type, media.control, sets)
                 others.append(encoding or str(payload_type))
         if others:
             raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"video only as {', '.join(others[:5])}")
@@ -94,12 +98,16 @@ def _add_attribute(media: Media, value: str) -> None:
         media.parameters[int(match[2])] = match[3]
 
 
-def _parameter_sets(parameters: str) -> tuple[bytes, ...]:
-    match = re.search(r"sprop-parameter-sets\s*=\s*([A-Za-z0-9+/=,]+)", parameters)
+def _parameter_sets(codec: str, parameters: str) -> tuple[bytes, ...]:
+    """Raises CameraError UNSUPPORTED_CODEC for H.265 with decoding order numbers, which are in every packet then."""
+    if codec == "h265" and re.search(r"sprop-max-don-diff\s*=\s*0*[1-9]", parameters):
+        raise CameraError(CameraFault.UNSUPPORTED_CODEC, "H.265 with decoding order numbers")
     sets = []
-    for word in match[1].split(",")[:16] if match else ():
-        try:
-            sets.append(base64.b64decode(word + "=" * (-len(word) % 4)))
-        except binascii.Error:
-            continue
+    for name in _SETS[codec]:
+        match = re.search(name + r"\s*=\s*([A-Za-z0-9+/=,]+)", parameters)
+        for word in match[1].split(",")[:16] if match else ():
+            try:
+                sets.append(base64.b64decode(word + "=" * (-len(word) % 4)))
+            except binascii.Error:
+                continue
     return tuple(nal for nal in sets if nal)

@@ -14,7 +14,7 @@ from streams.errors import CameraError, CameraFault
 from streams.rtsp import messages, sdp
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, Message
-from streams.rtsp.video import VideoReader
+from streams.rtsp.video import H264Reader, VideoReader, reader_of
 from streams.source import PacketSink, SourceInfo
 from streams.ticks import at_from_ntp, unwrap_90k
 
@@ -54,7 +54,7 @@ class Session:
     def __init__(self, address: Address, authenticator: Authenticator | None, sink: PacketSink) -> None:
         self.state = State.OPTIONS
         self.outgoing: list[bytes] = []
-        self.video = VideoReader(sink.packet)
+        self.video: VideoReader = H264Reader(sink.packet)
         self.keep_alive_s = 30.0
         self._address = address
         self._authenticator = authenticator
@@ -213,7 +213,7 @@ class Session:
         self._track = messages.resolve(base, track.control)
         self._aggregate = messages.resolve(base, description.control)
         self._payload_type, self._tracks = track.payload_type, description.kinds
-        self.video = VideoReader(self._sink.packet, track.parameter_sets)
+        self.video = reader_of(track.codec, self._sink.packet, track.parameter_sets)
         self._move()
 
     def _set_up(self, message: Message) -> None:

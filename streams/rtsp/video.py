@@ -1,4 +1,4 @@
-"""RTP packets of one H.264 track to access units, in place (RFC 3550, RFC 6184). Pure: told bytes and time.
+"""RTP packets of one video track to access units, in place (RFC 3550; H.264: RFC 6184; H.265: RFC 7798). Pure.
 
 `feed` is the path that every byte of every camera takes, so it is written for speed: the middle pieces of a
 fragmented picture (nine packets in ten) are handled inside its loop with one comparison each and no call.
@@ -9,14 +9,21 @@ What is lost: a hole in the sequence numbers is counted and told by the next pac
 access unit with a hole inside is dropped, its packets added to the count; whole ones after it are kept, key
 frame or not, because a blurred picture with a remark is worth more than none. The first picture given is a
 key frame.
+
+Several sources (SSRC) on one channel: a new one takes over at its first packet, from its first key frame on, and
+its media time is another, so that a run is cut. When the one before goes on too, both send at once: then the
+first is kept, and the other passed over for as long as the first is heard.
 """
 
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
-from streams import h264
+from streams import h264, h265
+from streams.codecs import H264, H265, Codec
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet, VideoFormat
 from streams.parameters import ParameterSets
@@ -24,28 +31,41 @@ from streams.ticks import TICKS_PER_S
 
 MAX_UNIT_BYTES = 8 * 1024 * 1024
 MAX_UNIT_PIECES = 65_536
-HEAD_BYTES = 18  # '$', channel, length, RTP header, FU indicator and header: what `feed` looks at
+HEAD_BYTES = 19  # '$', channel, length, RTP header, up to the FU header: what `feed` may look at
+STRANGER_S = 1.0  # a source that is passed over may take over after so long a silence
+MAX_STRANGERS = 64
+KEYS_WITHOUT_SETS = 4  # so many key frames, and never a parameter set
 
-_HEAD = struct.Struct(">III4xH")
 _RTP = struct.Struct(">BBHII")
 _NO_FRAGMENT = -1
 _MARKER = 0x00800000
 _HALF = 1 << 31
 
 
-class VideoReader:
+class VideoReader(ABC):
     """One track's state. Gives whole access units to `emit`; raises only CameraError.
+
+    What differs from codec to codec is in the subclasses. `_HEAD` reads the first word ('$', channel, length), the
+    second (flags, type, sequence), the RTP time, and the four bytes that end with the FU header: in these lies the
+    source's tail as well.
 
     Invariants: `_pieces` holds the open access unit's NAL units, each behind its 4-byte length; the last is
     unfinished while `_fragment` is not _NO_FRAGMENT. `_size` is the sum of their lengths. A damaged access
     unit holds no piece and no fragment.
     """
 
+    codec: ClassVar[Codec]
+    _HEAD: ClassVar[struct.Struct]
+    _FU_BYTES: ClassVar[int]  # payload header and FU header
+    _FU_KIND: ClassVar[int]  # the bits of those that every piece of a fragment shares
+
     def __init__(self, emit: Callable[[Packet], None], parameter_sets: tuple[bytes, ...] = ()) -> None:
         self.pts_90k: int | None = None  # of the last access unit, given or not
         self.finished_s = 0.0  # when the last access unit was complete, be it before the first key frame
         self.started = False  # whether the first key frame has come
         self.lost_total = 0  # RTP packets missing since the start
+        self.source: int | None = None  # SSRC
+        self.sources = 0  # how many there have been
         self._emit = emit
         self._mark = -1  # '$' and channel: the upper half of a packet's first word
         self._payload_type = -1
@@ -57,13 +77,19 @@ class VideoReader:
         self._settled = 0  # pieces that no longer point into the caller's buffer
         self._settled_s = 0.0
         self._size = 0
-        self._fragment = _NO_FRAGMENT  # FU indicator and header of the open fragment's middle pieces
+        self._fragment = _NO_FRAGMENT  # what `_HEAD` reads last, of the open fragment's middle pieces
         self._fragment_head = bytearray()
         self._fragment_at = self._fragment_base = 0
         self._has_slice = self._is_key = self._damaged = False
         self._trust_marker = True
         self._lost = 0
-        self._parameters = ParameterSets(parameter_sets)
+        self._former: int | None = None  # the source before
+        self._strangers: set[int] = set()
+        self._heard_s = 0.0
+        self._epoch_90k = 0  # added to a source's media time
+        self._waits_key = True
+        self._keys_without_sets = 0
+        self._parameters = ParameterSets(parameter_sets, self.codec)
 
     def attach(self, channel: int, payload_type: int) -> None:
         """From now on packets on this interleaved channel are the track's."""
@@ -85,7 +111,7 @@ class VideoReader:
 
         `view` must be longer than `end` by HEAD_BYTES; what lies there is not used.
         """
-        unpack, mark = _HEAD.unpack_from, self._mark
+        unpack, mark, head_bytes = self._HEAD.unpack_from, self._mark, 16 + self._FU_BYTES
         while end - at >= 4:
             expected, fragment, stamp, size = self._expected, self._fragment, self._stamp, self._size
             append = self._pieces.append
@@ -95,19 +121,19 @@ class VideoReader:
                 if after > end or word >> 16 != mark:
                     self._expected, self._size = expected, size
                     return at
-                if kind != fragment or second != expected or time != stamp or after - at < HEAD_BYTES:
+                if kind != fragment or second != expected or time != stamp or after - at < head_bytes:
                     break
-                append(view[at + HEAD_BYTES : after])
-                size += after - at - HEAD_BYTES
+                append(view[at + head_bytes : after])
+                size += after - at - head_bytes
                 expected = expected + 1 if expected & 0xFFFF != 0xFFFF else expected - 0xFFFF
                 at = after
                 if end - at < 4:
                     self._expected, self._size = expected, size
                     return at
             self._expected, self._size = expected, size
-            if kind == fragment | 0x40 and second == expected | _MARKER and time == stamp and after - at > HEAD_BYTES:
-                append(view[at + HEAD_BYTES : after])
-                self._size = size + after - at - HEAD_BYTES
+            if kind == fragment | 0x40 and second == expected | _MARKER and time == stamp and after - at > head_bytes:
+                append(view[at + head_bytes : after])
+                self._size = size + after - at - head_bytes
                 self._expected = self._plain | ((expected + 1) & 0xFFFF)
                 self._close_fragment()
                 if self._trust_marker and self._has_slice:
@@ -137,12 +163,17 @@ class VideoReader:
         """One RTP packet of any shape (RFC 3550 section 5.1)."""
         if end - at < 12:
             return  # some cameras keep the connection awake with empty ones
-        first, second, sequence, stamp, _source = _RTP.unpack_from(view, at)
-        if second & 0x7F != self._payload_type:
+        first, second, sequence, stamp, source = _RTP.unpack_from(view, at)
+        if second & 0x7F != self._payload_type or first >> 6 != 2:
             return
         payload = at + 12
         if first != 0x80:
             payload, end = _payload_bounds(view, at, end, first)
+            if payload > end:
+                return  # a header that cannot be: as good as lost, and counted so by the next packet
+        if source != self.source and not self._takes_over(source, now_s):
+            return
+        self._heard_s = now_s
         if sequence != self._expected & 0xFFFF:
             self._count_missing(sequence)
         self._expected = self._plain | ((sequence + 1) & 0xFFFF)
@@ -154,6 +185,26 @@ class VideoReader:
         if second & 0x80 and self._trust_marker and self._ends_here():
             self._finish(now_s)
             self._closed_stamp = stamp
+
+    def _takes_over(self, source: int, now_s: float) -> bool:
+        """Whether another source's packet is to be taken; if so, nothing of the one before goes on."""
+        if source in self._strangers and now_s < self._heard_s + STRANGER_S:
+            return False
+        if self.source is not None:
+            if source == self._former and now_s < self._heard_s + STRANGER_S:
+                self._strangers.add(self.source)
+                if len(self._strangers) > MAX_STRANGERS:
+                    raise CameraError(CameraFault.GARBAGE, f"more than {MAX_STRANGERS} RTP sources at once")
+            if self._stamp is not None:
+                self._damage()
+                self._finish(now_s)
+            self._expected = -1
+            self._closed_stamp = None
+            self._waits_key = True
+            self._epoch_90k += 1 << 33
+        self._former, self.source = self.source, source
+        self.sources += 1
+        return True
 
     def _count_missing(self, sequence: int) -> None:
         if self._expected < 0:
@@ -178,22 +229,20 @@ class VideoReader:
         self._pieces = []
         self._settled = self._size = 0
 
+    @abstractmethod
     def _payload(self, view: memoryview, at: int, end: int) -> None:
-        """RFC 6184 section 5.2: the first byte says what the payload is."""
-        kind = view[at] & 31
-        if kind == 28:
-            self._fragment_piece(view, at, end)
-        elif self._fragment != _NO_FRAGMENT:
-            self._damage()
-        elif kind == 24:
-            self._aggregate(view, at + 1, end)
-        elif 1 <= kind <= 23:
-            self._nal(view, at, end)
-        else:
-            self._damage()  # interleaved modes, which packetization-mode 0 and 1 exclude
+        """The first bytes say what a payload is."""
+
+    @abstractmethod
+    def _nal_header(self, view: memoryview, at: int) -> bytes:
+        """Of the NAL unit that is fragmented in the payload at `at`."""
+
+    @abstractmethod
+    def _is_reordered(self, data: bytes) -> bool:
+        """Whether this access unit, which is shown before the one that came before it, is meant so."""
 
     def _aggregate(self, view: memoryview, at: int, end: int) -> None:
-        """STAP-A, RFC 6184 section 5.7.1."""
+        """NAL units behind each other, each after its length in 2 bytes."""
         while at < end and not self._damaged:
             size = view[at] << 8 | view[at + 1] if at + 2 <= end else 0
             if not 0 < size <= end - at - 2:
@@ -204,42 +253,52 @@ class VideoReader:
 
     def _nal(self, view: memoryview, at: int, end: int) -> None:
         """A NAL unit in one piece."""
-        kind = view[at] & 31
-        if kind in h264.WITHOUT_PICTURE:
+        codec = self.codec
+        kind = codec.kind_of(view[at])
+        if kind in codec.without_picture:
             return
-        if kind in (h264.SPS, h264.PPS) and self._parameters.take(bytes(view[at:end])):
+        if kind in (codec.sps, codec.pps, codec.vps) and self._parameters.take(bytes(view[at:end])):
             return
-        if self._joins(kind, view[at + 1] if end - at > 1 else 0):
+        body = at + self._FU_BYTES - 1
+        if self._joins(kind, view[body] if body < end else 0):
             self._pieces += ((end - at).to_bytes(4, "big"), view[at:end])
             self._size += 4 + end - at
 
     def _joins(self, kind: int, first_byte: int) -> bool:
         """Notes that a NAL unit begins; one from the middle of a picture shows that its start is missing."""
-        if 1 <= kind <= 5:
-            # A picture's first slice begins with macroblock 0, which Exp-Golomb writes as a single 1 bit.
+        if kind in self.codec.slices:
+            # H.264: a picture's first slice begins with macroblock 0, which Exp-Golomb writes as a single 1 bit.
+            # H.265: the bit is a flag that says just this.
             if not first_byte & 0x80 and not self._has_slice:
                 # With no packet missing, the marker came too early: this camera sets one per NAL unit.
                 self._trust_marker = self._trust_marker and self._stamp != self._closed_stamp
                 self._damage()
                 return False
             self._has_slice = True
-            self._is_key = self._is_key or kind == h264.IDR
+            self._is_key = self._is_key or kind in self.codec.keys
         return True
 
     def _fragment_piece(self, view: memoryview, at: int, end: int) -> None:
-        """FU-A, RFC 6184 section 5.8."""
-        indicator, head = view[at], view[at + 1] if end - at > 2 else 0
+        """FU-A, RFC 6184 section 5.8; FU, RFC 7798 section 4.4.3."""
+        body = at + self._FU_BYTES
+        if end <= body:
+            self._damage()
+            return
+        head = view[body - 1]
+        fragment = (self.source or 0) << 8 * self._FU_BYTES & 0xFFFFFFFF
+        fragment |= int.from_bytes(view[at:body], "big") & self._FU_KIND
         if head & 0x80 and self._fragment == _NO_FRAGMENT:
-            if not self._joins(head & 31, view[at + 2]):
+            header = self._nal_header(view, at)
+            if not self._joins(self.codec.kind_of(header[0]), view[body]):
                 return
-            self._fragment = indicator << 8 | (head & 31)
-            self._fragment_head = bytearray((0, 0, 0, 0, (indicator & 0xE0) | (head & 31)))
+            self._fragment = fragment
+            self._fragment_head = bytearray(b"\0\0\0\0" + header)
             self._fragment_at, self._fragment_base = len(self._pieces), self._size
-            self._pieces += (self._fragment_head, view[at + 2 : end])
-            self._size += 3 + end - at
-        elif self._fragment == indicator << 8 | (head & 0x9F):
-            self._pieces.append(view[at + 2 : end])
-            self._size += end - at - 2
+            self._pieces += (self._fragment_head, view[body:end])
+            self._size += len(self._fragment_head) + end - body
+        elif self._fragment == fragment and not head & 0x80:
+            self._pieces.append(view[body:end])
+            self._size += end - body
         else:
             self._damage()
             return
@@ -248,9 +307,9 @@ class VideoReader:
 
     def _close_fragment(self) -> None:
         self._fragment = _NO_FRAGMENT
-        head = self._fragment_head
-        kind = head[4] & 31
-        if kind in (h264.SPS, h264.PPS) or kind in h264.WITHOUT_PICTURE:
+        head, codec = self._fragment_head, self.codec
+        kind = codec.kind_of(head[4])
+        if kind in (codec.sps, codec.pps, codec.vps) or kind in codec.without_picture:
             nal = bytes(head[4:]) + b"".join(self._pieces[self._fragment_at + 1 :])
             del self._pieces[self._fragment_at :]
             self._size = self._fragment_base
@@ -279,23 +338,104 @@ class VideoReader:
     def _give(self, stamp: int, received_s: float) -> None:
         last_90k, is_key, parameters = self.pts_90k, self._is_key, self._parameters
         # Unwrapped: the time nearest to the last picture's with these low 32 bits, as `ticks.unwrap_90k` says.
-        pts_90k = stamp if last_90k is None else last_90k + ((stamp - last_90k + _HALF) & 0xFFFFFFFF) - _HALF
+        near_90k = stamp if last_90k is None else last_90k + self._epoch_90k
+        pts_90k = near_90k + ((stamp - near_90k + _HALF) & 0xFFFFFFFF) - _HALF
+        self._epoch_90k = 0
         self.pts_90k = pts_90k
         format = parameters.renew() if is_key else parameters.format
-        if format is None or not (is_key or self.started):
+        if format is None:
+            self._note_missing_sets(is_key)
+            return
+        if self._waits_key and not is_key:
             return
         data = b"".join(self._pieces)
-        if last_90k is not None and 0 < last_90k - pts_90k < TICKS_PER_S and self.started and h264.has_b_slice(data):
-            raise CameraError(CameraFault.UNSUPPORTED_CODEC, "H.264 with reordered pictures (B-frames)")
-        self.started = True
+        backwards = last_90k is not None and 0 < last_90k - pts_90k < TICKS_PER_S and not self._waits_key
+        if backwards and self._is_reordered(data):
+            raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"{self.codec.name} with reordered pictures (B-frames)")
+        if is_key and parameters.further:
+            data = parameters.further + data
+        self.started, self._waits_key = True, False
         lost, self._lost = self._lost, 0
         self._emit(Packet(data, pts_90k, is_key, received_s, format, lost))
 
+    def _note_missing_sets(self, is_key: bool) -> None:
+        self._keys_without_sets += is_key
+        if self._keys_without_sets >= KEYS_WITHOUT_SETS:
+            raise CameraError(CameraFault.GARBAGE, f"{KEYS_WITHOUT_SETS} key frames, and no whole parameter sets")
+
+
+class H264Reader(VideoReader):
+    """RFC 6184, packetization modes 0 and 1."""
+
+    codec = H264
+    _HEAD = struct.Struct(">III2xI")
+    _FU_BYTES = 2
+    _FU_KIND = 0xFF1F
+
+    def _payload(self, view: memoryview, at: int, end: int) -> None:
+        """RFC 6184 section 5.2."""
+        kind = view[at] & 31
+        if kind == 28:
+            self._fragment_piece(view, at, end)
+        elif self._fragment != _NO_FRAGMENT:
+            self._damage()
+        elif kind == 24:
+            self._aggregate(view, at + 1, end)
+        elif 1 <= kind <= 23:
+            self._nal(view, at, end)
+        else:
+            self._damage()  # interleaved modes, which packetization-mode 0 and 1 exclude
+
+    def _nal_header(self, view: memoryview, at: int) -> bytes:
+        return bytes(((view[at] & 0xE0) | (view[at + 1] & 31),))
+
+    def _is_reordered(self, data: bytes) -> bool:
+        return h264.has_b_slice(data)
+
+
+class H265Reader(VideoReader):
+    """RFC 7798 without decoding order numbers; of a layered stream the base layer."""
+
+    codec = H265
+    _HEAD = struct.Struct(">III3xI")
+    _FU_BYTES = 3
+    _FU_KIND = 0xFFFF3F
+
+    def _payload(self, view: memoryview, at: int, end: int) -> None:
+        """RFC 7798 section 4.4."""
+        kind = h265.kind_of(view[at])
+        if kind == h265.FRAGMENT:
+            self._fragment_piece(view, at, end)
+        elif self._fragment != _NO_FRAGMENT:
+            self._damage()
+        elif kind == h265.AGGREGATE:
+            self._aggregate(view, at + 2, end)
+        elif kind < h265.AGGREGATE:
+            self._nal(view, at, end)
+        else:
+            self._damage()  # PACI, or what no standard knows
+
+    def _nal(self, view: memoryview, at: int, end: int) -> None:
+        if end - at > 2 and not h265.layer_of(view[at], view[at + 1]):
+            super()._nal(view, at, end)
+
+    def _nal_header(self, view: memoryview, at: int) -> bytes:
+        return bytes((view[at] & 0x81 | (view[at + 2] & 63) << 1, view[at + 1]))
+
+    def _is_reordered(self, data: bytes) -> bool:
+        """Slices may all be bidirectional without any reordering; the sequence says whether there is some."""
+        return self.format is not None and h265.read_sequence(self.format.sps).reordered > 0
+
+
+_READERS: dict[str, type[VideoReader]] = {reader.codec.name: reader for reader in (H264Reader, H265Reader)}
+
+
+def reader_of(codec: str, emit: Callable[[Packet], None], parameter_sets: tuple[bytes, ...] = ()) -> VideoReader:
+    return _READERS[codec](emit, parameter_sets)
+
 
 def _payload_bounds(view: memoryview, at: int, end: int, first: int) -> tuple[int, int]:
-    """Where the payload lies behind CSRCs and header extension, and before the padding."""
-    if first >> 6 != 2:
-        raise CameraError(CameraFault.GARBAGE, f"RTP version {first >> 6}")
+    """Where the payload lies behind CSRCs and header extension, and before the padding; it may lie nowhere."""
     payload = at + 12 + 4 * (first & 15)
     if first & 0x10 and payload + 4 <= end:
         payload += 4 + 4 * (view[payload + 2] << 8 | view[payload + 3])
@@ -303,6 +443,4 @@ def _payload_bounds(view: memoryview, at: int, end: int, first: int) -> tuple[in
         payload = end + 1
     if first & 0x20:
         end -= view[end - 1]
-    if payload > end:
-        raise CameraError(CameraFault.GARBAGE, "an RTP header or padding beyond its packet")
     return payload, end

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from h264_clip import Clip, make_clip
+from h265_clip import h265_payloads
 
 from streams.ticks import ntp_from_at
 
@@ -39,9 +40,10 @@ def framed(channel: int, packet: bytes) -> bytes:
     return struct.pack(">BBH", 0x24, channel, len(packet)) + packet
 
 
-def picture(unit: tuple[bytes, ...], sequence: int, time: int, mtu: int = 1400) -> list[bytes]:
+def picture(unit: tuple[bytes, ...], sequence: int, time: int, mtu: int = 1400, codec: str = "h264") -> list[bytes]:
     """One access unit as RTP packets, the marker on the last."""
-    bodies = [body for nal in unit for body in payloads(nal, mtu)]
+    cut = payloads if codec == "h264" else h265_payloads
+    bodies = [body for nal in unit for body in cut(nal, mtu)]
     return [rtp(sequence + number, time, body, marker=number == len(bodies) - 1) for number, body in enumerate(bodies)]
 
 
@@ -180,8 +182,12 @@ class Camera:
         return given.get("response") == hashed(secret, given.get("nonce", ""), *middle, act)
 
     def _sdp(self) -> bytes:
-        sets = [base64.b64encode(nal).decode() for nal in (self.clip.format.sps, self.clip.format.pps)]
-        fmtp = f";sprop-parameter-sets={','.join(sets)}" if self.manners.parameter_sets else ""
+        format = self.clip.format
+        vps, sps, pps = (base64.b64encode(nal).decode() for nal in (format.vps, format.sps, format.pps))
+        fmtp = f";sprop-parameter-sets={sps},{pps}"
+        if format.codec == "h265":
+            fmtp = f";sprop-vps={vps}; sprop-sps={sps}; sprop-pps={pps}"
+        fmtp = fmtp if self.manners.parameter_sets else ""
         lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=test", "t=0 0", "a=control:*"]
         if self.manners.audio:
             lines += ["m=audio 0 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=control:track0"]
@@ -199,7 +205,7 @@ class Camera:
                 at = datetime.fromtimestamp(datetime.now(UTC).timestamp() + manners.skew_s, UTC)
                 writer.write(framed(1, sender_report(at, time)))
             unit = manners.unit_of.get(sent, self.clip.units[sent % len(self.clip.units)])
-            packets = picture(unit, sequence, time, manners.mtu)
+            packets = picture(unit, sequence, time, manners.mtu, self.clip.format.codec)
             kept = [
                 p for n, p in enumerate(packets, sequence) if n - manners.first_sequence not in manners.skip_packets
             ]

@@ -120,7 +120,7 @@ def reply(status: str, *headers: str, body: bytes = b"") -> bytes:
     ("manners", "fault"),
     [
         (Manners(codec=""), CameraFault.NO_VIDEO),
-        (Manners(codec="H265"), CameraFault.UNSUPPORTED_CODEC),
+        (Manners(codec="MP4V-ES"), CameraFault.UNSUPPORTED_CODEC),
         (Manners(answers={"DESCRIBE": reply("404 Not Found")}), CameraFault.NOT_FOUND),
         (Manners(answers={"DESCRIBE": reply("403 Forbidden")}), CameraFault.REFUSED_CREDENTIALS),
         (Manners(answers={"DESCRIBE": reply("401 No")}), CameraFault.REFUSED_CREDENTIALS),

@@ -158,7 +158,7 @@ def test_any_description_gives_a_track_or_a_camera_error(body: bytes) -> None:
 def test_a_description_with_several_codecs_and_oddities() -> None:
     description = sdp.parse(
         b"v=0\r\na=control:rtsp://10.1.1.1/s\r\nm=application 0 RTP/AVP 107\r\nm=video 0 RTP/AVP 98 97\r\n"
-        b"a=rtpmap:98 H265/90000\r\na=rtpmap:97 h264/90000\r\na=control:t=2\r\n"
+        b"a=rtpmap:98 MP4V-ES/90000\r\na=rtpmap:97 h264/90000\r\na=control:t=2\r\n"
         b"a=fmtp:97 profile-level-id=640028; packetization-mode=1;sprop-parameter-sets=Z2QAKK2E,aO48sA==,%%\r\n"
     )
     assert description.kinds == ("application", "video")
