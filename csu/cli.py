@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "camera": "csu.commands.camera",
     "check": "csu.commands.check",
     "coverage": "csu.commands.coverage",
+    "index": "csu.commands.index",
     "journal": "csu.commands.journal",
     "bench": "csu.commands.bench",
 }

@@ -17,6 +17,8 @@ from pathlib import Path
 IDENTITY = "identity.json"
 LOCK = "lock"
 INDEX = "index.db"
+IDENTITY_MEMORY = "storage.json"
+"""In the recorder's state directory: the identity that its storage directory must have."""
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
 _NEW_IDENTITY = "identity.new"
@@ -155,10 +157,17 @@ class StorageDirectory:
             return False
         return True
 
+    def size(self, name: str) -> int:
+        return os.stat(name, dir_fd=self._fd, follow_symlinks=False).st_size
+
+    def rename(self, name: str, new: str) -> None:
+        """Durable after `sync_directory`; what was there under the new name is replaced."""
+        os.rename(name, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
     def names(self, name: str) -> list[str]:
         """The names in a directory; empty when it doesn't exist."""
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
+            fd = os.open(name or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         except FileNotFoundError:
             return []
         try:
@@ -183,7 +192,7 @@ class StorageDirectory:
             os.fsync(fd)
         finally:
             os.close(fd)
-        os.rename(_NEW_IDENTITY, IDENTITY, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        self.rename(_NEW_IDENTITY, IDENTITY)
         self.sync_directory("")
 
 

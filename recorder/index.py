@@ -129,6 +129,15 @@ class Index:
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
         )
 
+    def renew(self, uuid: str) -> None:
+        """Number the facts from here on under another uuid: those that the centre has may not be in this index."""
+        self.put("index", uuid)
+        self.uuid = uuid
+
+    def fold(self) -> None:
+        """Bring the log into the database's own file, which then is all there is."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def camera(self, camera: str) -> int:
         """The camera's number in this index, given when first asked for."""
         number = self._cameras.get(camera)

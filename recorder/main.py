@@ -28,7 +28,7 @@ from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.feed import PacketFeedServer
-from recorder.files import lock_file
+from recorder.files import IDENTITY_MEMORY, lock_file
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, OrderRefused, Orders, OrdersFile, StreamAddress
 from recorder.store import SegmentStore
@@ -77,7 +77,7 @@ class Recorder:
 
     def __init__(self, config: RecorderConfig) -> None:
         self.config = config
-        self.writer = Writer(config.storage, config.state / "storage.json", self._storage_changed, self._clock_changed)
+        self.writer = Writer(config.storage, config.state / IDENTITY_MEMORY, self._storage_changed, self._clock_changed)
         self.alarms = Alarms(self.writer)
         self.storage = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)

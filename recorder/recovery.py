@@ -37,7 +37,7 @@ _FILE_HEADER_READ_BYTES = 256 * 1024
 class Scan:
     """A segment's file as it is: its header, and the parts that are whole from the start on.
 
-    `lost` counts the RTP packets that parts not known to be durable say were missing.
+    `lost` counts the RTP packets that parts not known to be durable (or all that were asked about) say were missing.
     """
 
     header: SegmentHeader
@@ -51,9 +51,11 @@ class Scan:
     digest: bytes
 
 
-def scan_parts(fd: int, verify_from: int) -> Scan:
+def scan_parts(fd: int, verify_from: int, lost_from: int | None = None) -> Scan:
     """Read a file's header and parts. Sample data at or after `verify_from` (bytes) are hashed: the scan ends at the
-    first part whose data differ. Raises FormatError when even the header is torn or foreign, OSError."""
+    first part whose data differ. RTP packets lost are counted from `lost_from` on, else from there too.
+    Raises FormatError when even the header is torn or foreign, OSError."""
+    lost_from = verify_from if lost_from is None else lost_from
     size = os.fstat(fd).st_size
     head = os.pread(fd, _FILE_HEADER_READ_BYTES, 0)
     init = parse_init(head)
@@ -68,7 +70,7 @@ def scan_parts(fd: int, verify_from: int) -> Scan:
         scan.length = entry.offset + entry.size
         scan.media_90k += entry.duration_90k
         scan.end_us = entry.at_us + us_from_90k(entry.duration_90k)
-        scan.lost += lost if entry.offset >= verify_from else 0
+        scan.lost += lost if entry.offset >= lost_from else 0
     scan.digest = hasher.digest()
     return scan
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recorder.accounts import Accounts, Cause
+from recorder.adoption import Adoption, is_needed
 from recorder.clock import ClockMemory, ClockState, TrustedClock
 from recorder.destruction import destroy_due
 from recorder.files import StorageDirectory, StorageRefused
@@ -28,6 +29,8 @@ from recorder.store import SegmentStore
 log = logging.getLogger(__name__)
 
 WAVE_S = 1.0
+ADOPTION_S = 0.2
+"""Of each wave, while files that the index lost are filed again."""
 RETRY_S = 2.0
 QUEUE_BYTES = 256 * 1024 * 1024
 RESERVE_BYTES = 64 * 1024 * 1024
@@ -83,6 +86,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
         self._store: SegmentStore | None = None
+        self._adoption: Adoption | None = None
         self._clock: TrustedClock | None = None
         self._told_clock: ClockState | None = None
         self._told: StorageState | None = None
@@ -164,6 +168,10 @@ class Writer:
             stopped = "stopped" if index.get("stopped") else "killed"
             report = recover(storage, index, now_us(), *(self._failure or (Cause.OURS, stopped)))
             index.put("stopped", None)
+            self._adoption = None
+            if is_needed(storage, index):
+                self._adoption = Adoption(storage, index, now_us())
+                self._adoption.begin()
             self._store = SegmentStore(storage, index, Accounts(index))
             self._clock = self._clock or TrustedClock(_load_memory(index), read_clock())
             while self._destroy(limit=2000):
@@ -207,6 +215,8 @@ class Writer:
         now = now_us()
         store.wave(now)
         store.forget_old_facts(now)
+        if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
+            self._adoption = None
         self._destroy()
         store.index.commit()
         self._report()
@@ -245,12 +255,15 @@ class Writer:
             detail=f"{free >> 20} MiB free" if code else "",
             free_bytes=free,
             index=index.uuid,
-            index_new=recovery is not None and index.created and not self._store.storage.fresh,
+            index_new=recovery is not None and (self._adoption is not None or self._is_index_lost(index)),
             recovery=recovery,
         )
         told = self._told
         if recovery is not None or told is None or (told.ready, told.code) != (state.ready, state.code):
             self._tell(state)
+
+    def _is_index_lost(self, index: Index) -> bool:
+        return index.created and self._store is not None and not self._store.storage.fresh
 
     def _fail(self, code: str, detail: str) -> None:
         self._epoch += 1

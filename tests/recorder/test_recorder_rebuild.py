@@ -1,0 +1,241 @@
+"""The index is gone, damaged or older than the disk: it comes back from the files, and the recording goes on."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record, start
+
+from recorder.accounts import Cause
+from recorder.adoption import LOST, Adopted, Adoption, is_needed
+from recorder.check import check
+from recorder.coverage import Coverage, read_coverage
+from recorder.destruction import destroy_due
+from recorder.files import StorageRefused
+from recorder.index import open_reader
+from recorder.rebuild import rebuild
+from recorder.store import SegmentStore
+from recorder.writer import StorageState, Writer
+
+NOW_US = START_US + 600_000_000
+COLUMNS = "id, start_us, end_us, state, length, media_90k, deadline_us, minimum_us, authorisation, previous, hash"
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Two cameras; one of them with an interruption."""
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 150))
+        record(made.store, OTHER, packets(25 * 70))
+        record(made.store, CAMERA, packets(25 * 30, start=25 * 200))
+    return tmp_path / "recordings"
+
+
+def _rebuild(path: Path, now_us: int = NOW_US) -> Adopted:
+    return rebuild(path / "recordings", path / "state" / "storage.json", now_us, lambda done: None)
+
+
+def _rows(recordings: Path, what: str) -> list[tuple[object, ...]]:
+    with closing(open_reader(recordings / "index.db")) as reader:
+        return reader.execute(what).fetchall()
+
+
+def _segments(recordings: Path) -> list[tuple[object, ...]]:
+    return _rows(
+        recordings,
+        f"SELECT c.uuid, {COLUMNS.replace('id,', 's.id,', 1)}, entries FROM segment s"
+        " JOIN part p ON p.segment = s.id JOIN camera c ON c.id = s.camera ORDER BY s.id",
+    )
+
+
+def _coverage(recordings: Path, camera: str, now_us: int = NOW_US) -> Coverage:
+    with closing(open_reader(recordings / "index.db")) as reader:
+        coverage = read_coverage(reader, camera, START_US, now_us, now_us)
+    assert coverage is not None
+    return coverage
+
+
+def _forget_index(recordings: Path) -> None:
+    for file in recordings.glob("index.db*"):
+        file.unlink()
+
+
+def test_the_index_comes_back_as_it_was(tmp_path: Path, recordings: Path) -> None:
+    before, uuid = _segments(recordings), _rows(recordings, "SELECT value FROM meta WHERE key = 'index'")
+    report = _rebuild(tmp_path)
+    assert (report.ok, report.segments) == (True, len(before))
+    assert _segments(recordings) == before
+    assert _rows(recordings, "SELECT value FROM meta WHERE key = 'index'") != uuid
+    assert check(recordings, NOW_US, True).ok
+    coverage = _coverage(recordings, CAMERA)
+    seconds = [(a - START_US) // 1_000_000 for run in coverage.runs for a in run]
+    assert seconds == [0, 150, 200, 230]
+    assert [(g.cause, g.detail) for g in coverage.gaps] == [("ours", LOST)] * 2
+    assert coverage.expected_us == NOW_US - START_US
+    with bench(tmp_path, NOW_US) as again:
+        assert not is_needed(again.storage, again.index)
+        record(again.store, CAMERA, packets(25 * 20, start=25 * 700))
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_never_while_a_recorder_holds_the_directory(tmp_path: Path, recordings: Path) -> None:
+    with bench(tmp_path), pytest.raises(StorageRefused, match="STORAGE_BUSY"):
+        _rebuild(tmp_path)
+    assert not (recordings / "index.new").exists()
+    with pytest.raises(StorageRefused, match="STORAGE_UNMOUNTED"):
+        rebuild(tmp_path, tmp_path / "state" / "other.json", NOW_US, lambda done: None)
+
+
+def test_an_unreadable_index_is_kept_aside(tmp_path: Path, recordings: Path) -> None:
+    before = _segments(recordings)
+    (recordings / "index.db").write_bytes(b"junk" * 4096)
+    assert _rebuild(tmp_path).ok
+    assert _segments(recordings) == before
+    assert (recordings / "index.old").read_bytes().startswith(b"junk")
+
+
+@pytest.mark.parametrize("cut", [1, 3000, 100_000])
+def test_a_torn_last_part_is_left_out_and_left_alone(tmp_path: Path, recordings: Path, cut: int) -> None:
+    last = max(recordings.rglob("*.mp4"), key=lambda file: file.name[-14:])
+    os.truncate(last, max(last.stat().st_size - cut, 700))
+    size = last.stat().st_size
+    _forget_index(recordings)
+    assert _rebuild(tmp_path).ok
+    assert not last.exists() or last.stat().st_size == size
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_one_flipped_bit_is_still_found_after(tmp_path: Path, recordings: Path) -> None:
+    file = sorted((recordings / CAMERA).rglob("*.mp4"))[1]
+    whole = file.read_bytes()
+    for place in (0, 200, 900, len(whole) // 2, len(whole) - 1):
+        data = bytearray(whole)
+        data[place] ^= 1
+        file.write_bytes(data)
+        _rebuild(tmp_path)
+        assert not check(recordings, NOW_US, True).ok, place
+        assert file.stat().st_size == len(whole)
+
+
+def test_a_hole_is_lawful_only_beside_what_is_due(tmp_path: Path, recordings: Path) -> None:
+    with bench(tmp_path) as made:
+        ids = [i for (i,) in made.index.query("SELECT id FROM segment WHERE camera = 1 ORDER BY id")]
+        made.index.execute("UPDATE segment SET deadline_us = 1 WHERE id = ?", (ids[1],))
+        assert destroy_due(made.store, 1, START_US) == 1
+        made.index.commit()
+    assert check(recordings, NOW_US, True).ok
+    report = _rebuild(tmp_path)
+    assert len(report.holes) == 1
+    assert not check(recordings, NOW_US, True).ok
+    due = START_US + 16 * DAY_US
+    assert _rebuild(tmp_path, due).ok
+    assert not check(recordings, NOW_US, True).bad_hashes
+
+
+def _adopt_all(path: Path, now_us: int) -> Adopted:
+    with bench(path, now_us) as made:
+        assert is_needed(made.storage, made.index)
+        adoption = Adoption(made.storage, made.index, now_us)
+        adoption.begin()
+        assert not is_needed(made.storage, made.index) or made.index.get("adopting")
+        while not adoption.step(0.0):
+            made.index.commit()
+        made.index.commit()
+        assert not is_needed(made.storage, made.index)
+    return adoption.report
+
+
+def test_an_index_from_a_backup_is_brought_up_to_date(tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    hour_us = 3_600_000_000
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 130))
+        gone = made.index.query("SELECT id FROM segment ORDER BY id LIMIT 1")[0][0]
+    old = (recordings / "index.db").read_bytes()
+    with bench(tmp_path, START_US + hour_us) as made:
+        record(made.store, CAMERA, packets(25 * 130, start=25 * 3600))
+        record(made.store, OTHER, packets(25 * 70, start=25 * 3600))
+        made.index.execute("UPDATE segment SET deadline_us = 1 WHERE id = ?", (gone,))
+        assert destroy_due(made.store, 1, START_US) == 1
+        made.store.wave(START_US + hour_us + 200_000_000)
+        uuid, after = made.index.uuid, made.index.query(f"SELECT {COLUMNS} FROM segment ORDER BY id")
+    _forget_index(recordings)
+    (recordings / "index.db").write_bytes(old)
+    report = _adopt_all(tmp_path, START_US + 2 * hour_us)
+    assert (report.gone, report.conflicts, report.damaged) == (1, [], [])
+    with closing(open_reader(recordings / "index.db")) as reader:
+        assert reader.execute(f"SELECT {COLUMNS} FROM segment ORDER BY id").fetchall() == after
+        assert reader.execute("SELECT value FROM meta WHERE key = 'index'").fetchone() != (uuid,)
+    assert _coverage(recordings, CAMERA, START_US + 2 * hour_us).recorded_us == 260_000_000
+    assert check(recordings, START_US + 2 * hour_us, True).ok
+
+
+def test_killed_while_adopting_it_goes_on(tmp_path: Path, recordings: Path) -> None:
+    before = _segments(recordings)
+    _forget_index(recordings)
+    for _ in range(3):
+        made = start(tmp_path, NOW_US)
+        adoption = Adoption(made.storage, made.index, NOW_US)
+        adoption.begin()
+        adoption.step(0.0)
+        made.index.commit()
+        made.kill()
+    _adopt_all(tmp_path, NOW_US)
+    assert _segments(recordings) == before
+    assert check(recordings, NOW_US, True).ok
+    assert _coverage(recordings, CAMERA).recorded_us == 180_000_000
+
+
+async def _told_ready(states: list[StorageState]) -> bool:
+    return bool(states) and states[-1].ready
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_path: Path, recordings: Path) -> None:
+    before = _segments(recordings)
+    _forget_index(recordings)
+    states: list[StorageState] = []
+    writer = Writer(recordings, tmp_path / "state" / "storage.json", states.append, lambda state: None, wave_s=0.05)
+    writer.start()
+    await _until(lambda: _told_ready(states))
+    assert states[-1].index_new
+
+    def begin(store: SegmentStore) -> None:
+        store.accounts.gap(CAMERA, NOW_US, Cause.OURS, "starting")
+
+    async def all_filed() -> bool:
+        return await writer.ask(lambda store: store.index.get("adopting")) is None
+
+    await writer.ask(begin)
+    await writer.ask(lambda store: record(store, CAMERA, packets(25 * 70, start=25 * 700)))
+    await _until(all_filed)
+    facts = await writer.ask(lambda store: store.index.query("SELECT kind FROM fact"))
+    await writer.stop()
+    assert ("index_rebuilt",) in facts
+    assert _segments(recordings)[: len(before)] == before
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_a_killed_rebuild_leaves_the_old_index_or_none(tmp_path: Path, recordings: Path) -> None:
+    before = _segments(recordings)
+    shutil.copy(recordings / "index.db", recordings / "index.new")
+    (recordings / "index.new-wal").write_bytes(b"junk")
+    (recordings / "index.db-wal").write_bytes(b"")
+    assert _rebuild(tmp_path).ok
+    os.rename(recordings / "index.db", recordings / "index.new")
+    with pytest.raises(sqlite3.Error):
+        open_reader(recordings / "index.db").execute("SELECT 1 FROM meta")
+    assert _rebuild(tmp_path).ok
+    assert _segments(recordings) == before
