@@ -126,7 +126,7 @@ def read_configuration(content: bytes) -> tuple[bytes, bytes, bytes]:
             raise BadBits("a set of the configuration is cut short")
         sets[content[at] & 63] = nal
         at += 5 + size
-    if set(sets) != {VPS, SPS, PPS}:
+    if not {VPS, SPS, PPS} <= set(sets):
         raise BadBits("the configuration lacks a parameter set")
     read_sequence(sets[SPS])
     return sets[VPS], sets[SPS], sets[PPS]

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from csu.settings import Paths
     from csu.simulator.running import Plan
 
-HELP = "simulate cameras: RTSP, H.264, locked to UTC, with faults on demand"
+HELP = "simulate cameras: RTSP, H.264 or H.265, locked to UTC, with faults on demand"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=8554, help="RTSP port on 127.0.0.1, 0 for a free one (default 8554)"
     )
     parser.add_argument("--burst", action="store_true", help="one write a frame instead of eight, spread as a camera's")
+    parser.add_argument("--codec", choices=("h264", "h265"), default="h264", help="of the pictures (default h264)")
     parser.add_argument("--audio", action="store_true", help="offer a sound track")
     parser.add_argument("--fault", choices=[f.value for f in Fault], help="camera 01 starts with this fault")
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON object once ready")
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import sys
+    from dataclasses import replace
 
     import uvloop
 
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         print("csu simulate: expected 1 to 1000 cameras and a port of 0 to 65535", file=sys.stderr)
         return 2
     paths = Paths(default_data())
-    manner = Manner(QUALITIES[args.quality], burst=args.burst, audio=args.audio)
+    manner = Manner(replace(QUALITIES[args.quality], codec=args.codec), burst=args.burst, audio=args.audio)
     plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, Fault(args.fault) if args.fault else None)
     running.ensure_loops(paths, args.cameras, manner.quality)
     try:

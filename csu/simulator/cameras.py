@@ -54,13 +54,22 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What is encoded for each camera. Loop lengths are whole numbers of GOPs, in seconds."""
+    """What is encoded for each camera. Loop lengths are whole numbers of GOPs, in seconds.
+
+    `codec` is "h264" or "h265".
+    """
 
     name: str
     main: Profile
     sub: Profile
     loop_s: int
     long_loop_s: int
+    codec: str = "h264"
+
+    @property
+    def label(self) -> str:
+        """What its files' names begin with."""
+        return self.name if self.codec == "h264" else f"{self.name}-{self.codec}"
 
     def profile(self, stream: Stream) -> Profile:
         return self.main if stream == "main" else self.sub

@@ -22,8 +22,14 @@ from av.video.stream import VideoStream
 from csu.simulator import barcode, cameras, scenery
 from csu.simulator.barcode import Image, Reading
 from csu.simulator.cameras import GOP_S, STREAMS, Profile, Quality, Stream
+from streams import h265
+from streams.codecs import CODECS, Codec
 
 _ENCODER = {"preset": "superfast", "profile": "high", "bf": "0", "sc_threshold": "0", "threads": "1"}
+_ENCODER_H265 = {
+    "preset": "ultrafast",
+    "x265-params": "bframes=0:scenecut=0:open-gop=0:pools=none:frame-threads=1:log-level=none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +42,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    sps: bytes
-    pps: bytes
+    parameter_sets: tuple[bytes, ...]  # in the order of the standard: H.265 begins with its VPS
     frames: list[Frame]
     still: list[Frame]  # one GOP of the loop's first picture, standing still
 
 
 def file_of(directory: Path, scene: int, stream: Stream, quality: Quality) -> Path:
-    return directory / f"{quality.name}-{scene:02d}-{stream}-{_key(scene, quality)}.mp4"
+    return directory / f"{quality.label}-{scene:02d}-{stream}-{_key(scene, quality)}.mp4"
 
 
 def is_encoded(directory: Path, scene: int, quality: Quality) -> bool:
@@ -62,7 +67,8 @@ def encode(directory: Path, scene: int, quality: Quality, progress: Callable[[in
     """
     picture = scenery.Scene(scene, quality.length_s(scene), quality.main.width, quality.main.height)
     writers = {
-        stream: _Writer(file_of(directory, scene, stream, quality), quality.profile(stream)) for stream in STREAMS
+        stream: _Writer(file_of(directory, scene, stream, quality), quality.profile(stream), quality.codec)
+        for stream in STREAMS
     }
     fps, looped = quality.main.fps, quality.frames(scene, "main")
     ratio = fps / quality.sub.fps
@@ -85,30 +91,41 @@ def encode(directory: Path, scene: int, quality: Quality, progress: Callable[[in
 
 def load(directory: Path, scene: int, stream: Stream, quality: Quality) -> Loop:
     with av.open(str(file_of(directory, scene, stream, quality))) as container:
-        sps, pps = _parameter_sets(bytes(container.streams.video[0].codec_context.extradata or b""))
+        codec = CODECS[quality.codec]
+        sets = _parameter_sets(codec, bytes(container.streams.video[0].codec_context.extradata or b""))
         frames = [
-            Frame(_media_nals(bytes(packet)), bool(packet.is_keyframe))
+            Frame(_media_nals(codec, bytes(packet)), bool(packet.is_keyframe))
             for packet in container.demux(video=0)
             if packet.size
         ]
     looped = quality.frames(scene, stream)
-    return Loop(sps, pps, frames[:looped], frames[looped:])
+    return Loop(sets, frames[:looped], frames[looped:])
 
 
 class _Writer:
     """One MP4 file that takes its name once it is whole."""
 
-    def __init__(self, file: Path, profile: Profile) -> None:
+    def __init__(self, file: Path, profile: Profile, codec: str) -> None:
         self._file = file
         self._partial = file.with_name(f"{file.stem}.{os.getpid()}.partial.mp4")
         self._container: OutputContainer = av.open(str(self._partial), "w", format="mp4")
-        self._stream: VideoStream = self._container.add_stream("libx264", rate=profile.fps)
+        self._stream: VideoStream = (
+            self._container.add_stream("libx264", rate=profile.fps)
+            if codec == "h264"
+            else self._container.add_stream("libx265", rate=profile.fps)
+        )
         self._stream.width, self._stream.height = profile.width, profile.height
         self._stream.pix_fmt = "yuv420p"
         self._stream.bit_rate = profile.bit_rate
         gop = GOP_S * profile.fps
-        rate = {"maxrate": str(profile.bit_rate * 5 // 4), "bufsize": str(profile.bit_rate * GOP_S)}
-        self._stream.options = {**_ENCODER, **rate, "g": str(gop), "keyint_min": str(gop)}
+        most, buffer = profile.bit_rate * 5 // 4, profile.bit_rate * GOP_S
+        if codec == "h264":
+            rate = {"maxrate": str(most), "bufsize": str(buffer), "g": str(gop), "keyint_min": str(gop)}
+            self._stream.options = {**_ENCODER, **rate}
+        else:
+            rules = f"vbv-maxrate={most // 1000}:vbv-bufsize={buffer // 1000}:keyint={gop}:min-keyint={gop}"
+            self._stream.codec_context.codec_tag = "hvc1"
+            self._stream.options = {**_ENCODER_H265, "x265-params": f"{_ENCODER_H265['x265-params']}:{rules}"}
 
     def write(self, image: Image, reading: Reading) -> None:
         barcode.draw(image, reading)
@@ -131,7 +148,7 @@ def _key(scene: int, quality: Quality) -> str:
         quality.length_s(scene),
         asdict(quality.main),
         asdict(quality.sub),
-        _ENCODER,
+        _ENCODER if quality.codec == "h264" else _ENCODER_H265,
         asdict(cameras.PLACES[scene - 1]),
     ]
     return hashlib.sha256(json.dumps(what).encode() + _drawing_source()).hexdigest()[:12]
@@ -151,26 +168,28 @@ def _files_of(module: ModuleType) -> list[Path]:
 def _remove_older(directory: Path, scene: int, quality: Quality) -> None:
     for stream in STREAMS:
         current = file_of(directory, scene, stream, quality)
-        for other in directory.glob(f"{quality.name}-{scene:02d}-{stream}-*.mp4"):
+        for other in directory.glob(f"{quality.label}-{scene:02d}-{stream}-*.mp4"):
             if other != current:
                 other.unlink()
 
 
-def _parameter_sets(avcc: bytes) -> tuple[bytes, bytes]:
-    """The one SPS and the one PPS of an `avcC` (ISO/IEC 14496-15 5.3.3.1)."""
+def _parameter_sets(codec: Codec, avcc: bytes) -> tuple[bytes, ...]:
+    """The one SPS and the one PPS of an `avcC` (ISO/IEC 14496-15 5.3.3.1), with the VPS those of a `hvcC`."""
+    if codec.name == "h265":
+        return h265.read_configuration(avcc)
     sps_end = 8 + int.from_bytes(avcc[6:8], "big")
     pps_size = int.from_bytes(avcc[sps_end + 1 : sps_end + 3], "big")
     return avcc[8:sps_end], avcc[sps_end + 3 : sps_end + 3 + pps_size]
 
 
-def _media_nals(unit: bytes) -> tuple[bytes, ...]:
+def _media_nals(codec: Codec, unit: bytes) -> tuple[bytes, ...]:
     """The slices of a length-prefixed access unit; parameter sets and the encoder's own SEI are left out."""
     nals: list[bytes] = []
     at = 0
     while at < len(unit):
         size = int.from_bytes(unit[at : at + 4], "big")
         nal = unit[at + 4 : at + 4 + size]
-        if nal[0] & 0x1F in (1, 5):
+        if codec.kind_of(nal[0]) in codec.slices:
             nals.append(nal)
         at += 4 + size
     return tuple(nals)

@@ -1,9 +1,9 @@
-"""RTP and RTCP as interleaved on a camera's TCP connection (RFC 3550; RFC 6184 for H.264; RFC 2326 10.12)."""
+"""RTP and RTCP as interleaved on a camera's connection (RFC 3550; RFC 6184: H.264; RFC 7798: H.265; RFC 2326 10.12)."""
 
 import struct
 from collections.abc import Sequence
 
-H264_TYPE = 96
+VIDEO_TYPE = 96
 PCMA_TYPE = 8
 _MAX_PAYLOAD = 1400
 _NTP_EPOCH_S = 2_208_988_800  # 1970 in seconds since 1900
@@ -11,32 +11,41 @@ _FRAMED = struct.Struct(">BBHBBHII")  # '$', channel, length | version, marker a
 _CNAME = b"csu-simulator"
 
 
-def packetise(nals: Sequence[bytes], channel: int, sequence: int, rtp_90k: int, ssrc: int) -> tuple[bytes, int]:
+def packetise(
+    nals: Sequence[bytes], channel: int, sequence: int, rtp_90k: int, ssrc: int, codec: str = "h264"
+) -> tuple[bytes, int]:
     """One access unit as framed RTP packets, ready for the socket; and how many packets they are.
 
-    NAL units that fit are sent singly, the others as FU-A. The last packet bears the marker.
+    NAL units that fit are sent singly, the others as FU-A (H.265: FU). The last packet bears the marker.
     """
+    nal_header = 1 if codec == "h264" else 2
     out: list[bytes] = []
     count = 0
     pack = _FRAMED.pack
     for nal in nals:
         last = nal is nals[-1]
         if len(nal) <= _MAX_PAYLOAD:
-            kind = H264_TYPE | (0x80 if last else 0)
+            kind = VIDEO_TYPE | (0x80 if last else 0)
             out.append(pack(0x24, channel, 12 + len(nal), 0x80, kind, (sequence + count) & 0xFFFF, rtp_90k, ssrc))
             out.append(nal)
             count += 1
             continue
-        indicator, kind_of_nal = nal[0] & 0xE0 | 28, nal[0] & 0x1F
+        if codec == "h264":
+            indicator, kind_of_nal = bytes((nal[0] & 0xE0 | 28,)), nal[0] & 0x1F
+        else:
+            indicator, kind_of_nal = bytes((nal[0] & 0x81 | 49 << 1, nal[1])), nal[0] >> 1 & 0x3F
         size = len(nal)
-        for start in range(1, size, _MAX_PAYLOAD):
+        for start in range(nal_header, size, _MAX_PAYLOAD):
             end = min(start + _MAX_PAYLOAD, size)
             closes = end == size
-            kind = H264_TYPE | (0x80 if last and closes else 0)
-            header = kind_of_nal | (0x80 if start == 1 else 0) | (0x40 if closes else 0)
+            kind = VIDEO_TYPE | (0x80 if last and closes else 0)
+            header = kind_of_nal | (0x80 if start == nal_header else 0) | (0x40 if closes else 0)
             out.append(
-                pack(0x24, channel, 14 + end - start, 0x80, kind, (sequence + count) & 0xFFFF, rtp_90k, ssrc)
-                + bytes((indicator, header))
+                pack(
+                    0x24, channel, 13 + nal_header + end - start, 0x80, kind, (sequence + count) & 0xFFFF, rtp_90k, ssrc
+                )
+                + indicator
+                + bytes((header,))
             )
             out.append(nal[start:end])
             count += 1

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from csu.simulator.rtp import H264_TYPE, PCMA_TYPE
+from csu.simulator.rtp import PCMA_TYPE, VIDEO_TYPE
 
 REALM = "csu-simulator"
 METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
@@ -122,9 +123,14 @@ def interleaved_channel(request: Request, default: int) -> int | None:
     return None
 
 
-def session_description(sps: bytes, pps: bytes, fps: int, audio: bool) -> str:
-    """The SDP of a stream (RFC 4566; parameter sets as in RFC 6184 8.1)."""
-    sets = ",".join(base64.b64encode(x).decode() for x in (sps, pps))
+def session_description(parameter_sets: Sequence[bytes], fps: int, audio: bool) -> str:
+    """The SDP of a stream (RFC 4566; two parameter sets as in RFC 6184 8.1, three as in RFC 7798 7.1)."""
+    texts = [base64.b64encode(x).decode() for x in parameter_sets]
+    if len(texts) == 2:
+        name, level = "H264", parameter_sets[0][1:4].hex()
+        sets = f"packetization-mode=1;profile-level-id={level};sprop-parameter-sets={','.join(texts)}"
+    else:
+        name, sets = "H265", "sprop-vps={};sprop-sps={};sprop-pps={}".format(*texts)
     lines = [
         "v=0",
         "o=- 1 1 IN IP4 127.0.0.1",
@@ -133,9 +139,9 @@ def session_description(sps: bytes, pps: bytes, fps: int, audio: bool) -> str:
         "t=0 0",
         "a=control:*",
         "a=range:npt=now-",
-        f"m=video 0 RTP/AVP {H264_TYPE}",
-        f"a=rtpmap:{H264_TYPE} H264/90000",
-        f"a=fmtp:{H264_TYPE} packetization-mode=1;profile-level-id={sps[1:4].hex()};sprop-parameter-sets={sets}",
+        f"m=video 0 RTP/AVP {VIDEO_TYPE}",
+        f"a=rtpmap:{VIDEO_TYPE} {name}/90000",
+        f"a=fmtp:{VIDEO_TYPE} {sets}",
         f"a=framerate:{fps}",
         f"a=control:{VIDEO_TRACK}",
     ]

@@ -1,4 +1,4 @@
-"""The SEI message that tells when a frame was captured: user_data_unregistered (H.264 D.2.7, payload type 5).
+"""The SEI message that tells when a frame was captured: user_data_unregistered (H.264 and H.265 D.2.7, type 5).
 
 Payload after the uuid: u64 UTC microseconds of the capture, u64 absolute frame number, u16 camera, big endian.
 It is told by the simulator's true clock, also while a `clock-jump` fault falsifies RTP and RTCP.
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 UUID = uuid.UUID("5d2c1f0e-8a47-4f5b-9e33-c50a71d3e6b4").bytes
 _BODY = struct.Struct(">QQH")
-_HEAD = bytes((0x06, 5, len(UUID) + _BODY.size)) + UUID
+_HEAD = bytes((5, len(UUID) + _BODY.size)) + UUID
+_NAL_HEADERS = {"h264": b"\x06", "h265": bytes((39 << 1, 1))}
 _TO_ESCAPE = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
 
@@ -22,10 +23,10 @@ class Stamp:
     camera: int
 
 
-def nal(stamp: Stamp) -> bytes:
+def nal(stamp: Stamp, codec: str = "h264") -> bytes:
     """The NAL unit, without start code, with emulation prevention (H.264 7.4.1)."""
     raw = _HEAD + _BODY.pack(stamp.at_us, stamp.number, stamp.camera) + b"\x80"
-    return _TO_ESCAPE.sub(b"\x00\x00\x03", raw)
+    return _NAL_HEADERS[codec] + _TO_ESCAPE.sub(b"\x00\x00\x03", raw)
 
 
 def find(data: bytes) -> Stamp | None:

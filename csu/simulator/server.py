@@ -185,7 +185,7 @@ class Connection:
 
     def _describe(self, request: Request, sender: StreamSender) -> None:
         fps = self._server.manner.quality.profile(sender.stream).fps
-        body = rtsp.session_description(sender.loop.sps, sender.loop.pps, fps, self._server.manner.audio)
+        body = rtsp.session_description(sender.loop.parameter_sets, fps, self._server.manner.audio)
         headers = {"Content-Base": request.url.rstrip("/") + "/", "Content-Type": "application/sdp"}
         self._reply(200, request, headers, body)
 

@@ -93,15 +93,17 @@ class StreamSender:
             self._report_due_us = at_us + _REPORT_EVERY_S * 1_000_000
         frame, sequence = self._frame(number), self._sequence
         capture_us = clock.capture_us(self.camera, self.stream, number, self._quality)
-        stamp = sei.nal(sei.Stamp(capture_us, number, self.camera))
-        nals = (self.loop.sps, self.loop.pps, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
+        stamp = sei.nal(sei.Stamp(capture_us, number, self.camera), self._quality.codec)
+        nals = (*self.loop.parameter_sets, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
         self._pieces = {}
         for tracks in variants:
             data = b""
             if tracks.video is not None:
                 if reports:
                     data = self._report(tracks.video + 1, at_us)
-                video, count = rtp.packetise(nals, tracks.video, sequence, self.rtp_time(capture_us), self._ssrc)
+                video, count = rtp.packetise(
+                    nals, tracks.video, sequence, self.rtp_time(capture_us), self._ssrc, self._quality.codec
+                )
                 data += video
                 self._sequence = sequence + count
             if tracks.audio is not None:

@@ -22,8 +22,7 @@ def test_a_loop_is_whole(simulator_paths: Paths, stream: Stream) -> None:
     assert len(loop.still) == 2 * fps
     assert [frame.is_key for frame in loop.frames] == [i % (2 * fps) == 0 for i in range(len(loop.frames))]
     assert [frame.is_key for frame in loop.still] == [i == 0 for i in range(2 * fps)]
-    assert loop.sps[0] & 31 == 7
-    assert loop.pps[0] & 31 == 8
+    assert [nal[0] & 31 for nal in loop.parameter_sets] == [7, 8]
     bits = sum(len(nal) for frame in loop.frames for nal in frame.nals) * 8 / QUICK.loop_s
     assert bits == pytest.approx(QUICK.profile(stream).bit_rate, rel=0.35)
 
