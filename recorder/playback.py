@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from recorder.bounds import cut_end, hidden_90k, kept_samples
 from recorder.coverage import Coverage, account, read_coverage, union
 from recorder.files import INDEX
 from recorder.format import PartEntry, file_name, unpack_entries
@@ -68,16 +69,15 @@ class Gap:
 
 
 class Slice(NamedTuple):
-    """Consecutive parts of one segment, from a key frame on."""
+    """Consecutive parts of one segment, from a key frame on. The first `hidden_90k` are there for decoding only; the
+    pictures shown begin at `start_us`."""
 
     segment: int
     path: str
     deadline_us: int
     entries: tuple[PartEntry, ...]
-
-    @property
-    def start_us(self) -> int:
-        return self.entries[0].at_us
+    start_us: int
+    hidden_90k: int = 0
 
     @property
     def end_us(self) -> int:
@@ -85,12 +85,13 @@ class Slice(NamedTuple):
 
     @property
     def media_90k(self) -> int:
-        return sum(entry.duration_90k for entry in self.entries)
+        """Of what is shown."""
+        return sum(entry.duration_90k for entry in self.entries) - self.hidden_90k
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an interval holds. The first clip begins with the key frame at or before `from_at`."""
+    """What an interval holds: no clip reaches outside it. Only the first slice may hide pictures."""
 
     camera: str
     from_at: datetime
@@ -133,6 +134,7 @@ class PlaybackStore:
             due_us = _due_us(connection, now_us)
             slices = _slices(connection, camera, from_us, to_us, due_us)
             coverage = read_coverage(connection, camera, from_us, to_us, now_us)
+        slices = _bounded(self._storage, slices, from_us, to_us)
         if coverage is None:
             coverage = account([], [], [], from_us, to_us)
         items = _items(slices, coverage, from_us)
@@ -175,8 +177,38 @@ def _slices(connection: sqlite3.Connection, camera: str, from_us: int, to_us: in
     for segment, start_us, deadline_us, header_size, packed in rows:
         entries = _chosen(tuple(unpack_entries(packed, start_us, header_size)), from_us, to_us)
         if entries:
-            slices.append(Slice(segment, file_name(camera, start_us, segment), deadline_us, entries))
+            slices.append(Slice(segment, file_name(camera, start_us, segment), deadline_us, entries, entries[0].at_us))
     return slices
+
+
+def _bounded(storage: Path, slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
+    """The slices cut to the interval, to the picture; the headers of the parts at its bounds are read for that. What
+    is gone meanwhile is left out. Raises PlaybackError."""
+    bounded: list[Slice] = []
+    for piece in slices:
+        begins_before = not bounded and piece.start_us < from_us
+        if begins_before or piece.end_us > to_us:
+            try:
+                piece = _cut(storage, piece, from_us if begins_before else piece.start_us, to_us)
+            except SegmentGone:
+                continue
+        if piece.media_90k > 0:
+            bounded.append(piece)
+    return bounded
+
+
+def _cut(storage: Path, piece: Slice, from_us: int, to_us: int) -> Slice:
+    with _opened(storage, piece) as fd:
+        last = piece.entries[-1]
+        last = cut_end(last, _read_samples(fd, last), to_us)
+        entries = (*piece.entries[:-1], last)
+        first = max(0, bisect.bisect_right([entry.at_us for entry in entries], from_us) - 1)
+        hidden = hidden_90k(entries[first], _read_samples(fd, entries[first]), from_us)
+    start_us = entries[first].at_us + us_from_90k(hidden)
+    if hidden >= entries[first].duration_90k and first + 1 < len(entries):
+        start_us = entries[first + 1].at_us
+    hidden += sum(entry.duration_90k for entry in entries[:first])
+    return piece._replace(entries=entries, start_us=start_us, hidden_90k=hidden)
 
 
 def _chosen(entries: tuple[PartEntry, ...], from_us: int, to_us: int) -> tuple[PartEntry, ...]:
@@ -251,7 +283,7 @@ class VirtualMp4:
                 for entry in piece.entries:
                     chunks.append(Chunk(format, _read_samples(fd, entry)))
                     parts.append((piece, entry))
-        self._head = movie_header(chunks)
+        self._head = movie_header(chunks, hidden_90k=plan.slices[0].hidden_90k if plan.slices else 0)
         self._pieces: list[_Piece] = []
         at = len(self._head)
         for piece, entry in parts:
@@ -286,7 +318,10 @@ class VirtualMp4:
                     yield from _read_exactly(fd, offset + low, high - low)
 
     def intervals(self, start: int, end: int) -> list[tuple[datetime, datetime]]:
-        """The wall time of the pictures that the bytes [start, end) touch, joined where they follow one another."""
+        """The wall time of the pictures that the bytes [start, end) touch, joined where they follow one another.
+
+        Hidden pictures too: their bytes leave.
+        """
         spans = [
             (piece.entry.at_us, piece.entry.at_us + us_from_90k(piece.entry.duration_90k) + _TOUCHING_US)
             for piece in self._touched(start, end)
@@ -332,6 +367,6 @@ def _read_format(fd: int) -> VideoFormat:
 
 def _read_samples(fd: int, entry: PartEntry) -> tuple[Sample, ...]:
     try:
-        return parse_part_header(os.pread(fd, entry.header_size, entry.offset)).samples
+        return kept_samples(entry, parse_part_header(os.pread(fd, entry.header_size, entry.offset)).samples)
     except FormatError as error:
         raise PlaybackError(f"unreadable part: {error}") from error

@@ -23,10 +23,11 @@ class Chunk(NamedTuple):
     samples: Sequence[Sample]
 
 
-def movie_header(chunks: Sequence[Chunk], extra_boxes: bytes = b"") -> bytes:
+def movie_header(chunks: Sequence[Chunk], extra_boxes: bytes = b"", hidden_90k: int = 0) -> bytes:
     """Everything before the data; the chunks' sample data must follow at once, in the same order.
 
-    Each format gets its own sample entry, so a film may run across a change of the camera's settings.
+    The first `hidden_90k` of them are decoded and not shown (edit list, 8.6.6). Each format gets its own sample
+    entry, so a film may run across a change of the camera's settings.
     Raises ValueError without any sample.
     """
     chunks = [chunk for chunk in chunks if chunk.samples]
@@ -43,8 +44,8 @@ def movie_header(chunks: Sequence[Chunk], extra_boxes: bytes = b"") -> bytes:
     ]
     offsets = list(_offsets(chunks))
     head = file_type() + extra_boxes
-    first = len(head) + len(movie(formats, duration_90k, [*fixed, _co64(offsets, 0)])) + 16
-    moov = movie(formats, duration_90k, [*fixed, _co64(offsets, first)])
+    first = len(head) + len(movie(formats, duration_90k, [*fixed, _co64(offsets, 0)], hidden_90k=hidden_90k)) + 16
+    moov = movie(formats, duration_90k, [*fixed, _co64(offsets, first)], hidden_90k=hidden_90k)
     return head + moov + struct.pack(">I4sQ", 1, b"mdat", 16 + sum(sizes))
 
 

@@ -156,6 +156,26 @@ async def test_a_replay_seeks_to_the_instant_asked_for(tmp_path: Path) -> None:
             assert shade == round(12.0 * FPS) % 16
 
 
+async def test_a_replay_shows_no_picture_outside_its_interval(tmp_path: Path) -> None:
+    began_at = datetime.now(UTC) - timedelta(seconds=60)
+    with recordings(tmp_path, began_at) as made:
+        made.record(began_at, 20)
+        async with page(tmp_path) as (centre, browser):
+            # From between two key frames to between two parts.
+            from_at, to_at = began_at + timedelta(seconds=5.4), began_at + timedelta(seconds=8.72)
+            text = centre.text(make_replay(datetime.now(UTC), from_at, to_at))
+            await browser.evaluate("([origin, ticket, at]) => replay(origin, ticket, at)", [centre.url, text, 3])
+            assert await browser.evaluate("video.duration") == pytest.approx(3.32, abs=0.001)
+            await browser.evaluate("video.currentTime = 0, video.play()")
+            await browser.wait_for_function("video.ended", timeout=30_000)
+            pictures = await shown(browser, 10)
+        first, last = round(5.4 * FPS), round(8.72 * FPS) - 1
+        for time_s, shade in pictures:
+            assert shade == (first + round(time_s * FPS)) % 16
+        assert (0, first % 16) in pictures
+        assert pictures[-1][1] == last % 16
+
+
 async def test_webrtc_shows_the_cameras_pictures(tmp_path: Path) -> None:
     async with page(tmp_path, webrtc_addresses=(ADDRESS,)) as (centre, browser):
         camera = centre.camera(encode(400, width=320, height=240))

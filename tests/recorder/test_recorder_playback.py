@@ -2,11 +2,14 @@
 
 import io
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import av
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
 from recorder.destruction import destroy_due
@@ -40,21 +43,57 @@ def _pictures(data: bytes) -> list[bytes]:
         return [bytes(p) for p in container.demux(video=0) if p.size]
 
 
-def test_the_interval_is_covered_from_the_key_frame_before_it(tmp_path: Path) -> None:
+def _shown(data: bytes) -> list[bytes]:
+    """The pictures of a film that a player shows: those that the edit list doesn't hide."""
+    with av.open(io.BytesIO(data)) as container:
+        return [bytes(p) for p in container.demux(video=0) if p.size and not p.is_discard and p.pts >= 0]
+
+
+def test_the_film_shows_exactly_the_interval(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 200))
         plan = _open(made).plan(CAMERA, _at(61), _at(133), NOW)
         film, data = _film(plan)
     sent = [p.data for p, _ in packets(25 * 200)]
-    assert _pictures(data) == sent[60 * 25 : 134 * 25]
+    # The key frame before it, on which the first picture shown depends, is there and hidden.
+    assert _pictures(data) == sent[60 * 25 : 133 * 25]
+    assert _shown(data) == sent[61 * 25 : 133 * 25]
     clips = [item for item in plan.items if isinstance(item, Clip)]
     assert len(clips) == len(plan.items) >= 2
-    assert clips[0].from_at == _at(60)
-    assert clips[-1].to_at == _at(134)
-    assert plan.duration_s == 74
-    for second in range(60, 134):
-        assert plan.media_s(_at(second)) == pytest.approx(second - 60, abs=1e-6)
+    assert clips[0].from_at == _at(61)
+    assert clips[-1].to_at == _at(133)
+    assert plan.duration_s == 72
+    for second in range(61, 133):
+        assert plan.media_s(_at(second)) == pytest.approx(second - 61, abs=1e-6)
     assert film.mime == 'video/mp4; codecs="avc1.4d001e"'
+    # The account is of what leaves: the hidden second too, nothing after the end.
+    assert film.intervals(0, film.size) == [(_at(60), _at(133))]
+
+
+@given(st.integers(-2_000_000, 72_000_000), st.integers(12, 8_000_000))
+@settings(max_examples=150, deadline=None)
+def test_any_interval_to_the_picture(recorded: Bench, from_us: int, length_us: int) -> None:
+    from_at, to_at = at_from_us(START_US + from_us), at_from_us(START_US + from_us + length_us)
+    plan = PlaybackStore(recorded.storage.path).plan(CAMERA, from_at, to_at, NOW)
+    stream = list(packets(25 * 70))
+    expected = [p.data for p, at_us in stream if from_us <= at_us - START_US < from_us + length_us]
+    clips = [item for item in plan.items if isinstance(item, Clip)]
+    assert all(from_at <= clip.from_at < clip.to_at <= to_at for clip in clips)
+    if not expected:
+        assert plan.slices == []
+        return
+    film, data = _film(plan)
+    assert _shown(data) == expected
+    assert all(end <= to_at for _, end in film.intervals(0, film.size))
+    assert plan.duration_s == pytest.approx(sum(clip.media_to_s - clip.media_from_s for clip in clips))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("recorded")) as made:
+        record(made.store, CAMERA, packets(25 * 70))
+        _open(made)
+        yield made
 
 
 def test_any_range_is_the_same_bytes(tmp_path: Path) -> None:
