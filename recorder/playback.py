@@ -292,6 +292,7 @@ class VirtualMp4:
             at += size
         self._starts = [piece.start for piece in self._pieces]
         self.size = at
+        self.codecs = frozenset(chunk.format.codec for chunk in chunks)
         self.mime = f'video/mp4; codecs="{chunks[0].format.mime}"'
         identity = hashlib.sha256(self._head)
         for piece in plan.slices:

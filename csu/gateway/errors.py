@@ -22,6 +22,7 @@ REASONS: dict[str, str] = {
     "ORIGIN_REFUSED": "Cette page n'a pas accès aux images.",
     "IDLE": "Cette relecture est restée inutilisée dix minutes : relancez-la.",
     "LEASE_UNKNOWN": "Cet accès n'existe pas ou est terminé.",
+    "CODEC_NOT_PLAYABLE": "Cette caméra envoie du H.265 : elle est enregistrée, mais les navigateurs ne la lisent pas.",
     "RECORDING_GONE": "L'enregistrement a été détruit à son échéance.",
     "NOTHING_RECORDED": "Aucune image n'est enregistrée dans cet intervalle.",
     "CLOCK_UNTRUSTED": "L'heure du serveur n'est pas sûre : la relecture est suspendue.",

@@ -32,6 +32,8 @@ FIRST_WORD_S = 1.0  # less than LINGER_S
 FIRST_WAIT_S = 0.2
 MAX_WAIT_S = 5.0
 RECORDER_UNREACHABLE = "recorder_unreachable"
+# H.265 is recorded, but most browsers don't play it, and nothing is decoded on the way to a viewer.
+PLAYABLE_CODECS = frozenset(("h264",))
 
 
 class Subscriber(Protocol):
@@ -62,6 +64,11 @@ class LiveStream:
         self.known = asyncio.Event()
         self._gop_bytes = 0
         self._maker = FrameMaker()
+
+    @property
+    def is_playable(self) -> bool:
+        """Whether browsers play its pictures, as far as they are known."""
+        return self.format is None or self.format.codec in PLAYABLE_CODECS
 
     def take(self, event: FeedEvent) -> None:
         self.known.set()

@@ -106,6 +106,9 @@ class Channel:
         assert stream.format is not None
         assert stream.init is not None
         self._waits_key = True
+        if not stream.is_playable:
+            self._viewer.refuse_codec(self)
+            return
         self._viewer.tell({"type": "format", "channel": self.number, "mime": _mime(stream.format.mime)})
         self._send(stream.init)
 
@@ -213,6 +216,9 @@ class Viewer:
             self._refuse(tile, Refused(code if code in REASONS else "RIGHT_WITHDRAWN"))
         elif self.transport.is_closing():
             self._desk.close(opened, "VIEWER_LEFT")
+        elif not live.is_playable:
+            self._desk.close(opened, "CODEC_NOT_PLAYABLE")
+            self._refuse(tile, Refused("CODEC_NOT_PLAYABLE"))
         else:
             self.channels[channel.number] = channel
             self._hub.join(live, channel)
@@ -237,6 +243,9 @@ class Viewer:
         if code != "VIEWER_LEFT":
             by_s = self._desk.clock.monotonic_s() + CUT_DRAIN_S
             self._drain = (self.written, by_s if self._drain is None else min(by_s, self._drain[1]))
+
+    def refuse_codec(self, channel: Channel) -> None:
+        channel.close(self._desk, "CODEC_NOT_PLAYABLE")
 
     def close(self, code: str) -> None:
         for channel in list(self.channels.values()):

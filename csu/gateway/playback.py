@@ -22,6 +22,7 @@ from aiohttp import web
 from csu.gateway.desk import Desk, Opened
 from csu.gateway.errors import Refused
 from csu.gateway.gaps import gap_reason
+from csu.gateway.hub import PLAYABLE_CODECS
 from csu.gateway.ranges import parse_range
 from csu.gateway.spool import time_text
 from recorder.playback import Clip, Plan, PlaybackClosed, PlaybackError, PlaybackStore, SegmentGone, VirtualMp4
@@ -65,8 +66,8 @@ class Playback:
         self._store = PlaybackStore(recordings)
         self._secure = secure_cookies
         self._replays: dict[str, Replay] = {}
-        # Replay id -> its cookie's secret and what ended it, the oldest first.
-        self._ended: OrderedDict[str, tuple[str, Refused]] = OrderedDict()
+        # Replay id -> its cookie's secret, code and reason of its end; the oldest first.
+        self._ended: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="playback")
 
     def close(self) -> None:
@@ -77,7 +78,7 @@ class Playback:
         self._replays.pop(replay.id, None)
         if not reason:
             return
-        self._ended[replay.id] = (replay.secret, Refused(code, reason))
+        self._ended[replay.id] = (replay.secret, code, reason)
         while len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
 
@@ -112,6 +113,8 @@ class Playback:
             replay.film = await self._in_thread(VirtualMp4, plan)
         if not opened.lease.is_open:  # withdrawn meanwhile
             raise Refused("RIGHT_WITHDRAWN")
+        if replay.film is not None and not replay.film.codecs <= PLAYABLE_CODECS:
+            raise Refused("CODEC_NOT_PLAYABLE")
         return plan
 
     def _opened_json(self, replay: Replay, opened: Opened, plan: Plan) -> dict[str, Any]:
@@ -214,7 +217,7 @@ class Playback:
             return replay, replay.opened
         ended = self._ended.get(name)
         if ended is not None and _same(secret, ended[0]):
-            raise ended[1]
+            raise Refused(*ended[1:])
         raise Refused("LEASE_UNKNOWN")
 
     async def _in_thread(self, call: Any, *args: Any) -> Any:

@@ -58,6 +58,8 @@ class Session:
 
     def format_changed(self, stream: LiveStream) -> None:
         self._interrupt()
+        if not stream.is_playable and self.opened is not None:
+            self._whep.desk.close(self.opened, "CODEC_NOT_PLAYABLE")
 
     def skipped(self, frames: int) -> None:
         self._interrupt()
@@ -125,6 +127,8 @@ class Whep:
         live = await self.hub.find(wanted.camera, wanted.streams[0])
         if live.format is None or live.fault is not None:
             raise Refused("NO_PICTURE")
+        if not live.is_playable:
+            raise Refused("CODEC_NOT_PLAYABLE")
         track = peers.PacketTrack(live, session.sent)
         session.follow(live, track)
         text: str

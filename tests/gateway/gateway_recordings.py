@@ -16,6 +16,7 @@ from recorder.machine import boot_id
 from recorder.recovery import recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
+from streams.packets import VideoFormat
 from streams.ticks import us_from_at
 
 AUTHORISATION = "27-2026-001"
@@ -37,13 +38,21 @@ class Recordings:
         self.index.put("playback_boot", boot_id() if trusted else None)
         self.index.commit()
 
-    def record(self, from_at: datetime, seconds: int, first: int = 0, keep: timedelta = timedelta(days=15)) -> None:
+    def record(
+        self,
+        from_at: datetime,
+        seconds: int,
+        first: int = 0,
+        keep: timedelta = timedelta(days=15),
+        format: VideoFormat | None = None,
+    ) -> None:
         """A run of pictures; picture n has the shade of `first` + n. The camera is lost after it."""
         segmenter = Segmenter(CAMERA)
         began_us = us_from_at(from_at)
         packets = encode(400)
         for n in range(seconds * FPS):
             packet = replace(packets[(first + n) % len(packets)], pts_90k=n * STEP_90K)
+            packet.format = format or packet.format
             at_us = began_us + n * STEP_US
             self._apply(segmenter.push(packet, at_us), keep)
         self._apply(segmenter.end("closed"), keep)

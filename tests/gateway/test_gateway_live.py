@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from gateway_centre import ORIGIN, Media, in_future, running
 from gateway_support import CAMERA, make_replay
-from gateway_video import FPS, STEP_90K, STEP_US, decode, encode, times_90k
+from gateway_video import FPS, H265_FORMAT, STEP_90K, STEP_US, decode, encode, times_90k
 
 from csu.gateway import live as live_module
 from csu.gateway.live import MAX_BAD_MESSAGES, MAX_CHANNELS
@@ -161,6 +161,34 @@ async def test_a_camera_that_changes_its_format_is_followed(tmp_path: Path) -> N
         assert kinds.count(0) == 2
         second = b"".join(media.bytes for media in browser.media[channel][26:])
         assert decode(second) == [n % 16 for n in range(25, 50)]
+
+
+def _in_h265(packets: tuple[Packet, ...]) -> tuple[Packet, ...]:
+    return tuple(replace(packet, format=H265_FORMAT) for packet in packets)
+
+
+async def test_a_camera_in_h265_is_refused_with_its_reason(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre, centre.browser() as browser:
+        camera = centre.camera(_in_h265(encode(400)))
+        camera.publish(5)
+        await browser.say(type="open", ticket=centre.text(), tile="t")
+        refused = await browser.told("refused")
+        assert refused["code"] == "CODEC_NOT_PLAYABLE"
+        assert "H.265" in refused["reason"]
+        assert (await centre.wait_spooled(2))[-1]["reason"] == "CODEC_NOT_PLAYABLE"
+
+
+async def test_a_camera_that_changes_to_h265_ends_with_its_reason(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre, centre.browser() as browser:
+        camera = centre.camera()
+        camera.publish(25)
+        channel = await browser.open(centre.text())
+        await browser.pictures(channel, 25)
+        camera.packets = _in_h265(encode(400))
+        camera.publish(25)
+        closed = await browser.told("closed")
+        assert (closed["channel"], closed["code"]) == (channel, "CODEC_NOT_PLAYABLE")
+        assert len([media for media in browser.media[channel] if media.kind == 1]) == 25
 
 
 async def test_a_recorder_that_restarts_is_followed_again(tmp_path: Path) -> None:

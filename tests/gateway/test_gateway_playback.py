@@ -14,7 +14,7 @@ from aiohttp import web
 from gateway_centre import ORIGIN, Centre, running
 from gateway_recordings import Recordings, recordings
 from gateway_support import make_replay
-from gateway_video import FPS, decode
+from gateway_video import FPS, H265_FORMAT, decode
 
 from csu.gateway import playback as playback_module
 
@@ -122,6 +122,16 @@ async def test_what_was_seen_is_in_the_spool(tmp_path: Path) -> None:
         assert began_at <= seen_from < began_at + 5 * SECOND < seen_to + SECOND
         assert seen_to - seen_from <= 2 * SECOND
         assert (await code_of(centre, url)) == (404, "LEASE_UNKNOWN")
+
+
+async def test_what_browsers_do_not_play_is_refused_with_its_reason(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 4)) as (centre, made, began_at):
+        made.record(began_at + 6 * SECOND, 4, format=H265_FORMAT)
+        ticket = make_replay(datetime.now(UTC), began_at, began_at + 10 * SECOND)
+        status, answer = await ask(centre, centre.text(ticket))
+        assert (status, answer["code"]) == (415, "CODEC_NOT_PLAYABLE")
+        assert (await centre.wait_spooled(2))[-1]["reason"] == "CODEC_NOT_PLAYABLE"
+        await open_replay(centre, began_at, began_at + 3 * SECOND)
 
 
 async def test_only_the_cookie_opens_the_film(tmp_path: Path) -> None:
