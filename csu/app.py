@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.staticfiles import StaticFiles
@@ -24,6 +24,7 @@ from csu.centre_state import Centre
 from csu.clock import utc_now
 from csu.errors import not_found
 from csu.events import Events
+from csu.metrics import exposition
 from csu.schemas import RefusalBody
 from csu.settings import Settings
 from csu.store.store import Store
@@ -58,8 +59,11 @@ async def health(request: Request) -> Health:
 
 
 @open_router.get("/metrics", response_class=PlainTextResponse, include_in_schema=False)
-async def metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """For a collector that reaches this port itself; through a reverse proxy there is nothing here."""
+    if "x-forwarded-for" in request.headers:
+        raise not_found()
+    return Response(await exposition(request.app.state.centre), media_type=CONTENT_TYPE_LATEST)
 
 
 def build_centre(settings: Settings, now: Callable[[], datetime] = utc_now) -> Centre:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from csu.errors import invalid
 from csu.store.facts import KnownCommune
+from legal import motifs
 
 # One line of text, without control characters: what a person types into a field.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -14,6 +16,18 @@ class Body(BaseModel):
     """A request's body: unknown fields are refused, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reason(Body):
+    """Why an act is done, in a few words for the journal: no names, no plates."""
+
+    reason: Annotated[Line, Field(min_length=3, max_length=120)]
+
+    def check(self) -> None:
+        """Raises Refusal 422 when a plate is in it, in words that say so."""
+        fault = motifs.fault_of_prose(self.reason)
+        if fault is not None:
+            raise invalid(fault)
 
 
 class CommuneRef(BaseModel):

@@ -88,6 +88,8 @@ class Console(_Table):
     bind: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     origin: str = "http://localhost:8080"
+    # Reverse proxies whose X-Forwarded-For is believed; of anybody else it is ignored.
+    trusted_proxies: frozenset[IPv4Address | IPv6Address] = frozenset()
 
     _check_origin = field_validator("origin")(_origin)
 

@@ -69,7 +69,8 @@ class Edge:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY_BYTES:
-                raise Refusal(413, "TOO_LARGE", "La demande est trop volumineuse.")
+                # Of this kind, because the framework turns any other error while it reads a body into a 400.
+                raise HTTPException(413)
             return message
 
         async def with_headers(message: Message) -> None:
@@ -111,6 +112,7 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
 _HTTP = {
     404: ("NOT_FOUND", "Élément inconnu."),
     405: ("METHOD_NOT_ALLOWED", "Méthode non permise."),
+    413: ("TOO_LARGE", "La demande est trop volumineuse."),
 }
 
 

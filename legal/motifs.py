@@ -17,6 +17,12 @@ _REFERENCE = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z ./_-]{2,39}")
 _WORD = re.compile(r"[A-Za-z]{5,}")
 # Number plates: SIV (2009) and FNI, with or without separators.
 _PLATE = re.compile(r"[A-Z]{2}[ -]?[0-9]{3}[ -]?[A-Z]{2}|[0-9]{1,4}[ -]?[A-Z]{2,3}[ -]?(?:[0-9]{2}|2[AB])", re.I)
+# The same in the midst of prose. Written apart they count in capitals only: "le 123 du" is no plate.
+_PLATE_IN_PROSE = re.compile(
+    r"\b(?:(?i:[A-Z]{2}-?[0-9]{3}-?[A-Z]{2})|[A-Z]{2} [0-9]{3} [A-Z]{2}"
+    r"|(?i:[0-9]{1,4}-?[A-Z]{2,3}-?(?:[0-9]{2}|2[AB]))|[0-9]{1,4} [A-Z]{2,3} (?:[0-9]{2}|2[AB]))\b"
+)
+_NO_PLATE = "ne peut pas contenir de plaque d'immatriculation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +93,13 @@ def _reference_fault(reference: str) -> str | None:
             "espaces, points, tirets, barres."
         )
     if _PLATE.fullmatch(reference):
-        return "La référence ne peut pas être une plaque d'immatriculation."
+        return f"La référence {_NO_PLATE}"
     return None
+
+
+def fault_of_prose(text: str) -> str | None:
+    """Why a reason in free words can't enter the journal, in French, or None if it can (CNIL 2021-122).
+
+    It finds plates; that no name is written there remains for the person who writes.
+    """
+    return f"La raison {_NO_PLATE}" if _PLATE_IN_PROSE.search(text) else None

@@ -35,6 +35,8 @@ class Act(StrEnum):
     ACCOUNT_CLOSE = "account:close"
     ACCOUNT_CREATE = "account:create"
     ACCOUNT_LIST = "account:list"
+    ACCOUNT_RESET = "account:reset"
+    ALARM_ACKNOWLEDGE = "alarm:acknowledge"
     ALARM_LIST = "alarm:list"
     AUTHORISATION_RESUME = "authorisation:resume"
     AUTHORISATION_SUSPEND = "authorisation:suspend"
@@ -43,10 +45,13 @@ class Act(StrEnum):
     CONVENTION_RESUME = "convention:resume"
     CONVENTION_SUSPEND = "convention:suspend"
     EVENT_FOLLOW = "event:follow"
+    HABILITATION_END = "habilitation:end"
+    HABILITATION_GRANT = "habilitation:grant"
     HABILITATION_RESUME = "habilitation:resume"
     HABILITATION_SUSPEND = "habilitation:suspend"
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
+    PASSWORD_CHANGE = "password:change"  # noqa: S105  an act, no password
     PERSON_LIST = "person:list"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
@@ -361,6 +366,7 @@ _PICTURE_RULES: tuple[Rule, ...] = (
 _everyone = _for_roles(*Role, source="CSI R.253-3")
 _administers = _for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
 _supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
+_runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
 _governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
 _reads_territory = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.ADMINISTRATOR, source="CSI R.252-16")
@@ -369,6 +375,8 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.ACCOUNT_CLOSE: (_administers,),
     Act.ACCOUNT_CREATE: (_administers,),
     Act.ACCOUNT_LIST: (_administers,),
+    Act.ACCOUNT_RESET: (_administers,),
+    Act.ALARM_ACKNOWLEDGE: (_runs_the_centre,),
     Act.ALARM_LIST: (_everyone,),
     Act.AUTHORISATION_RESUME: (_administers,),
     Act.AUTHORISATION_SUSPEND: (_administers,),
@@ -377,10 +385,13 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.CONVENTION_RESUME: (_governs, _within_scope),
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
     Act.EVENT_FOLLOW: (_everyone,),
+    Act.HABILITATION_END: (_supervises,),
+    Act.HABILITATION_GRANT: (_supervises,),
     Act.HABILITATION_RESUME: (_supervises,),
     Act.HABILITATION_SUSPEND: (_supervises,),
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),
+    Act.PASSWORD_CHANGE: (_everyone,),
     Act.PERSON_LIST: (_supervises,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,

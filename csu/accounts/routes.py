@@ -5,17 +5,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit, check_origin
 from csu.accounts.sessions import Session
+from csu.accounts.workstations import workstation
 from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.centre_state import Centre
 from csu.errors import Refusal, invalid
-from csu.schemas import Body, CommuneRef, Line, MotifRef
+from csu.schemas import Body, CommuneRef, Done, Line, MotifRef
 from csu.store import facts, tables
 from legal import motifs
 from legal.permissions import Act, Refused
@@ -39,6 +40,11 @@ class Shift(Body):
     motif: str
 
 
+class NewPassword(Body):
+    password: Annotated[Secret, Field(repr=False)]
+    new: Annotated[str, Field(min_length=passwords.SHORTEST, max_length=passwords.LONGEST, repr=False)]
+
+
 class AccountRef(BaseModel):
     id: str
     login: str
@@ -51,6 +57,7 @@ class SessionBody(BaseModel):
     account: AccountRef
     csrf: str
     shift_motif: MotifRef | None
+    centre: str
     gateway_origin: str
     locked: bool
     now: datetime
@@ -69,9 +76,9 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
     centre: Centre = request.app.state.centre
     check_origin(request, centre)
     motif = _shift_motif(login.shift_motif)
-    workstation = _workstation(request)
+    workstation = _workstation(request, centre)
     if await centre.attempts.are_too_many(login.login, workstation):
-        raise Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
+        raise _too_many()
     async with centre.store.transaction(None) as connection:
         account = await _account(connection, login.login)
     if not await centre.passwords.matches(login.password, None if account is None else account["password_hash"]):
@@ -111,18 +118,41 @@ async def lock(visit: Annotated[Visit, Depends(Guard(Act.SESSION_LOCK))]) -> Ses
 @router.post("/session/unlock")
 async def unlock(body: Unlock, visit: Annotated[Visit, Depends(Guard(Act.SESSION_UNLOCK))]) -> SessionBody:
     """Unlock the post with the password of the person who locked it."""
+    await _prove(visit, body.password)
+    async with visit.perform(whole_centre=True) as connection:
+        await sessions.alter(connection, visit.session.id, locked_at=None)
+    return await _fresh_body(visit)
+
+
+@router.put("/session/password")
+async def change_password(body: NewPassword, visit: Annotated[Visit, Depends(Guard(Act.PASSWORD_CHANGE))]) -> Done:
+    """Change one's own password; one's sessions at other posts end."""
+    if body.new == body.password:
+        raise invalid("Le nouveau mot de passe doit être différent de l'ancien.")
+    await _prove(visit, body.password)
+    account = visit.session.actor.id
+    hashed = await visit.centre.passwords.hash(body.new)
+    async with visit.perform(whole_centre=True) as connection:
+        await connection.execute(
+            update(tables.account).where(tables.account.c.id == account).values(password_hash=hashed)
+        )
+        await sessions.end_all(connection, account, visit.now, but=visit.session.id)
+    visit.centre.rights_changed()
+    return Done()
+
+
+async def _prove(visit: Visit, password: str) -> None:
+    """That the person at the post knows the password; raises Refusal, journalled and counted, otherwise."""
     centre, session = visit.centre, visit.session
     if await centre.attempts.are_too_many(session.login, session.workstation):
-        raise Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
+        raise _too_many()
     async with centre.store.transaction(None) as connection:
         account = await _account(connection, session.login)
-    if not await centre.passwords.matches(body.password, None if account is None else account["password_hash"]):
+    if not await centre.passwords.matches(password, None if account is None else account["password_hash"]):
         await centre.attempts.failed(session.login, session.workstation)
-        await visit.record(visit.entry(Act.SESSION_UNLOCK).refused(_LOGIN_REFUSED))
+        await visit.record(visit.entry(visit.act).refused(_LOGIN_REFUSED))
         raise Refusal(401, _LOGIN_REFUSED.code, "Mot de passe incorrect.")
-    async with visit.perform(whole_centre=True) as connection:
-        await sessions.alter(connection, session.id, locked_at=None)
-    return await _fresh_body(visit)
+    await centre.attempts.succeeded(session.login, session.workstation)
 
 
 @router.put("/session/shift")
@@ -150,6 +180,10 @@ async def list_motifs(request: Request, public: str | None = None) -> list[Motif
 
 
 _LOGIN_REFUSED = Refused("LOGIN_REFUSED", "Identifiant ou mot de passe incorrect.", "CSI R.253-2")
+
+
+def _too_many() -> Refusal:
+    return Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
 
 
 async def _login_failed(centre: Centre, login: str, account: RowMapping | None, workstation: str) -> None:
@@ -216,6 +250,7 @@ async def _body(centre: Centre, session: Session, token: str) -> SessionBody:
         ),
         csrf=sessions.csrf_token(token),
         shift_motif=None if motif is None else MotifRef(code=motif.code, label=motif.label),
+        centre=centre.settings.name,
         gateway_origin=centre.settings.gateway.origin,
         locked=session.locked_at is not None,
         now=centre.now(),
@@ -233,5 +268,7 @@ def _set_cookie(response: Response, centre: Centre, token: str) -> None:
     response.set_cookie(centre.cookie_name, token, **options)
 
 
-def _workstation(request: Request) -> str:
-    return "inconnu" if request.client is None else request.client.host
+def _workstation(request: Request, centre: Centre) -> str:
+    peer = "" if request.client is None else request.client.host
+    trusted = centre.settings.console.trusted_proxies
+    return workstation(peer, request.headers.getlist("x-forwarded-for"), trusted)

@@ -136,6 +136,15 @@ async def alter(connection: AsyncConnection, session: str, **values: datetime | 
     await connection.execute(update(tables.session).where(tables.session.c.id == session).values(values))
 
 
+async def end_all(connection: AsyncConnection, account: str, now: datetime, *, but: str | None = None) -> None:
+    """End the sessions of an account, except one."""
+    session = tables.session
+    statement = update(session).where(session.c.account == account, session.c.ended_at.is_(None))
+    if but is not None:
+        statement = statement.where(session.c.id != but)
+    await connection.execute(statement.values(ended_at=now))
+
+
 def _select() -> Select[tuple[object, ...]]:
     session, account = tables.session, tables.account
     return select(

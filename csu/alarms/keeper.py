@@ -7,6 +7,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csu.audit.sequencer import oldest_unnumbered
 from csu.centre_state import Centre
 from csu.store import tables
 
@@ -50,7 +51,8 @@ class AlarmKeeper:
         alarm = tables.alarm
         async with self._centre.store.transaction(None) as connection:
             wanted = self._observed()
-            if await _is_journal_late(connection, now):
+            waits_since = await oldest_unnumbered(connection)
+            if waits_since is not None and now - waits_since > _LATE:
                 wanted["JOURNAL_LATE"] = ""
             statement = select(alarm.c.code).where(alarm.c.source == OWN, alarm.c.ended.is_(None))
             on = set((await connection.scalars(statement)).all())
@@ -73,10 +75,3 @@ class AlarmKeeper:
         if seen.recorder_answers and seen.storage_fault is not None:
             wrong[seen.storage_fault] = True
         return {code: seen.orders_refused or "" for code, is_wrong in wrong.items() if is_wrong}
-
-
-async def _is_journal_late(connection: AsyncConnection, now: datetime) -> bool:
-    journal, pending = tables.journal, tables.journal_pending
-    oldest = select(func.min(journal.c.at)).join_from(pending, journal, pending.c.entry == journal.c.id)
-    at = await connection.scalar(oldest)
-    return at is not None and now - at > _LATE

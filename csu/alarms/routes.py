@@ -10,11 +10,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import RowMapping, or_, select, update
 
 from csu.accounts import sessions
 from csu.accounts.guard import Guard, Visit
 from csu.alarms import words
+from csu.errors import Refusal
+from csu.schemas import Done, Reason
 from csu.store import facts, tables
 from csu.store.store import UNAVAILABLE
 from legal.permissions import Act
@@ -31,6 +33,8 @@ class AlarmBody(BaseModel):
     message: str
     since: datetime
     ended: datetime | None
+    # Whether it stays until a person acknowledges it.
+    is_event: bool
 
 
 class Alarms(BaseModel):
@@ -59,9 +63,29 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
                 message=words.message(row["code"], subject, row["detail"]),
                 since=row["since"],
                 ended=row["ended"],
+                is_event=row["code"] in words.EVENTS,
             )
         )
     return Alarms(alarms=alarms)
+
+
+@router.post("/alarms/{alarm_id}/acknowledge")
+async def acknowledge_alarm(
+    alarm_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.ALARM_ACKNOWLEDGE))]
+) -> Done:
+    """End an alarm that tells of an event; one that tells of a state ends with it."""
+    body.check()
+    alarm = tables.alarm
+    mine = alarm.c.id == str(alarm_id), alarm.c.ended.is_(None), alarm.c.code.in_(words.EVENTS)
+    async with visit.centre.store.transaction(visit.communes) as connection:
+        code = await connection.scalar(select(alarm.c.code).where(*mine))
+    detail = {"alarm": str(alarm_id), "about": code, "given": body.reason}
+    async with visit.perform(detail=detail) as connection:
+        done = await connection.execute(update(alarm).where(*mine).values(ended=visit.now))
+        if done.rowcount == 0:
+            raise Refusal(409, "CONFLICT", "Cette alarme est terminée, ou prendra fin avec sa cause.")
+    await visit.centre.events.publish("alarms")
+    return Done()
 
 
 def _camera_ids(rows: Sequence[RowMapping]) -> set[str]:

@@ -22,6 +22,9 @@ _MESSAGES = {
     "SEGMENT_DAMAGED": "Un fichier d'enregistrement est endommagé.",
 }
 
+# What tells of an event and not of a state: nothing ends it by itself, a person who has looked into it does.
+EVENTS = frozenset({"INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED"})
+
 
 def message(code: str, subject: str, detail: str) -> str:
     """The sentence for an alarm. Details of the machine stay in its logs; a camera's fault is put in words."""

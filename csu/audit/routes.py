@@ -1,5 +1,6 @@
 """The journal for those who control: entries, its signed head, and who is watching now."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -35,6 +36,9 @@ class EntryBody(BaseModel):
     motif_reference: str | None
     result: str
     reason: str | None
+    # What the act was about, by its reference or login, and the words that the person gave for it.
+    about: str | None
+    given: str | None
     code: str | None
     workstation: str | None
     recipients: list[str]
@@ -137,11 +141,14 @@ async def _names(connection: Any, ids: set[str]) -> dict[str, str]:
 def _body(row: RowMapping) -> EntryBody:
     fields = {name: row[name] for name in EntryBody.model_fields if name in row}
     kind = motifs.KINDS.get(row["motif_code"] or "")
+    detail = json.loads(row["detail"])
     return EntryBody(
         **fields
         | {
             "author": row["author_name"],
             "op_label": ops.label(row["op"]),
+            "about": detail.get("about"),
+            "given": detail.get("given"),
             "motif": row["motif_code"] if kind is None else kind.label,
         }
     )

@@ -5,6 +5,8 @@ numbers have holes. Here an entry is queued by the transaction that writes it, a
 sequencer at a time (advisory lock) takes what waits, in batches, after the highest number given so far.
 """
 
+from datetime import datetime
+
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,3 +45,11 @@ async def _sequence_batch(connection: AsyncConnection) -> int:
     await connection.execute(insert(leaf), leaves)
     await connection.execute(delete(pending).where(pending.c.entry.in_([row["id"] for row in rows])))
     return len(rows)
+
+
+async def oldest_unnumbered(connection: AsyncConnection) -> datetime | None:
+    """When the entry that has waited longest for its leaf number was written."""
+    journal, pending = tables.journal, tables.journal_pending
+    oldest = select(func.min(journal.c.at)).join_from(pending, journal, pending.c.entry == journal.c.id)
+    at: datetime | None = await connection.scalar(oldest)
+    return at

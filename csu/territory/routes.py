@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from csu.accounts.guard import Guard, Visit
-from csu.schemas import Done
+from csu.schemas import Done, Reason
 from csu.store import tables
-from csu.territory.suspensions import Suspension, resume, suspend
+from csu.territory.suspensions import resume, suspend
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["territory"])
@@ -99,33 +99,33 @@ def _shown(row: dict[str, str]) -> dict[str, str]:
 
 @router.post("/conventions/{fact_id}/suspend")
 async def suspend_convention(
-    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_SUSPEND))]
+    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_SUSPEND))]
 ) -> Done:
     """Lent staff lose the commune's pictures at once (CSI L.132-14 IV)."""
-    await suspend(visit, tables.convention, str(fact_id), body.reason)
+    await suspend(visit, tables.convention, fact_id, body)
     return Done()
 
 
 @router.post("/conventions/{fact_id}/resume")
 async def resume_convention(
-    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_RESUME))]
+    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_RESUME))]
 ) -> Done:
-    await resume(visit, tables.convention, str(fact_id), body.reason)
+    await resume(visit, tables.convention, fact_id, body)
     return Done()
 
 
 @router.post("/authorisations/{fact_id}/suspend")
 async def suspend_authorisation(
-    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_SUSPEND))]
+    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_SUSPEND))]
 ) -> Done:
     """Viewing and recording stop at once (CSI R.254-2)."""
-    await suspend(visit, tables.authorisation, str(fact_id), body.reason)
+    await suspend(visit, tables.authorisation, fact_id, body)
     return Done()
 
 
 @router.post("/authorisations/{fact_id}/resume")
 async def resume_authorisation(
-    fact_id: UUID, body: Suspension, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_RESUME))]
+    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_RESUME))]
 ) -> Done:
-    await resume(visit, tables.authorisation, str(fact_id), body.reason)
+    await resume(visit, tables.authorisation, fact_id, body)
     return Done()

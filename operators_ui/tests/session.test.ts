@@ -65,7 +65,7 @@ describe("calls", () => {
 
 const SESSION = {
   account: { id: "1", login: "op", name: "Opérateur", role: "operator", commune: null }, csrf: "c", shift_motif: null,
-  gateway_origin: "http://gw", locked: false, now: "2026-01-01T00:00:10Z",
+  centre: "CSU", gateway_origin: "http://gw", locked: false, now: "2026-01-01T00:00:10Z",
 };
 
 /** A post whose centre answers by path; a number is a bare status. */
@@ -104,6 +104,13 @@ describe("post", () => {
   it("says why a login is refused", async () => {
     const { controller } = post({ "POST /api/session": [401, { code: "LOGIN_REFUSED", reason: "Non." }] });
     expect(await controller.login("op", "x", null)).toBe("Non. (LOGIN_REFUSED)");
+  });
+
+  it("changes the password and says why not", async () => {
+    const { controller, table } = post({ "PUT /api/session/password": [200, { done: true }] });
+    expect(await controller.changePassword("old", "new")).toBeNull();
+    table["PUT /api/session/password"] = [401, { code: "LOGIN_REFUSED", reason: "Mot de passe incorrect." }];
+    expect(await controller.changePassword("old", "new")).toBe("Mot de passe incorrect. (LOGIN_REFUSED)");
   });
 
   it("hides pictures at once when it is locked, and tries until the centre agrees", async () => {

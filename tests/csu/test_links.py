@@ -258,7 +258,9 @@ class TestFacts:
             assert (await foreign.get("/api/alarms")).json()["alarms"] == []
             (alarm,) = (await own.get("/api/alarms")).json()["alarms"]
             assert alarm["code"] == "CAMERA_LOST"
-            assert "01 Place (Évreux)" in alarm["message"]
+            assert alarm["message"] == (
+                "Caméra 01 Place (Évreux) : plus d'image. La liaison avec la caméra est rompue."
+            )
         recorder.tell("alarm_ended", camera, code="CAMERA_LOST", subject=camera)
         await puller.run_once()
         async with centre.person("delegue") as own:
@@ -286,6 +288,31 @@ class TestFacts:
         async with centre.person("auditeur") as auditor:
             (alarm,) = (await auditor.get("/api/alarms")).json()["alarms"]
             assert alarm["code"] == "INDEX_UNKNOWN"
+            assert alarm["is_event"]
+            path = f"/api/alarms/{alarm['id']}/acknowledge"
+            assert (await auditor.post(path, {"reason": "vu"})).status_code == 422
+            assert (await auditor.post(path, {"reason": "disque remplacé"})).status_code == 403
+        async with centre.person("administrateur") as administrator:
+            assert (await administrator.post(path, {"reason": "AB-123-CD"})).status_code == 422
+            assert (await administrator.post(path, {"reason": "disque remplacé"})).status_code == 200
+            (alarm,) = (await administrator.get("/api/alarms")).json()["alarms"]
+            assert alarm["ended"] is not None
+            assert (await administrator.post(path, {"reason": "disque remplacé"})).status_code == 409
+        done = [e for e in await centre.journal() if (e["op"], e["result"]) == ("alarm:acknowledge", "done")]
+        assert [(e["about"], e["given"]) for e in done] == [("INDEX_UNKNOWN", "disque remplacé")]
+
+    async def test_an_alarm_of_a_state_ends_with_it_only(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        recorder.tell("alarm_raised", None, code="CLOCK_UNTRUSTED", subject="machine", detail="")
+        await FactsPuller(centre.centre, to_recorder).run_once()
+        async with centre.person("superviseur") as supervisor:
+            (alarm,) = (await supervisor.get("/api/alarms")).json()["alarms"]
+            assert not alarm["is_event"]
+            answer = await supervisor.post(f"/api/alarms/{alarm['id']}/acknowledge", {"reason": "contrôle"})
+            assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+            (alarm,) = (await supervisor.get("/api/alarms")).json()["alarms"]
+            assert alarm["ended"] is None
 
 
 class TestStates:

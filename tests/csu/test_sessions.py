@@ -13,6 +13,7 @@ async def test_a_person_logs_in_and_sees_the_own_session(centre: Running) -> Non
         assert body["account"]["role"] == "operator"
         assert body["account"]["commune"] is None
         assert body["shift_motif"]["code"] == "SECURITE"
+        assert body["centre"] == centre.centre.settings.name
         assert body["gateway_origin"] == "http://localhost:8081"
         assert body["locked"] is False
         assert body["now"].endswith("Z")
@@ -116,6 +117,41 @@ async def test_a_locked_post_opens_again_with_its_password_only(centre: Running)
         assert refused.status_code == 401
         assert (await operator.post("/api/session/unlock", {"password": PASSWORD})).json()["locked"] is False
         assert (await operator.get("/api/cameras")).status_code == 200
+
+
+NEW = "a-quite-different-one"
+
+
+async def test_one_changes_the_own_password(centre: Running) -> None:
+    async with centre.person("operateur") as post, centre.person("operateur") as elsewhere:
+        assert (await post.send("PUT", "/api/session/password", {"password": PASSWORD, "new": NEW})).status_code == 200
+        assert (await post.get("/api/session")).status_code == 200
+        assert (await elsewhere.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+        assert centre.centre.renewer_wake.is_set()
+        assert (await elsewhere.log_in("operateur")).status_code == 401
+        assert (await elsewhere.log_in("operateur", password=NEW)).status_code == 200
+    entries = await centre.journal()
+    assert [e["author"] for e in entries if e["op"] == "password:change"] == ["Opérateur"]
+    assert NEW not in str(entries)
+
+
+@pytest.mark.parametrize(
+    ("password", "new", "status"), [("wrong", NEW, 401), (PASSWORD, "short", 422), (PASSWORD, PASSWORD, 422)]
+)
+async def test_a_password_is_not_changed_by_halves(centre: Running, password: str, new: str, status: int) -> None:
+    async with centre.person("operateur") as post:
+        answer = await post.send("PUT", "/api/session/password", {"password": password, "new": new})
+        assert answer.status_code == status
+        assert (await post.log_in("operateur")).status_code == 200
+
+
+async def test_a_password_is_not_guessed_by_changing_or_unlocking(centre: Running) -> None:
+    async with centre.person("operateur") as post:
+        for _ in range(5):
+            await post.send("PUT", "/api/session/password", {"password": "wrong", "new": NEW})
+        answer = await post.send("PUT", "/api/session/password", {"password": PASSWORD, "new": NEW})
+        assert answer.json()["code"] == "TOO_MANY_ATTEMPTS"
+        assert (await post.post("/api/session/unlock", {"password": PASSWORD})).status_code == 429
 
 
 async def test_the_shift_motif_is_one_for_live_pictures(centre: Running) -> None:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -176,8 +176,121 @@ class TestSuspensions:
             assert camera["live"]["code"] == "NOT_HABILITE"
             assert "suspendue" in camera["live"]["reason"]
 
+    @pytest.mark.parametrize("reason", ["contrôle du véhicule AB-123-CD", "ab123cd signalé", "vu 1234 AB 27"])
+    async def test_a_plate_is_no_reason(self, centre: Running, reason: str) -> None:
+        async with centre.person("delegue") as delegate:
+            convention = (await conventions(delegate))["27229"]
+            answer = await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": reason})
+            assert answer.status_code == 422
+            assert "plaque" in answer.json()["reason"]
+        assert reason not in str(await centre.journal())
+
+    async def test_the_journal_says_what_was_suspended_and_why(self, centre: Running) -> None:
+        async with centre.person("delegue") as delegate:
+            convention = (await conventions(delegate))["27229"]
+            await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": "contrôle"})
+        (entry,) = [e for e in await centre.journal() if e["op"] == "convention:suspend"]
+        assert (entry["about"], entry["given"]) == ("C-27229", "contrôle")
+
+
+async def persons(supervisor: Browser) -> dict[str, dict[str, Any]]:
+    return {person["login"]: person for person in (await supervisor.get("/api/persons")).json()["persons"]}
+
+
+class TestHabilitations:
+    GRANT: ClassVar[dict[str, Any]] = {
+        "commune": "27229",
+        "rights": ["live"],
+        "reference": "ARR-2026-14",
+        "from": "2026-11-23",
+        "to": "2027-11-23",
+    }
+
+    async def test_a_supervisor_designates_an_agent_and_ends_it(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor, centre.person("vernon") as agent:
+            account = (await persons(supervisor))["vernon"]["id"]
+            before = len((await agent.get("/api/cameras")).json()["cameras"])
+            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
+            assert answer.status_code == 201, answer.text
+            again = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
+            assert (again.status_code, again.json()["code"]) == (409, "CONFLICT")
+            held = next(h for h in (await persons(supervisor))["vernon"]["habilitations"] if h["commune"] == "27229")
+            assert (held["basis"], held["rights"], held["from"]) == ("designation", ["live"], "2026-11-22T23:00:00Z")
+            cameras = (await agent.get("/api/cameras")).json()["cameras"]
+            assert len(cameras) == before + 1
+            assert (cameras[0]["live"]["allowed"], cameras[0]["replay"]["code"]) == (True, "NOT_HABILITE")
+
+            centre.centre.renewer_wake.clear()
+            answer = await supervisor.post(f"/api/habilitations/{held['id']}/end", {"reason": "mutation"})
+            assert answer.status_code == 200, answer.text
+            assert centre.centre.renewer_wake.is_set()
+            assert len((await agent.get("/api/cameras")).json()["cameras"]) == before
+        acts = {e["op"]: e for e in await centre.journal() if e["op"].startswith("habilitation")}
+        assert {op: e["about"] for op, e in acts.items()} == dict.fromkeys(acts, "ARR-2026-14")
+        assert acts["habilitation:end"]["given"] == "mutation"
+
+    async def test_one_that_lies_ahead_can_be_ended(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            account = (await persons(supervisor))["auditeur"]["id"]
+            ahead = self.GRANT | {"account": account, "from": "2027-01-01"}
+            assert (await supervisor.post("/api/habilitations", ahead)).status_code == 201
+            (held,) = (await persons(supervisor))["auditeur"]["habilitations"]
+            answer = await supervisor.post(f"/api/habilitations/{held['id']}/end", {"reason": "erreur"})
+            assert answer.status_code == 200, answer.text
+            (held,) = (await persons(supervisor))["auditeur"]["habilitations"]
+            assert held["to"][:19] == held["from"][:19]
+
+    async def test_the_elected_are_delegated(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            account = (await persons(supervisor))["delegue"]["id"]
+            assert (await supervisor.post("/api/habilitations", self.GRANT | {"account": account})).status_code == 201
+            held = (await persons(supervisor))["delegue"]["habilitations"]
+            assert {h["basis"] for h in held} == {"delegation"}
+
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [
+            ({"to": "2026-11-23"}, 422),
+            ({"rights": []}, 422),
+            ({"rights": ["ptz"]}, 422),
+            ({"commune": "99999"}, 404),
+            ({"account": "00000000-0000-4000-8000-000000000000"}, 404),
+            ({"from": "0001-01-01"}, 422),
+        ],
+    )
+    async def test_what_does_not_fit_is_refused(self, centre: Running, change: dict[str, Any], status: int) -> None:
+        async with centre.person("superviseur") as supervisor:
+            account = (await persons(supervisor))["vernon"]["id"]
+            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": account} | change)
+            assert answer.status_code == status, answer.text
+
+    async def test_nobody_designates_oneself(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": supervisor.account["id"]})
+            assert answer.status_code == 422
+            assert "soi-même" in answer.json()["reason"]
+
 
 class TestAccounts:
+    async def test_a_lost_password_is_replaced_once(self, centre: Running) -> None:
+        async with centre.person("administrateur") as administrator, centre.person("operateur") as operator:
+            accounts = (await administrator.get("/api/accounts")).json()["accounts"]
+            account = next(a for a in accounts if a["login"] == "operateur")
+            given = (await administrator.post(f"/api/accounts/{account['id']}/password")).json()
+            assert given["login"] == "operateur"
+            assert (await operator.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+            assert (await operator.log_in("operateur")).status_code == 401
+            assert (await operator.log_in("operateur", password=given["password"])).status_code == 200
+        entries = await centre.journal()
+        assert [e["about"] for e in entries if e["op"] == "account:reset"] == ["operateur"]
+        assert given["password"] not in str(entries)
+
+    async def test_an_administrator_does_not_shut_the_own_door(self, centre: Running) -> None:
+        async with centre.person("administrateur") as administrator:
+            answer = await administrator.post(f"/api/accounts/{administrator.account['id']}/close")
+            assert answer.status_code == 422
+            assert (await administrator.get("/api/session")).status_code == 200
+
     async def test_an_account_is_created_used_and_closed(self, centre: Running) -> None:
         async with centre.person("administrateur") as administrator, centre.browser() as browser:
             body = {"login": "nouveau", "name": "Nouvel agent", "role": "operator", "category": "PM"}

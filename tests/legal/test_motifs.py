@@ -1,7 +1,7 @@
 import pytest
 
 from legal.facts import FINALITES
-from legal.motifs import KINDS, LIVE, REPLAY, Motif, fault_of, for_act
+from legal.motifs import KINDS, LIVE, REPLAY, Motif, fault_of, fault_of_prose, for_act
 
 
 def test_every_motif_serves_an_act_and_names_known_purposes() -> None:
@@ -33,3 +33,15 @@ def test_names_plates_and_prose_are_not(reference: str) -> None:
 def test_a_motif_of_another_act_does_not_serve() -> None:
     assert fault_of(Motif("SECURITE"), REPLAY) is not None
     assert fault_of(Motif("SECURITE"), LIVE) is None
+
+
+@pytest.mark.parametrize("text", ["véhicule AB-123-CD", "ab123cd", "vu AB 123 CD hier", "1234 AB 27", "le 12ab2a"])
+def test_plates_are_found_in_prose(text: str) -> None:
+    assert fault_of_prose(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["contrôle du 12 au 15", "le 123 du registre", "réunion le 23 nov 26", "arrêté 2026-14"]
+)
+def test_prose_without_a_plate_passes(text: str) -> None:
+    assert fault_of_prose(text) is None

@@ -21,7 +21,7 @@ export const session = object({
   gateway_origin: string,
   locked: withDefault(boolean, false),
   now: instant,
-  centre: nullable(string),
+  centre: string,
 });
 export type Session = Decoded<typeof session>;
 
@@ -79,7 +79,7 @@ export const alarms = member(
   array(
     object({
       id: either(string, number), code: string, subject: nullable(string), message: string,
-      since: instant, ended: nullable(instant),
+      since: instant, ended: nullable(instant), is_event: boolean,
     }),
   ),
 );
@@ -92,7 +92,7 @@ export const journal = object({
       authority: nullable(string), op: string, op_label: nullable(string), camera: nullable(string),
       camera_name: nullable(string), from: nullable(instant), to: nullable(instant), motif: nullable(string),
       motif_reference: nullable(string), result: string, code: nullable(string), reason: nullable(string),
-      workstation: nullable(string),
+      workstation: nullable(string), about: nullable(string), given: nullable(string),
     }),
   ),
   next: nullable(either(number, string)),

@@ -21,7 +21,7 @@ export function LockScreen(props: { controller: SessionController; session: Sess
   return (
     <main className="centred">
       <form className="card" data-testid="lock-screen" onSubmit={(event) => void submit(event)}>
-        <p className="overline">{session.centre ?? fr.centre}</p>
+        <p className="overline">{session.centre}</p>
         <h1>{fr.lock.title}</h1>
         <p>{fr.lock.text(session.account.name)}</p>
         {!props.confirmed && <p className="notice notice-warning" role="status">{fr.lock.unconfirmed}</p>}

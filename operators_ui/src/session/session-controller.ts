@@ -76,6 +76,11 @@ export class SessionController {
     return null;
   }
 
+  async changePassword(password: string, next: string): Promise<string | null> {
+    const answer = await this.api.send("PUT", "/api/session/password", { password, new: next }, nothing);
+    return answer.kind === "ok" ? null : explain(answer);
+  }
+
   async changeShift(motif: string): Promise<string | null> {
     const answer = await this.api.send("PUT", "/api/session/shift", { motif }, nothing);
     if (answer.kind !== "ok") return explain(answer);

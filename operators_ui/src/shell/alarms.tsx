@@ -6,6 +6,7 @@ import { usePolled } from "../lib/poll";
 import { clock, dayAndClock } from "../lib/time";
 import { fr } from "../strings";
 import { useDesk } from "./context";
+import { ReasonButton } from "./parts";
 
 const PERIOD_MS = 4_000;
 
@@ -34,12 +35,16 @@ export function AlarmsBar(props: { open: boolean; onToggle: () => void }): React
         {newest && <time>{clock(newest.since)}</time>}
       </button>
       <span className="visually-hidden" role="status">{newest ? `${fr.alarms.count(alarms.length)} : ${newest.message}` : ""}</span>
-      {props.open && <AlarmsPanel id={list} alarms={value ?? []} />}
+      {props.open && <AlarmsPanel id={list} alarms={value ?? []} onDone={poke} />}
     </div>
   );
 }
 
-function AlarmsPanel(props: { id: string; alarms: readonly Alarm[] }): ReactNode {
+const MAY_ACKNOWLEDGE = new Set(["supervisor", "administrator"]);
+
+function AlarmsPanel(props: { id: string; alarms: readonly Alarm[]; onDone: () => void }): ReactNode {
+  const { session } = useDesk();
+  const mayAcknowledge = MAY_ACKNOWLEDGE.has(session.account.role);
   const sorted = [...current(props.alarms), ...props.alarms.filter((alarm) => alarm.ended !== null)];
   return (
     <section id={props.id} className="panel alarms-panel" aria-label={fr.alarms.title} data-testid="alarms-panel">
@@ -53,6 +58,12 @@ function AlarmsPanel(props: { id: string; alarms: readonly Alarm[] }): ReactNode
               {fr.alarms.since} {dayAndClock(alarm.since)}
               {alarm.ended !== null && ` · ${fr.alarms.ended} ${clock(alarm.ended)}`} · <code>{alarm.code}</code>
             </small>
+            {mayAcknowledge && alarm.is_event && alarm.ended === null && (
+              <ReasonButton
+                label={fr.alarms.acknowledge} title={fr.alarms.acknowledgeTitle} warning={alarm.message}
+                path={`/api/alarms/${alarm.id}/acknowledge`} testid="acknowledge" id={String(alarm.id)} onDone={props.onDone}
+              />
+            )}
           </li>
         ))}
       </ul>

@@ -8,13 +8,14 @@ import type { SessionController } from "../session/session-controller";
 import { fr } from "../strings";
 import { Pictures } from "../wall/pictures";
 import { DeskContext, type Desk } from "./context";
+import { PasswordDialog } from "../session/password-dialog";
 import { ShiftDialog } from "../session/shift-dialog";
 import { Dialog } from "./parts";
 import { TableView } from "../tables/table-view";
 import { TopBar } from "./top-bar";
 import { viewsOf, type View } from "./views";
 
-type Overlay = "none" | "alarms" | "help" | "shift";
+type Overlay = "none" | "alarms" | "help" | "shift" | "password";
 
 export function Console(props: { controller: SessionController; session: Session }): ReactNode {
   const { controller, session } = props;
@@ -46,12 +47,13 @@ export function Console(props: { controller: SessionController; session: Session
       <TopBar
         views={views} view={view} onView={setView} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
         onLock={() => void controller.lock()} onLogout={() => void controller.logout()}
-        onHelp={() => setOverlay("help")}
+        onHelp={() => setOverlay("help")} onPassword={() => setOverlay("password")}
       />
       <main id="content" className={`view view-${view}`} tabIndex={-1}>
         {view === "wall" ? <Pictures /> : <TableView key={view} view={view} />}
       </main>
       {overlay === "help" && <Help onClose={() => setOverlay("none")} />}
+      {overlay === "password" && <PasswordDialog controller={controller} onClose={() => setOverlay("none")} />}
       {overlay === "shift" && <ShiftDialog controller={controller} onClose={() => setOverlay("none")} />}
     </DeskContext>
   );

@@ -1,8 +1,9 @@
 /** Small parts that several views share. */
 
-import { useEffect, useRef, type ReactNode } from "react";
-import { explain, type Failed, type Refused } from "../api/client";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { explain, nothing, type Failed, type Refused } from "../api/client";
 import { fr } from "../strings";
+import { useDesk } from "./context";
 
 /** A modal dialog: the browser keeps the focus inside, Escape closes, the focus returns where it was. */
 export function Dialog(props: { title: string; onClose: () => void; children: ReactNode; testid: string }): ReactNode {
@@ -64,4 +65,43 @@ export function Loaded<T>(props: {
 
 export function Badge(props: { tone: "good" | "warning" | "bad" | "quiet"; children: ReactNode }): ReactNode {
   return <span className={`badge badge-${props.tone}`}>{props.children}</span>;
+}
+
+/** A button for an act that the journal keeps with the reason given for it. */
+export function ReasonButton(props: {
+  label: string; title: string; warning: string | null; path: string; testid: string; id: string; onDone: () => void;
+}): ReactNode {
+  const { api } = useDesk();
+  const [asking, setAsking] = useState(false);
+  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
+    event.preventDefault();
+    const reason = new FormData(event.currentTarget).get("reason");
+    const answer = await api.send("POST", props.path, { reason }, nothing);
+    if (answer.kind !== "ok") return setProblem(answer);
+    setAsking(false);
+    setProblem(null);
+    props.onDone();
+  };
+  return (
+    <>
+      <button type="button" onClick={() => setAsking(true)} data-testid={props.testid} data-id={props.id}>{props.label}</button>
+      {asking && (
+        <Dialog title={props.title} onClose={() => setAsking(false)} testid="reason-dialog">
+          <form onSubmit={(event) => void submit(event)}>
+            {props.warning && <p className="notice notice-warning">{props.warning}</p>}
+            {problem && <Problem problem={problem} />}
+            <label>
+              {fr.tables.reason}
+              <input name="reason" required minLength={3} maxLength={120} autoFocus autoComplete="off" data-testid="reason" />
+            </label>
+            <div className="actions">
+              <button type="button" onClick={() => setAsking(false)}>{fr.tables.cancel}</button>
+              <button type="submit" className="primary" data-testid="reason-submit">{fr.tables.confirm}</button>
+            </div>
+          </form>
+        </Dialog>
+      )}
+    </>
+  );
 }

@@ -14,6 +14,7 @@ export interface TopBarProps {
   readonly onLock: () => void;
   readonly onLogout: () => void;
   readonly onHelp: () => void;
+  readonly onPassword: () => void;
 }
 
 export function TopBar(props: TopBarProps): ReactNode {
@@ -22,7 +23,7 @@ export function TopBar(props: TopBarProps): ReactNode {
   return (
     <header className="top-bar">
       <div className="identity">
-        <strong data-testid="centre">{session.centre ?? fr.centre}</strong>
+        <strong data-testid="centre">{session.centre}</strong>
         <LocalTime />
       </div>
       <nav aria-label={fr.shell.nav}>
@@ -36,13 +37,16 @@ export function TopBar(props: TopBarProps): ReactNode {
         ))}
       </nav>
       <AlarmsBar open={props.alarmsOpen} onToggle={props.onAlarms} />
-      <div className="agent" data-testid="agent" data-role={account.role}>
+      <button
+        type="button" className="agent" data-testid="agent" data-role={account.role} onClick={props.onPassword}
+        title={fr.password.title}
+      >
         <strong>{account.name}</strong>
         <span>
           {fr.role(account.role)}
           {account.commune && ` · ${account.commune.name}`}
         </span>
-      </div>
+      </button>
       {props.views.includes("wall") && (
         <button type="button" className="shift" onClick={chooseShift} data-testid="shift" title={fr.shell.changeShift}>
           <span>{fr.shell.shift}</span>

@@ -43,37 +43,64 @@ function Row(props: { account: Account; onDone: () => void }): ReactNode {
       <td>{fr.category(account.category)}</td>
       <td>{account.employer ?? "—"}</td>
       <td>{account.closed_at === null ? <Badge tone="good">{fr.tables.open}</Badge> : <Badge tone="quiet">{fr.tables.closed} {day(account.closed_at)}</Badge>}</td>
-      <td>{account.closed_at === null && <CloseButton {...props} />}</td>
+      <td>{account.closed_at === null && <Actions {...props} />}</td>
     </tr>
   );
 }
 
-function CloseButton(props: { account: Account; onDone: () => void }): ReactNode {
+function Actions(props: { account: Account; onDone: () => void }): ReactNode {
   const { api } = useDesk();
-  const [asking, setAsking] = useState(false);
+  const { account, onDone } = props;
+  const { tables } = fr;
+  const [asking, setAsking] = useState<"none" | "close" | "reset">("none");
+  const [given, setGiven] = useState<string | null>(null);
   const [problem, setProblem] = useState<Refused | Failed | null>(null);
-  const close = async (): Promise<void> => {
-    const answer = await api.send("POST", `/api/accounts/${props.account.id}/close`, {}, nothing);
+  const ask = (what: "none" | "close" | "reset"): void => {
+    setProblem(null);
+    setAsking(what);
+  };
+  const confirm = async (): Promise<void> => {
+    const answer = asking === "close"
+      ? await api.send("POST", `/api/accounts/${account.id}/close`, {}, nothing)
+      : await api.send("POST", `/api/accounts/${account.id}/password`, {}, createdAccount);
     if (answer.kind !== "ok") return setProblem(answer);
-    setAsking(false);
-    props.onDone();
+    setGiven(answer.value?.password ?? null);
+    setAsking("none");
+    onDone();
   };
   return (
     <>
-      <button type="button" onClick={() => setAsking(true)}>{fr.tables.close}</button>
-      {asking && (
-        <Dialog title={fr.tables.closeTitle(props.account.login)} onClose={() => setAsking(false)} testid="close-dialog">
-          <form onSubmit={(event) => { event.preventDefault(); void close(); }}>
-            <p className="notice notice-warning">{fr.tables.closeHelp}</p>
+      <button type="button" onClick={() => ask("reset")} data-testid="reset-password">{tables.reset}</button>{" "}
+      <button type="button" onClick={() => ask("close")} data-testid="close-account">{tables.close}</button>
+      {asking !== "none" && (
+        <Dialog
+          title={asking === "close" ? tables.closeTitle(account.login) : tables.resetTitle(account.login)}
+          onClose={() => ask("none")} testid={`${asking}-dialog`}
+        >
+          <form onSubmit={(event) => { event.preventDefault(); void confirm(); }}>
+            <p className="notice notice-warning">{asking === "close" ? tables.closeHelp : tables.resetHelp}</p>
             {problem && <Problem problem={problem} />}
             <div className="actions">
-              <button type="button" onClick={() => setAsking(false)}>{fr.tables.cancel}</button>
-              <button type="submit" className="primary">{fr.tables.confirm}</button>
+              <button type="button" onClick={() => ask("none")}>{tables.cancel}</button>
+              <button type="submit" className="primary" data-testid={`${asking}-submit`}>{tables.confirm}</button>
             </div>
           </form>
         </Dialog>
       )}
+      {given !== null && <OnceShown login={account.login} password={given} onClose={() => setGiven(null)} />}
     </>
+  );
+}
+
+function OnceShown(props: { login: string; password: string; onClose: () => void }): ReactNode {
+  const { tables } = fr;
+  return (
+    <Dialog title={props.login} onClose={props.onClose} testid="created-dialog">
+      <p>{tables.secret(props.login)}</p>
+      <p className="secret"><code data-testid="created-password">{props.password}</code></p>
+      <p className="quiet">{tables.secretHelp}</p>
+      <div className="actions"><button type="button" className="primary" onClick={props.onClose}>{fr.help.close}</button></div>
+    </Dialog>
   );
 }
 
@@ -91,15 +118,7 @@ function NewAccount(props: { onClose: () => void; onDone: () => void }): ReactNo
     props.onDone();
   };
   const { tables } = fr;
-  if (created !== null) {
-    return (
-      <Dialog title={tables.create} onClose={props.onClose} testid="created-dialog">
-        <p>{tables.created(created.login)}</p>
-        <p className="secret"><code data-testid="created-password">{created.password}</code></p>
-        <div className="actions"><button type="button" className="primary" onClick={props.onClose}>{fr.help.close}</button></div>
-      </Dialog>
-    );
-  }
+  if (created !== null) return <OnceShown {...created} onClose={props.onClose} />;
   return (
     <Dialog title={tables.create} onClose={props.onClose} testid="account-dialog">
       <form onSubmit={(event) => void submit(event)}>

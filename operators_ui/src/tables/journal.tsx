@@ -119,10 +119,10 @@ function EntryRow({ entry }: { entry: JournalEntry }): ReactNode {
       <td>{entry.leaf}</td>
       <td className="line">{dayAndClock(entry.at)}</td>
       <td>{entry.author}<small>{entry.quality}{entry.authority && ` · ${entry.authority}`}</small></td>
-      <td className="line">{entry.op_label ?? entry.op}</td>
+      <td className="line">{entry.op_label ?? entry.op}{entry.about && <small>{entry.about}</small>}</td>
       <td className="line">{entry.camera_name}</td>
       <td className="line">{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
-      <td>{entry.motif}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
+      <td>{entry.motif ?? entry.given}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
       <td className="result">
         {refused ? <Badge tone="bad">{fr.result(entry.result)}</Badge> : fr.result(entry.result)}
         {entry.reason && <small>{entry.reason}</small>}

@@ -1,9 +1,8 @@
-import { useState, type FormEvent, type ReactNode } from "react";
-import { nothing, type Failed, type Refused } from "../api/client";
+import type { ReactNode } from "react";
 import type { Dated } from "../api/types";
 import { day } from "../lib/time";
 import { useDesk } from "../shell/context";
-import { Badge, Dialog, Problem } from "../shell/parts";
+import { Badge, ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
 import { daysLeft, NEAR_DAYS, validity } from "./validity";
 
@@ -51,47 +50,19 @@ export function Period(props: { fact: Dated }): ReactNode {
   );
 }
 
-/** Suspending a legal fact or lifting the suspension, with the reason that the journal keeps. */
+/** Suspending a legal fact or lifting the suspension. */
 export function SuspendButton(props: {
   kind: "conventions" | "habilitations" | "authorisations"; id: string; what: string; fact: Dated; onDone: () => void;
 }): ReactNode {
-  const { api, now } = useDesk();
-  const [asking, setAsking] = useState(false);
-  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const { now } = useDesk();
   const state = validity(props.fact, now());
   if (state === "over") return null;
   const verb = state === "suspended" ? "resume" : "suspend";
-  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
-    event.preventDefault();
-    const reason = new FormData(event.currentTarget).get("reason");
-    const answer = await api.send("POST", `/api/${props.kind}/${props.id}/${verb}`, { reason }, nothing);
-    if (answer.kind !== "ok") return setProblem(answer);
-    setAsking(false);
-    setProblem(null);
-    props.onDone();
-  };
   return (
-    <>
-      <button type="button" onClick={() => setAsking(true)} data-testid={`${verb}-${props.kind}`} data-id={props.id}>{fr.tables[verb]}</button>
-      {asking && (
-        <Dialog
-          title={verb === "suspend" ? fr.tables.suspendTitle(props.what) : fr.tables.resumeTitle(props.what)}
-          onClose={() => setAsking(false)} testid="suspend-dialog"
-        >
-          <form onSubmit={(event) => void submit(event)}>
-            {verb === "suspend" && <p className="notice notice-warning">{fr.tables.suspendHelp}</p>}
-            {problem && <Problem problem={problem} />}
-            <label>
-              {fr.tables.reason}
-              <input name="reason" required minLength={3} maxLength={120} autoFocus autoComplete="off" data-testid="suspend-reason" />
-            </label>
-            <div className="actions">
-              <button type="button" onClick={() => setAsking(false)}>{fr.tables.cancel}</button>
-              <button type="submit" className="primary" data-testid="suspend-submit">{fr.tables.confirm}</button>
-            </div>
-          </form>
-        </Dialog>
-      )}
-    </>
+    <ReasonButton
+      label={fr.tables[verb]} path={`/api/${props.kind}/${props.id}/${verb}`} testid={`${verb}-${props.kind}`} id={props.id}
+      title={verb === "suspend" ? fr.tables.suspendTitle(props.what) : fr.tables.resumeTitle(props.what)}
+      warning={verb === "suspend" ? fr.tables.suspendHelp : null} onDone={props.onDone}
+    />
   );
 }
