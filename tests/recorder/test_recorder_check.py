@@ -99,3 +99,16 @@ def test_the_chain_holds_over_what_was_destroyed_lawfully(tmp_path: Path, order:
         assert made.index.query("SELECT count(*) FROM bridge") == [(1,)]
         made.index.commit()
         assert check(tmp_path / "recordings", NOW_US, True).ok
+
+
+def test_one_flipped_bit_in_every_place(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(20, gop=5, fps=5))
+    recordings = tmp_path / "recordings"
+    (file,) = _files(recordings)
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 3):
+        data = bytearray(whole)
+        data[place] ^= 1 << place % 8
+        file.write_bytes(data)
+        assert not check(recordings, NOW_US, True).ok, place
