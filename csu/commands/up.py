@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from csu import centre, settings, supervisor
+    from csu import centre, keys, settings, supervisor
 
     async def up(loaded: settings.Settings) -> None:
         async with centre.running(loaded, centre.services(loaded, args.config)):
@@ -24,12 +24,13 @@ def run(args: argparse.Namespace) -> int:
         loaded = settings.load(args.config)
         with supervisor.sole_supervisor(loaded.paths):
             centre.check_ports_free(loaded)
+            keys.ensure_keys(loaded.paths.keys)
             centre.run_command("migrate", "--config", str(args.config))
             asyncio.run(up(loaded))
     except settings.SettingsError as error:
         print(f"csu up: {error}", file=sys.stderr)
         return 2
-    except supervisor.SupervisorError as error:
+    except (supervisor.SupervisorError, keys.KeyFileError) as error:
         print(f"csu up: {error}", file=sys.stderr)
         return 1
     return 0
