@@ -1,0 +1,27 @@
+"""Alarms in plain French: no word of a program reaches a person."""
+
+import pytest
+
+from csu.alarms.words import message
+from streams.errors import CameraFault
+
+
+@pytest.mark.parametrize("fault", [*CameraFault, "connecting", "something_new"])
+def test_a_lost_camera_is_told_in_words(fault: str) -> None:
+    told = message("CAMERA_LOST", "01 Place (Évreux)", fault)
+    assert told.startswith("Caméra 01 Place (Évreux) : plus d'image. ")
+    assert told.endswith(".")
+    assert fault not in told
+    assert "_" not in told
+
+
+def test_each_fault_has_words_of_its_own() -> None:
+    told = {message("CAMERA_LOST", "01", fault) for fault in CameraFault}
+    assert len(told) == len(CameraFault)
+    assert message("CAMERA_LOST", "01", "something_new") not in told
+
+
+def test_details_of_the_machine_stay_in_its_logs() -> None:
+    told = message("STORAGE_FAILED", "recordings", "[Errno 5] Input/output error: '/var/lib/csu'")
+    assert "Errno" not in told
+    assert "/var" not in told
