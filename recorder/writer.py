@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
+from recorder.anchors import tell_anchors
 from recorder.clock import ClockMemory, ClockState, TrustedClock
 from recorder.destruction import destroy_due
 from recorder.files import StorageDirectory, StorageRefused
@@ -215,6 +216,7 @@ class Writer:
         now = now_us()
         store.wave(now)
         store.forget_old_facts(now)
+        tell_anchors(store.index, now)
         if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
             self._adoption = None
         self._destroy()

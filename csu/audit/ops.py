@@ -43,7 +43,10 @@ LABELS: dict[str, str] = {
     "recording:start": "Début d'enregistrement",
     "recording:stop": "Arrêt d'enregistrement",
     "recording:erase": "Effacement d'enregistrements",
+    "recording:head": "Empreinte des chaînes d'enregistrements",
+    "recording:day": "Empreinte des enregistrements d'un jour",
     "recorder:index": "Nouvel index d'enregistreur",
+    "recorder:rebuilt": "Index d'enregistreur reconstruit",
     "orders:issue": "Consignes à l'enregistreur",
     "territory:import": "Import de configuration",
 }

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from csu.settings import Paths, default_data
     from recorder.check import check
@@ -28,7 +28,15 @@ def run(args: argparse.Namespace) -> int:
     storage = Paths(args.data or default_data()).recordings
     started_s = time.monotonic()
     try:
-        with Progress(console=Console(stderr=True), disable=not args.deep or not sys.stderr.isatty()) as bar:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
+        disable = not args.deep or not sys.stderr.isatty()
+        with Progress(*columns, console=Console(stderr=True), disable=disable) as bar:
             task = bar.add_task("Lecture des enregistrements", total=None)
             report = check(
                 storage, now_us(), args.deep, lambda done, total: bar.update(task, completed=done, total=total)
@@ -46,9 +54,11 @@ def run(args: argparse.Namespace) -> int:
     for kind, names in faults.items():
         for name in names:
             print(f"{kind}: {name}")
-    rate = f", {report.bytes_read / elapsed_s / 1e6:.0f} Mo/s" if args.deep else ""
+    mb_per_s = report.bytes_read / elapsed_s / 1e6
+    rate = f", {mb_per_s:.0f} Mo/s" if args.deep else ""
     print(f"{report.segments} segments, {elapsed_s:.1f} s{rate} : {'conforme' if report.ok else 'NON CONFORME'}")
     if args.json:
         counts = {kind: len(names) for kind, names in faults.items()}
-        print(json.dumps({"segments": report.segments, **counts, "ok": report.ok}))
+        figures = {"seconds": round(elapsed_s, 3), "mb_per_s": round(mb_per_s, 1)}
+        print(json.dumps({"segments": report.segments, **counts, **figures, "ok": report.ok}))
     return 0 if report.ok else 1

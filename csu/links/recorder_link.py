@@ -137,17 +137,27 @@ class FactsPuller:
 
 
 _RECORDER = Author(None, "Enregistreur", "système")
-_OPS = {"run_started": "recording:start", "run_ended": "recording:stop", "destroyed": "recording:erase"}
+_OPS = {
+    "run_started": "recording:start",
+    "run_ended": "recording:stop",
+    "destroyed": "recording:erase",
+    "chain_head": "recording:head",
+    "day_root": "recording:day",
+    "index_rebuilt": "recorder:rebuilt",
+}
+_KEPT = ("authorisation", "reason", "cause", "count", "bytes", "root", "missing", "day")
+_KEPT_OF_REBUILT = ("segments", "damaged", "conflicts", "holes", "gone")
 
 
 def _entry(source: str, fact: dict[str, Any], cameras: dict[str, KnownCamera]) -> Entry | None:
-    """Collection and erasure are operations of CSI R.253-5; gaps are told by the timeline."""
+    """Collection and erasure are operations of CSI R.253-5, and roots over the recordings' hashes are anchored beside
+    them; gaps are told by the timeline."""
     op = _OPS.get(fact["kind"])
     if op is None:
         return None
     camera = cameras.get(fact["camera"])
     begins, ends = fact.get("first", fact.get("from")), fact.get("last", fact.get("to"))
-    kept = ("authorisation", "reason", "cause", "count", "bytes", "root", "missing")
+    kept = (*_KEPT, *_KEPT_OF_REBUILT)
     return Entry(
         op=op,
         at=_time(fact["at"]),

@@ -80,6 +80,10 @@ const OPS: Readonly<Record<string, string>> = {
   "recording:start": "Début d'enregistrement",
   "recording:stop": "Arrêt d'enregistrement",
   "recording:erase": "Effacement d'enregistrements",
+  "recording:head": "Empreinte des chaînes d'enregistrements",
+  "recording:day": "Empreinte des enregistrements d'un jour",
+  "recorder:index": "Nouvel index d'enregistreur",
+  "recorder:rebuilt": "Index d'enregistreur reconstruit",
 };
 
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;

@@ -1,6 +1,9 @@
 """The checker finds every fault that is made, and none that isn't."""
 
 import os
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,9 @@ from recorder_support import CAMERA, OTHER, START_US, bench, packets, record
 
 from recorder.check import check
 from recorder.destruction import destroy_due
+from recorder.format import file_header, file_name, segment_of
 from recorder.recovery import scan_parts
+from streams.fmp4 import parse_init
 
 NOW_US = START_US + 3_600_000_000
 
@@ -112,3 +117,60 @@ def test_one_flipped_bit_in_every_place(tmp_path: Path) -> None:
         data[place] ^= 1 << place % 8
         file.write_bytes(data)
         assert not check(recordings, NOW_US, True).ok, place
+
+
+def _forge(recordings: Path, made_of: Path, segment: int, previous: bytes) -> bytes:
+    """Another segment's pictures under a number and chain of the forger's choice; the hash that its row needs."""
+    whole = made_of.read_bytes()
+    fd = os.open(made_of, os.O_RDONLY)
+    scan = scan_parts(fd, 0)
+    init = parse_init(os.pread(fd, 65536, 0))
+    os.close(fd)
+    header = replace(scan.header, segment=segment, previous=previous)
+    forged = recordings / file_name(header.camera, header.start_us, segment)
+    forged.write_bytes(file_header(header, init.format) + whole[scan.header_size :])
+    fd = os.open(forged, os.O_RDONLY)
+    digest = scan_parts(fd, 0).digest
+    os.close(fd)
+    return digest
+
+
+def test_a_segment_put_into_the_chain(tmp_path: Path) -> None:
+    """With a file and a row that agree, and the right hash before it: the next one gives it away."""
+    recordings = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 90))
+        made.store._last += 1  # a number to put in
+        record(made.store, CAMERA, packets(25 * 90, start=25 * 100))
+        ids = [i for (i,) in made.index.query("SELECT id FROM segment ORDER BY id")]
+        free = next(n for n in ids if n + 1 not in ids) + 1
+        ((before,),) = made.index.query("SELECT hash FROM segment WHERE id = ?", (free - 1,))
+        assert check(recordings, NOW_US, True).ok
+        forged = _forge(recordings, _files(recordings)[free - 2], free, before)
+        made.index.execute(
+            "INSERT INTO segment SELECT ?, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
+            " minimum_us, authorisation, ?, ? FROM segment WHERE id = ?",
+            (free, before, forged, free - 1),
+        )
+        made.index.commit()
+    (bad,) = check(recordings, NOW_US, True).bad_hashes
+    assert segment_of(Path(bad).name) == free + 1
+
+
+@pytest.mark.parametrize("rows_too", [False, True])
+def test_two_segments_exchanged(recordings: Path, rows_too: bool) -> None:
+    first, second = _files(recordings)[:2]
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+    if rows_too:
+        with closing(sqlite3.connect(recordings / "index.db")) as index, index:
+            columns = "end_us, length, media_90k, previous, hash"
+            index.execute(f"CREATE TEMP TABLE was AS SELECT id, {columns} FROM segment WHERE id IN (1, 2)")
+            index.execute(
+                f"UPDATE segment SET ({columns}) = (SELECT {columns} FROM was WHERE was.id = 3 - segment.id)"
+                " WHERE id IN (1, 2)"
+            )
+    report = check(recordings, NOW_US, True)
+    found = {*report.bad_hashes, *report.missing_files}  # missing: shorter than its row says
+    assert {str(p.relative_to(recordings)) for p in (first, second)} <= found
