@@ -170,10 +170,7 @@ def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     prefix = [_setpriv(), "--pdeathsig=INT"]
     if os.geteuid() == 0:
-        prefix += [
-            *(f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--init-groups"),
-            *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
-        ]
+        prefix += [f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--init-groups", *_passing_closed_folders()]
     with log.open("ab") as output:
         return subprocess.Popen(
             [*prefix, "--", *command],
@@ -183,6 +180,18 @@ def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops its children in order
         )
+
+
+def _passing_closed_folders() -> list[str]:
+    """Options of setpriv for the one capability that passes folders of mode 0700 (capabilities(7)).
+
+    Without `no_setuid_fixup` access(2) would leave it out of account, and initdb asks access(2) for its program.
+    """
+    held = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapPrm"))
+    for bit, name in ((2, "dac_read_search"), (1, "dac_override")):
+        if int(held.split()[1], 16) >> bit & 1:
+            return [f"--inh-caps=-all,+{name}", f"--ambient-caps=-all,+{name}", "--securebits=+no_setuid_fixup"]
+    return []
 
 
 def _wait_ready(process: subprocess.Popen[bytes], log: Path, attempt: Callable[[], None]) -> None:

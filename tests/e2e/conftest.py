@@ -24,8 +24,9 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     assert running.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its module: while it lives its event loop runs in this thread, and no other may."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
             executable_path=CHROMIUM,
