@@ -19,14 +19,29 @@ class Footage:
     missing: int
 
 
-def count(files: Iterable[Path]) -> Footage:
-    """Works on any file that holds the access units as they came: fragmented MP4, or the RTP bytes themselves."""
-    numbers: dict[int, set[int]] = {}
-    for file in files:
+class Counter:
+    """Takes files one by one, so that they can be counted before they are destroyed.
+
+    Works on any file that holds the access units as they came: fragmented MP4, or the RTP bytes themselves.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, set[int]] = {}
+
+    def add(self, file: Path) -> None:
         for stamp in _stamps(file):
-            numbers.setdefault(stamp.camera, set()).add(stamp.number)
-    missing = sum(max(seen) - min(seen) + 1 - len(seen) for seen in numbers.values())
-    return Footage(len(numbers), sum(map(len, numbers.values())), missing)
+            self._numbers.setdefault(stamp.camera, set()).add(stamp.number)
+
+    def found(self) -> Footage:
+        seen = self._numbers.values()
+        return Footage(len(seen), sum(map(len, seen)), sum(max(n) - min(n) + 1 - len(n) for n in seen))
+
+
+def count(files: Iterable[Path]) -> Footage:
+    counter = Counter()
+    for file in files:
+        counter.add(file)
+    return counter.found()
 
 
 def _stamps(file: Path) -> Iterable[sei.Stamp]:

@@ -102,9 +102,10 @@ def _secret(file: str | None) -> tuple[str, str] | None:
 
 
 @contextlib.asynccontextmanager
-async def recorder(paths: Paths) -> AsyncIterator[tuple[Process, ChannelClient]]:
+async def recorder(paths: Paths, words: list[str] | None = None) -> AsyncIterator[tuple[Process, ChannelClient]]:
+    """`csu recorder`, or what `words` start in its place."""
     env = {**os.environ, "CSU_DATA": str(paths.data), "CSU_LOG": "WARNING"}
-    async with child(csu("recorder"), env) as process, ChannelClient(paths.recorder_socket) as control:
+    async with child(words or csu("recorder"), env) as process, ChannelClient(paths.recorder_socket) as control:
         await wait_until(lambda: answers(control, "status"), "csu recorder")
         yield process, control
 
@@ -152,9 +153,14 @@ async def record_all(paths: Paths, control: ChannelClient, cameras: Cameras) -> 
     ]
     _, key = keys.load_private(paths.keys, "orders")
     await control.call("put_orders", envelope=orders.sign(Orders(1, now, wanted), key))
+    await all_recording(control, len(wanted))
 
-    async def all_recording() -> bool:
+
+async def all_recording(control: ChannelClient, count: int) -> None:
+    """Wait for it."""
+
+    async def all_are() -> bool:
         states = [c["state"] for c in (await control.call("status"))["cameras"]]
-        return states == ["recording"] * len(wanted)
+        return states == ["recording"] * count
 
-    await wait_until(all_recording, "all cameras to be recording")
+    await wait_until(all_are, "all cameras to be recording")
