@@ -44,6 +44,7 @@ class Timeline:
 
     def __init__(self, anchor: Anchor) -> None:
         self.cut: Cut | None = None
+        self.backwards = 0  # pictures stamped before the one before them, and placed behind it
         self.clock_offset_us: int | None = None  # the camera's clock ahead of ours, by its last report
         self._anchor_us = anchor.offset_us
         self._stepped = False
@@ -88,6 +89,8 @@ class Timeline:
         if step_us > 0:
             self._last_media_us = media_us
             self._follow(step_us)
+        else:
+            self.backwards += 1
         self.cut = None
         self._last_at_us = max(media_us + self._used_us, self._last_at_us + 1)
         return self._last_at_us

@@ -12,6 +12,18 @@ class Fault(StrEnum):
     UNAUTHORISED = "401"  # connections are closed, good credentials are refused
     CLOCK_JUMP = "clock-jump"  # RTP and RTCP clocks are an hour ahead, with a jump at each end
     GARBAGE = "garbage"  # noise in place of every frame
+    TRUNCATED_NAL = "truncated-nal"  # of one frame in ten the last packet is never sent, nor counted
+    MISSING_SPS = "missing-sps"  # neither the description nor the stream has a sequence parameter set
+    BACKWARDS = "backwards"  # one frame in ten is stamped 60 ms early, before the one before it
+    TRICKLE = "trickle"  # byte after byte, far too slowly
+    WRONG_EXTENSIONS = "wrong-extensions"  # header extensions, in one frame in ten longer than their packets
 
 
 CLOCK_JUMP_S = 3600
+EARLY_US = 60_000
+TRICKLE_BYTES = 1
+
+
+def concerns(number: int) -> bool:
+    """Whether a fault that spares nine frames in ten strikes this one; key frames are spared."""
+    return number % 10 == 5

@@ -123,14 +123,15 @@ def interleaved_channel(request: Request, default: int) -> int | None:
     return None
 
 
-def session_description(parameter_sets: Sequence[bytes], fps: int, audio: bool) -> str:
-    """The SDP of a stream (RFC 4566; two parameter sets as in RFC 6184 8.1, three as in RFC 7798 7.1)."""
+def session_description(parameter_sets: Sequence[bytes], codec: str, fps: int, audio: bool) -> str:
+    """The SDP of a stream (RFC 4566; parameter sets as in RFC 6184 8.1 and RFC 7798 7.1); without a whole group of
+    sets none is named."""
     texts = [base64.b64encode(x).decode() for x in parameter_sets]
-    if len(texts) == 2:
-        name, level = "H264", parameter_sets[0][1:4].hex()
-        sets = f"packetization-mode=1;profile-level-id={level};sprop-parameter-sets={','.join(texts)}"
-    else:
-        name, sets = "H265", "sprop-vps={};sprop-sps={};sprop-pps={}".format(*texts)
+    sets = "packetization-mode=1" if codec == "h264" else "tx-mode=SRST"
+    if codec == "h264" and len(texts) == 2:
+        sets += f";profile-level-id={parameter_sets[0][1:4].hex()};sprop-parameter-sets={','.join(texts)}"
+    elif codec == "h265" and len(texts) == 3:
+        sets += ";sprop-vps={};sprop-sps={};sprop-pps={}".format(*texts)
     lines = [
         "v=0",
         "o=- 1 1 IN IP4 127.0.0.1",
@@ -140,7 +141,7 @@ def session_description(parameter_sets: Sequence[bytes], fps: int, audio: bool) 
         "a=control:*",
         "a=range:npt=now-",
         f"m=video 0 RTP/AVP {VIDEO_TYPE}",
-        f"a=rtpmap:{VIDEO_TYPE} {name}/90000",
+        f"a=rtpmap:{VIDEO_TYPE} {codec.upper()}/90000",
         f"a=fmtp:{VIDEO_TYPE} {sets}",
         f"a=framerate:{fps}",
         f"a=control:{VIDEO_TRACK}",

@@ -185,7 +185,9 @@ class Connection:
 
     def _describe(self, request: Request, sender: StreamSender) -> None:
         fps = self._server.manner.quality.profile(sender.stream).fps
-        body = rtsp.session_description(sender.loop.parameter_sets, fps, self._server.manner.audio)
+        body = rtsp.session_description(
+            sender.parameter_sets, self._server.manner.quality.codec, fps, self._server.manner.audio
+        )
         headers = {"Content-Base": request.url.rstrip("/") + "/", "Content-Type": "application/sdp"}
         self._reply(200, request, headers, body)
 

@@ -4,15 +4,16 @@ Pure towards the clock: it is told the tick and the time, and hands pieces of fr
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
-from csu.simulator import clock, rtp, sei
+from csu.simulator import clock, distortion, rtp, sei
 from csu.simulator.cameras import Quality, Stream
 from csu.simulator.client import Client, Tracks
-from csu.simulator.faults import CLOCK_JUMP_S, Fault
+from csu.simulator.faults import CLOCK_JUMP_S, EARLY_US, TRICKLE_BYTES, Fault, concerns
 from csu.simulator.loops import Frame, Loop
 
 TICK_US = 5_000
@@ -44,6 +45,7 @@ class StreamSender:
         self._ticks_per_frame = clock.us_of_ticks(ticks) // TICK_US
         self._phase = ceil(clock.us_of_ticks(clock.phase_90k(camera)) / TICK_US)
         self._pieces: dict[Tracks, list[memoryview]] = {}
+        self._opened_tick = 0
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(16)
         self._packets = self._octets = 0
@@ -67,8 +69,9 @@ class StreamSender:
 
     def tick(self, tick: int, at_s: float) -> None:
         """Send what is due at a tick (UTC microseconds / 5000); `at_s` is the monotonic time."""
-        step = (tick - self._phase) % self._ticks_per_frame
-        if step == 0:
+        step = tick - self._opened_tick
+        if (tick - self._phase) % self._ticks_per_frame == 0 and not self._trickles(step):
+            self._opened_tick, step = tick, 0
             self._open_frame(tick * TICK_US)
         for client in self.clients:
             pieces = self._pieces.get(client.tracks)
@@ -76,6 +79,15 @@ class StreamSender:
                 drops = client.drops
                 client.piece(pieces[step], at_s, step == 0, step == len(pieces) - 1)
                 self.drops += client.drops - drops
+
+    def _trickles(self, step: int) -> bool:
+        return self.fault is Fault.TRICKLE and any(step < len(pieces) for pieces in self._pieces.values())
+
+    @property
+    def parameter_sets(self) -> tuple[bytes, ...]:
+        """As they are described and sent before each key frame; the SPS is the last but one."""
+        sets = self.loop.parameter_sets
+        return (*sets[:-2], sets[-1]) if self.fault is Fault.MISSING_SPS else sets
 
     @property
     def _clock_error_us(self) -> int:
@@ -94,16 +106,14 @@ class StreamSender:
         frame, sequence = self._frame(number), self._sequence
         capture_us = clock.capture_us(self.camera, self.stream, number, self._quality)
         stamp = sei.nal(sei.Stamp(capture_us, number, self.camera), self._quality.codec)
-        nals = (*self.loop.parameter_sets, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
+        nals = (*self.parameter_sets, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
         self._pieces = {}
         for tracks in variants:
             data = b""
             if tracks.video is not None:
                 if reports:
                     data = self._report(tracks.video + 1, at_us)
-                video, count = rtp.packetise(
-                    nals, tracks.video, sequence, self.rtp_time(capture_us), self._ssrc, self._quality.codec
-                )
+                video, count = self._packets_of(nals, tracks.video, sequence, capture_us, number)
                 data += video
                 self._sequence = sequence + count
             if tracks.audio is not None:
@@ -113,6 +123,21 @@ class StreamSender:
             self._pieces[tracks] = self._cut(memoryview(data))
         self._packets += self._sequence - sequence
         self._octets += sum(map(len, nals))
+
+    def _packets_of(
+        self, nals: Sequence[bytes], channel: int, sequence: int, capture_us: int, number: int
+    ) -> tuple[bytes, int]:
+        """One frame's packets and how many they are, with what the fault in force does to them."""
+        struck, codec = concerns(number), self._quality.codec
+        if self.fault is Fault.BACKWARDS and struck:
+            capture_us -= EARLY_US
+        data, count = rtp.packetise(nals, channel, sequence, self.rtp_time(capture_us), self._ssrc, codec)
+        if self.fault is Fault.TRUNCATED_NAL and struck:
+            data, missing = distortion.without_end(data, codec)
+            count -= missing
+        elif self.fault is Fault.WRONG_EXTENSIONS:
+            data = distortion.extended(data, not struck)
+        return data, count
 
     def _frame(self, number: int) -> Frame:
         if self.fault is Fault.FREEZE:
@@ -134,6 +159,8 @@ class StreamSender:
     def _cut(self, data: memoryview) -> list[memoryview]:
         writes = 1 if self.manner.burst else _WRITES_PER_FRAME
         size = max(ceil(len(data) / writes), _MIN_PIECE_BYTES)
+        if self.fault is Fault.TRICKLE:
+            size = TRICKLE_BYTES
         return [data[i : i + size] for i in range(0, len(data), size)]
 
 

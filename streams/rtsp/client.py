@@ -6,13 +6,14 @@ import asyncio
 import secrets
 import socket
 import time
+from dataclasses import replace
 from typing import NoReturn
 
 from streams.errors import CameraError, CameraFault
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, parse_address
 from streams.rtsp.pace import BUFFER_BYTES, Pace, running_pace
-from streams.rtsp.session import Session
+from streams.rtsp.session import RedirectedError, Session
 from streams.rtsp.video import HEAD_BYTES
 from streams.source import PacketSink, SourceConfig
 
@@ -128,11 +129,27 @@ def _closed() -> CameraError:
 
 
 async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
-    """Fetches one camera by our own client. Ends by CameraError, what the sink raised, or cancellation."""
+    """Fetches one camera by our own client. Ends by CameraError, what the sink raised, or cancellation.
+
+    One redirect is followed; credentials go with it only to the same host.
+    """
     try:
         address = parse_address(config.url)
     except ValueError as error:
         raise CameraError(CameraFault.UNREACHABLE, str(error)) from None
+    try:
+        await _pull(address, config, sink)
+    except RedirectedError as elsewhere:
+        try:
+            other = parse_address(elsewhere.url)
+        except ValueError as error:
+            raise CameraError(CameraFault.PROTOCOL, f"redirected to no usable address: {error}") from None
+    if other.host != address.host:
+        config = replace(config, username=None, password="")
+    await _pull(other, config, sink)
+
+
+async def _pull(address: Address, config: SourceConfig, sink: PacketSink) -> NoReturn:
     authenticator = None
     if config.username is not None:
         authenticator = Authenticator(config.username, config.password, secrets.token_hex(8))

@@ -21,6 +21,7 @@ from streams.ticks import at_from_ntp, unwrap_90k
 _DOLLAR = 0x24
 _SENDER_REPORT, _GOODBYE = 200, 203
 _MAX_FOREIGN = 1000  # the camera's own requests and stray answers, between two of our keep-alives
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MAX_STALE = 3  # times that a camera may find its own challenge out of date at once
 
 
@@ -46,6 +47,14 @@ _REFUSALS = {
     404: (CameraFault.NOT_FOUND, "no such stream"),
     454: (CameraFault.CLOSED, "the session is gone"),
 }
+
+
+class RedirectedError(CameraError):
+    """The camera says that its stream is elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(CameraFault.PROTOCOL, "redirected more than once")
+        self.url = url
 
 
 class Session:
@@ -190,8 +199,8 @@ class Session:
             return
         if status in _REFUSALS:
             fault, words = _REFUSALS[status]
-        elif 300 <= status < 400:
-            fault, words = CameraFault.PROTOCOL, "redirected elsewhere, which is not followed"
+        elif status in _REDIRECTS and message.header("location"):
+            raise RedirectedError(message.header("location"))
         else:
             fault, words = CameraFault.PROTOCOL, f"refused: {message.reason}"
         raise CameraError(fault, f"{self._method}: {status} {words}")
@@ -235,6 +244,12 @@ class Session:
         if status != 200 and self._method == "GET_PARAMETER":
             self._alive_method = "OPTIONS"  # advertised, yet not understood
 
+    def _is_of_source(self, packet: memoryview, at: int, words: int) -> bool:
+        """Cameras may name any source; once there have been several, only the one that is read counts."""
+        if self.video.sources < 2 or not words:
+            return True
+        return bool(struct.unpack_from(">I", packet, at + 4)[0] == self.video.source)
+
     def _control_packet(self, packet: memoryview, now_s: float) -> None:
         """A compound RTCP packet (RFC 3550 section 6): sender reports and goodbyes, the rest passed over."""
         at = 0
@@ -243,6 +258,9 @@ class Session:
             after = at + 4 + 4 * words
             if first >> 6 != 2 or after > len(packet):
                 return
+            if not self._is_of_source(packet, at, words):
+                at = after
+                continue
             if kind == _SENDER_REPORT and words >= 6 and self.video.pts_90k is not None:
                 ntp, rtp = struct.unpack_from(">QI", packet, at + 8)
                 if ntp:  # zero: the camera has no clock

@@ -34,7 +34,7 @@ MAX_UNIT_PIECES = 65_536
 HEAD_BYTES = 19  # '$', channel, length, RTP header, up to the FU header: what `feed` may look at
 STRANGER_S = 1.0  # a source that is passed over may take over after so long a silence
 MAX_STRANGERS = 64
-KEYS_WITHOUT_SETS = 4  # so many key frames, and never a parameter set
+KEYS_WITHOUT_SETS = 3  # so many key frames, and never a parameter set
 
 _RTP = struct.Struct(">BBHII")
 _NO_FRAGMENT = -1

@@ -75,6 +75,10 @@ class Manners:
     skew_s: float = 0.0  # the camera's clock against ours
     skip_packets: set[int] = field(default_factory=set)  # dropped, counted from the start
     unit_of: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    public: str = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"
+    base: str | None = "{url}/"  # Content-Base
+    control: str = "track1"
+    further: tuple[bytes, ...] = ()  # more parameter sets, in the description only
 
 
 class Camera:
@@ -139,13 +143,12 @@ class Camera:
         if method != "OPTIONS" and not self._allowed(method, headers.get("authorization", "")):
             return self._say(401, "Unauthorized", sequence, self._challenges())
         if method == "DESCRIBE":
-            return self._say(
-                200, "OK", sequence, [f"Content-Base: {url}/", "Content-Type: application/sdp"], self._sdp()
-            )
+            base = [] if self.manners.base is None else [f"Content-Base: {self.manners.base.format(url=url)}"]
+            return self._say(200, "OK", sequence, [*base, "Content-Type: application/sdp"], self._sdp())
         if method == "SETUP":
             session = f"Session: 1234;timeout={self.manners.timeout_s}"
             return self._say(200, "OK", sequence, ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", session])
-        return self._say(200, "OK", sequence, ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"])
+        return self._say(200, "OK", sequence, [f"Public: {self.manners.public}"])
 
     def _say(self, status: int, words: str, sequence: str, headers: list[str], body: bytes = b"") -> bytes:
         lines = [f"RTSP/1.0 {status} {words}", f"CSeq: {sequence}", "Server: test", *headers]
@@ -184,7 +187,8 @@ class Camera:
     def _sdp(self) -> bytes:
         format = self.clip.format
         vps, sps, pps = (base64.b64encode(nal).decode() for nal in (format.vps, format.sps, format.pps))
-        fmtp = f";sprop-parameter-sets={sps},{pps}"
+        more = "".join("," + base64.b64encode(nal).decode() for nal in self.manners.further)
+        fmtp = f";sprop-parameter-sets={sps},{pps}{more}"
         if format.codec == "h265":
             fmtp = f";sprop-vps={vps}; sprop-sps={sps}; sprop-pps={pps}"
         fmtp = fmtp if self.manners.parameter_sets else ""
@@ -192,7 +196,11 @@ class Camera:
         if self.manners.audio:
             lines += ["m=audio 0 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=control:track0"]
         if self.manners.codec:
-            lines += ["m=video 0 RTP/AVP 96", f"a=rtpmap:96 {self.manners.codec}/90000", "a=control:track1"]
+            lines += [
+                "m=video 0 RTP/AVP 96",
+                f"a=rtpmap:96 {self.manners.codec}/90000",
+                f"a=control:{self.manners.control}",
+            ]
             lines.append(f"a=fmtp:96 packetization-mode=1{fmtp}")
         return ("\r\n".join(lines) + "\r\n").encode()
 

@@ -96,6 +96,67 @@ async def test_a_session_is_kept_awake() -> None:
         await asyncio.wait((task,))
 
 
+async def test_a_camera_without_get_parameter_is_kept_awake_by_options() -> None:
+    async with Camera(Manners(timeout_s=2, public="OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN")) as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(SourceConfig(camera.url, USER, PASSWORD), sink))
+        await camera.wait_request("OPTIONS", 3)
+        assert not task.done()
+        assert not any(method == "GET_PARAMETER" for method, _, _ in camera.requests)
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+@pytest.mark.parametrize(
+    ("base", "control", "track"),
+    [
+        (None, "track1", "{url}/track1"),
+        ("{url}", "track1", "{url}/track1"),
+        ("/", "track1", "{url}//track1"),
+        ("rtsp://10.9.8.7:8554/internal/", "t=1", "rtsp://10.9.8.7:8554/internal/t=1"),
+        ("{url}/", "rtsp://10.9.8.7/x/trackID=2?a=b", "rtsp://10.9.8.7/x/trackID=2?a=b"),
+        ("{url}/", "*", "{url}/"),
+    ],
+)
+async def test_odd_bases_and_controls(base: str | None, control: str, track: str) -> None:
+    async with Camera(Manners(base=base, control=control, auth="md5")) as camera:
+        await collect(camera, 3)
+    asked = {url for method, url, _ in camera.requests if method == "SETUP"}
+    assert asked == {track.format(url=camera.url)}
+
+
+async def test_parameter_sets_that_only_the_description_has_come_with_each_key_frame() -> None:
+    further = b"\x68\x42\xe3\x80"  # identifier 1
+    clip = make_clip()
+    async with Camera(Manners(further=(further,))) as camera:
+        sink = await collect(camera, 30)
+    for number, packet in enumerate(sink.packets[:30]):
+        extra = len(further).to_bytes(4, "big") + further if packet.is_key else b""
+        assert packet.data == extra + avcc(clip.units[number])
+
+
+@pytest.mark.parametrize("same_host", [True, False])
+async def test_a_redirect_is_followed_once_with_credentials_to_the_same_host_only(same_host: bool) -> None:
+    async with Camera(Manners(auth="md5")) as other:
+        url = other.url if same_host else other.url.replace("127.0.0.1", "localhost")
+        moved = Manners(answers={"DESCRIBE": reply("302 Moved", f"Location: {url}")})
+        async with Camera(moved) as camera:
+            if same_host:
+                await collect(camera, 3)
+                assert other.connections == 1
+            else:
+                assert (await failure(camera)).fault is CameraFault.REFUSED_CREDENTIALS
+                assert not any("authorization" in headers for _, _, headers in other.requests)
+
+
+async def test_a_second_redirect_is_refused() -> None:
+    manners = Manners()
+    async with Camera(manners) as camera:
+        manners.answers["DESCRIBE"] = reply("302 Moved", f"Location: {camera.url}")
+        assert (await failure(camera)).fault is CameraFault.PROTOCOL
+        assert camera.connections == 2
+
+
 @pytest.mark.parametrize(
     ("ending", "fault"),
     [
@@ -128,7 +189,8 @@ def reply(status: str, *headers: str, body: bytes = b"") -> bytes:
             Manners(answers={"DESCRIBE": reply("401 No", 'WWW-Authenticate: Digest realm="r", nonce="n"')}),
             CameraFault.REFUSED_CREDENTIALS,
         ),
-        (Manners(answers={"DESCRIBE": reply("302 Moved", "Location: rtsp://127.0.0.1/")}), CameraFault.PROTOCOL),
+        (Manners(answers={"DESCRIBE": reply("302 Moved", "Location: http://127.0.0.1/")}), CameraFault.PROTOCOL),
+        (Manners(answers={"DESCRIBE": reply("302 Moved")}), CameraFault.PROTOCOL),
         (Manners(answers={"DESCRIBE": reply("200 OK", "Content-Length: 99999999")}), CameraFault.PROTOCOL),
         (Manners(answers={"DESCRIBE": reply("200 OK", "Content-Length: 3", body=b"\0\xff\n")}), CameraFault.NO_VIDEO),
         (Manners(answers={"SETUP": reply("461 Unsupported Transport")}), CameraFault.PROTOCOL),

@@ -18,6 +18,7 @@ from streams.rtsp import video
 from streams.rtsp.messages import parse_address
 from streams.rtsp.session import Session, State
 from streams.rtsp.video import HEAD_BYTES, H264Reader
+from streams.timeline import Anchor, Timeline
 
 CLIP = make_clip()
 SLACK = bytes(HEAD_BYTES)
@@ -288,3 +289,105 @@ def test_a_reader_without_parameters_waits_for_them() -> None:
     got: list[Packet] = []
     reader = H264Reader(got.append, (b"\x67\x64", b"\x68"))
     assert reader.format is None
+
+
+def with_source(packets: Iterable[bytes], source: int) -> list[bytes]:
+    return [packet[:8] + source.to_bytes(4, "big") + packet[12:] for packet in packets]
+
+
+def shifted(count: int, first: int, sequence: int, time: int) -> list[bytes]:
+    packets: list[bytes] = []
+    for number, unit in enumerate(CLIP.units[first : first + count]):
+        packets += picture(unit, sequence + len(packets), time + number * 3600, 300)
+    return packets
+
+
+def test_a_new_source_begins_with_its_key_frame_and_a_new_time() -> None:
+    before, after = with_source(clip_packets(20), 1), with_source(shifted(35, 15, 100, 0xFFFFF000 + 20 * 3600), 2)
+    sink = play([*before[:-1], *after])  # the picture that the source left unfinished is lost
+    assert [packet.data for packet in sink.packets] == [*WANTED[:19], *WANTED[25:50]]
+    assert sink.packets[19].lost_before == 1
+    timeline = Timeline(Anchor(0.0, 0))
+    cuts = []
+    for number, packet in enumerate(sink.packets):
+        timeline.place(packet.pts_90k, number / 25)
+        cuts.append(timeline.cut)
+    assert [number for number, cut in enumerate(cuts) if cut] == [19]
+
+
+def test_of_two_sources_at_once_the_first_is_kept() -> None:
+    ours, other = with_source(clip_packets(50), 1), with_source(shifted(50, 0, 9, 5), 2)
+    mixed = [packet for pair in zip(ours, other, strict=False) for packet in pair] + ours[len(other) :]
+    got = [packet.data for packet in play(mixed).packets]
+    assert got == WANTED  # while it was found out, only parameter sets came
+
+
+def test_the_other_of_two_sources_takes_over_when_the_first_falls_silent() -> None:
+    session, sink = playing()
+    ours, other = with_source(clip_packets(2), 1), with_source(shifted(26, 0, 9, 5), 2)
+    mixed = [packet for pair in zip(ours, other, strict=False) for packet in pair]
+    later = shifted(25, 25, 900, 5 + 25 * 3600)
+    feed(session, [b"".join(framed(0, p) for p in mixed), b"", b"".join(framed(0, p) for p in with_source(later, 2))])
+    assert [packet.data for packet in sink.packets][-25:] == WANTED[25:]
+
+
+def test_a_goodbye_of_another_source_ends_nothing() -> None:
+    session, _ = playing()
+    data = [framed(0, p) for p in (*with_source(clip_packets(2), 1), *with_source(shifted(2, 0, 9, 5), 2))]
+    feed(session, [b"".join(data) + framed(1, GOODBYE)])  # of source 7
+    with pytest.raises(CameraError):
+        feed(session, [framed(1, GOODBYE[:4] + b"\0\0\0\2")])
+
+
+def test_packets_without_a_picture_do_no_harm() -> None:
+    packets: list[bytes] = []
+    for number, unit in enumerate(CLIP.units[:10]):
+        time = number * 3600
+        bodies = [b"\x09\xf0", b"", b"\x06\x01\x02", *unit, b"\x0c\xff\xff", b"\x06\x05"]
+        for place, body in enumerate(bodies):
+            packets.append(rtp(len(packets), time, body, marker=place == len(bodies) - 1))
+        packets.append(rtp(len(packets), time + 1800, b"\x09\xf0", marker=True))  # a delimiter alone
+        packets.append(rtp(len(packets), time + 1900, b"\x06\x01\x02", marker=True))  # an SEI message alone
+        packets.append(rtp(len(packets), time + 2000, b"", marker=True))
+    got = play(packets).packets
+    sei, tail = b"\0\0\0\3\x06\x01\x02", b"\0\0\0\2\x06\x05"
+    assert [packet.data for packet in got] == [sei + unit + tail for unit in WANTED[:10]]
+    assert {packet.lost_before for packet in got} == {0}
+
+
+@pytest.mark.parametrize("extension", [b"\xbe\xde\xff\xff", b"\xbe\xde"])
+def test_a_header_that_cannot_be_costs_its_picture_only(extension: bytes) -> None:
+    packets = clip_packets(30)
+    struck = next(
+        n for n, p in enumerate(packets) if struct.unpack_from(">I", p, 4)[0] == (0xFFFFF000 + 5 * 3600) % 2**32
+    )
+    packet = packets[struck]
+    packets[struck] = bytes((packet[0] | 0x10,)) + packet[1:12] + extension
+    got = [packet.data for packet in play(packets).packets]
+    assert got[:5] == WANTED[:5]
+    assert got[-24:] == WANTED[6:30]
+
+
+def test_key_frames_without_parameter_sets_are_told() -> None:
+    packets: list[bytes] = []
+    for number, unit in enumerate(CLIP.units * 2):
+        bare = tuple(nal for nal in unit if nal[0] & 31 != 7)
+        packets += picture(bare, len(packets), number * 3600)
+    with pytest.raises(CameraError) as caught:
+        play(packets)
+    assert caught.value.fault is CameraFault.GARBAGE
+    assert "parameter sets" in caught.value.detail
+
+
+def test_stamps_that_go_back_a_little_are_kept() -> None:
+    packets: list[bytes] = []
+    for number, unit in enumerate(CLIP.units):
+        early = 5000 if number % 10 == 5 else 0
+        packets += picture(unit, len(packets), number * 3600 - early)
+    sink = play(packets)
+    assert [packet.data for packet in sink.packets] == WANTED
+    timeline = Timeline(Anchor(0.0, 0))
+    placed = [timeline.place(packet.pts_90k, number / 25) for number, packet in enumerate(sink.packets)]
+    assert placed == sorted(set(placed))
+    assert timeline.cut is None
+    assert timeline.backwards == 5
