@@ -12,13 +12,15 @@ from recorder.utc import text_from_us
 
 
 class Cause(StrEnum):
-    """Why a stretch is missing."""
+    """Why a stretch is missing. PLANNED (maintenance announced) and MASKED (by order) are kept apart from faults."""
 
     CAMERA = "camera"
     NETWORK = "network"
     STORAGE = "storage"
     OURS = "ours"
     AUTHORISATION = "authorisation"
+    PLANNED = "planned"
+    MASKED = "masked"
 
 
 @dataclass(slots=True)

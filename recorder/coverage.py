@@ -5,7 +5,7 @@ Under orders is under orders whether or not a row says more: what neither a run 
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from recorder.utc import text_from_us
 ALIVE_US = 15_000_000
 """A recorder whose last wave is older than this isn't running: the time since is a gap already."""
 
+RECORDED = "recorded"
 Interval = tuple[int, int]
 
 
@@ -35,6 +36,13 @@ class Coverage:
     recorded_us: int
     runs: list[Interval]
     gaps: list[Missing]
+
+    def sums(self) -> dict[str, int]:
+        """Microseconds recorded and missing by cause, every cause named: together what was under orders."""
+        sums = {RECORDED: self.recorded_us, **{str(cause): 0 for cause in Cause}}
+        for gap in self.gaps:
+            sums[gap.cause] = sums.get(gap.cause, 0) + gap.to_us - gap.from_us
+        return sums
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,6 +103,29 @@ def account(
     recorded_us = sum(b - a for a, b in recorded)
     expected_us = recorded_us + sum(g.to_us - g.from_us for g in missing if g.cause != Cause.AUTHORISATION)
     return Coverage(to_us, expected_us, recorded_us, recorded, missing)
+
+
+def percentages(sums: Mapping[str, int]) -> dict[str, float]:
+    """Shares of the whole with two decimals, that add up to exactly 100 (by the largest remainders); 0 of nothing."""
+    total = sum(sums.values())
+    if not total:
+        return dict.fromkeys(sums, 0.0)
+    floors = {name: part * 10_000 // total for name, part in sums.items()}
+    by_remainder = sorted(sums, key=lambda name: -(sums[name] * 10_000 % total))
+    for name in by_remainder[: 10_000 - sum(floors.values())]:
+        floors[name] += 1
+    return {name: share / 100 for name, share in floors.items()}
+
+
+def read_month(connection: sqlite3.Connection, from_us: int, to_us: int, now_us: int) -> dict[str, Coverage]:
+    """The account of every camera that was under orders in the interval, by its uuid."""
+    cameras = connection.execute(
+        "SELECT DISTINCT c.uuid FROM camera c JOIN period p ON p.camera = c.id"
+        " WHERE p.from_us < ? AND (p.to_us IS NULL OR p.to_us > ?) ORDER BY c.uuid",
+        (to_us, from_us),
+    ).fetchall()
+    found = {camera: read_coverage(connection, camera, from_us, to_us, now_us) for (camera,) in cameras}
+    return {camera: coverage for camera, coverage in found.items() if coverage is not None}
 
 
 def _within(intervals: Sequence[Interval], bounds: Sequence[Interval]) -> list[Interval]:

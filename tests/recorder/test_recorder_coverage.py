@@ -1,14 +1,19 @@
 """Causes sum to 100 %, whatever the rows say."""
 
 import itertools
+import json
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorder_support import CAMERA, OTHER, START_US, bench, packets, record
+from recorder_support import CAMERA, OTHER, START_US, bench, packets, record, start
 
+from csu.cli import main
 from recorder.accounts import Accounts, Cause
-from recorder.coverage import Missing, account, read_coverage, subtract, union
+from recorder.coverage import RECORDED, Missing, account, percentages, read_coverage, read_month, subtract, union
 from recorder.index import open_reader
 
 spans = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(lambda p: (min(p), max(p))), max_size=6)
@@ -97,3 +102,78 @@ def test_a_camera_that_leaves_the_orders_is_no_longer_expected(tmp_path: Path) -
         reader.close()
         assert coverage is not None
         assert (coverage.expected_us, coverage.recorded_us) == (15_000_000, 10_000_000)
+
+
+@given(st.dictionaries(st.sampled_from([RECORDED, *map(str, Cause)]), st.integers(0, 10**13), min_size=1))
+def test_percentages_add_up_to_a_hundred(sums: dict[str, int]) -> None:
+    shares = percentages(sums)
+    total = sum(sums.values())
+    assert sum(round(share * 100) for share in shares.values()) == (10_000 if total else 0)
+    assert all(abs(shares[name] - (part / total * 100 if total else 0)) <= 0.01 for name, part in sums.items())
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["record", "camera", "network", "authorisation", "kill", "release"]), st.integers(1, 8)),
+    min_size=1,
+    max_size=7,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps)
+def test_every_second_of_a_random_history(history: list[tuple[str, int]]) -> None:
+    """Runs, faults, kills and leaving the orders in any order: the sums are the time under orders, exactly."""
+    with tempfile.TemporaryDirectory() as directory:
+        made, second, ordered_us = start(Path(directory)), 0, 0
+        for what, seconds in history:
+            at_us = START_US + second * 1_000_000
+            accounts = made.store.accounts
+            if what == "release":
+                accounts.released(CAMERA, at_us)
+            else:
+                if CAMERA not in accounts.cameras():
+                    accounts.gap(CAMERA, at_us, Cause.OURS, "starting")
+                if what == "record" or what == "kill":
+                    record(made.store, CAMERA, packets(25 * seconds, start=25 * second, gop=25), end=what == "record")
+                else:
+                    accounts.gap(CAMERA, at_us, Cause(what), what)
+                ordered_us += seconds * 1_000_000
+            second += seconds
+            now_us = START_US + second * 1_000_000
+            made.store.wave(now_us)
+            if what == "kill":
+                made.kill()
+                made = start(Path(directory), now_us)
+        now_us = START_US + second * 1_000_000
+        made.store.wave(now_us)
+        try:
+            with closing(open_reader(made.storage.index_path)) as reader:
+                months = read_month(reader, START_US, now_us, now_us)
+        finally:
+            made.kill()
+        if ordered_us:
+            coverage = months[CAMERA]
+            assert sum(coverage.sums().values()) == ordered_us
+            assert coverage.expected_us == ordered_us - coverage.sums()["authorisation"]
+            assert not [gap for gap in coverage.gaps if gap.detail == "unaccounted"]
+
+
+def test_the_command_gives_sums_and_months(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 20))
+        made.store.accounts.gap(CAMERA, START_US + 25_000_000, Cause.NETWORK, "reset")
+        made.store.accounts.released(CAMERA, START_US + 40_000_000)
+        made.store.wave(START_US + 60_000_000)
+    words = ["--data", str(tmp_path), "--json"]
+    interval = ["--camera", CAMERA, "--from", "2026-11-01T00:00:00Z", "--to", "2026-12-01T00:00:00Z"]
+    assert main(["coverage", *interval, *words]) == 0
+    one = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert main(["coverage", "--month", "2026-11", *words]) == 0
+    month = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert month["cameras"][0] == {"camera": CAMERA} | {
+        k: one[k] for k in ("expected_s", "recorded_s", "sums", "percent")
+    }
+    assert {k: v for k, v in one["sums"].items() if v} == {"recorded": 20.0, "camera": 5.0, "network": 15.0}
+    assert {k: v for k, v in one["percent"].items() if v} == {"recorded": 50.0, "camera": 12.5, "network": 37.5}
+    assert main(["coverage", "--month", "2026-13", *words]) == 2
+    assert main(["coverage", *words]) == 2
