@@ -84,6 +84,12 @@ async def test_entries_that_wait_for_their_number_are_told(store: Store, check: 
         ("DELETE FROM journal WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 2)", 2),
         ("DELETE FROM journal_leaf WHERE leaf = 6", 6),
         ("DELETE FROM journal_leaf WHERE leaf = 9", 9),
+        # The end cut off, entry and leaf alike: the head above is what is left of it.
+        (
+            "DELETE FROM journal WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 9);"
+            " DELETE FROM journal_leaf WHERE leaf = 9",
+            9,
+        ),
         ("UPDATE tree_head SET root = sha256(root) WHERE tree_size = 6", 0),
         ("UPDATE tree_head SET root = sha256(root) WHERE tree_size = 10", 6),
         ("UPDATE tree_head SET signed_at = signed_at + interval '1 day' WHERE tree_size = 10", 6),

@@ -124,6 +124,15 @@ class TestTickets:
         assert verify(cut["ticket"], public, START).to_at == START
         assert late["refused"]["code"] == "INVALID"
 
+    async def test_a_replay_is_of_a_day_at_most(self, centre: Running) -> None:
+        async with centre.person("operateur") as operator:
+            camera = (await cameras_of(operator))["01"]["id"]
+            day, longer = await operator.tickets(
+                replay(camera, **{"from": "2026-11-22T14:10:00Z"}), replay(camera, **{"from": "2026-11-22T14:09:59Z"})
+            )
+        assert "ticket" in day
+        assert longer["refused"]["code"] == "INVALID"
+
     @pytest.mark.parametrize(
         "motif", [None, {"code": "INTERVENTION"}, {"code": "INTERVENTION", "reference": "AB-123-CD"}, {"code": "?"}]
     )
