@@ -22,7 +22,10 @@ class ProbeReport:
     width: int
     height: int
     pictures: int
-    fps: float | None
+    fps: float | None  # by the camera's stamps
+    arrival_fps: float | None  # by when they came
+    declared_fps: float | None  # in the camera's description
+    backwards: int  # pictures stamped before the one before them
     gop: int | None  # pictures from key frame to key frame, the longest seen
     bit_rate: int | None  # bits per second
     lost: int  # RTP packets
@@ -30,6 +33,13 @@ class ProbeReport:
     clock_offset_s: float | None  # the camera's clock ahead of ours
     first_picture_s: float  # from the start to the first key frame
     server: str
+
+    @property
+    def real_fps(self) -> float | None:
+        """What can be counted on: stamps may promise more than comes, and what comes at once may be older."""
+        if self.fps is None or self.arrival_fps is None:
+            return None
+        return min(self.fps, self.arrival_fps)
 
 
 class _Measure:
@@ -73,6 +83,7 @@ class _Measure:
         assert self.last is not None
         assert self.info is not None
         span_90k = self.last.pts_90k - self.first.pts_90k
+        lasted_s = self.last.received_s - self.first.received_s
         measured = span_90k > 0 and self.pictures > 1
         offset_us = self.timeline.clock_offset_us
         return ProbeReport(
@@ -82,6 +93,9 @@ class _Measure:
             height=format.height,
             pictures=self.pictures,
             fps=round((self.pictures - 1) * TICKS_PER_S / span_90k, 2) if measured else None,
+            arrival_fps=round((self.pictures - 1) / lasted_s, 2) if measured and lasted_s > 0 else None,
+            declared_fps=self.info.declared_fps,
+            backwards=self.timeline.backwards,
             gop=self.gop,
             bit_rate=self.size_bytes * 8 * TICKS_PER_S // span_90k if measured else None,
             lost=self.lost,

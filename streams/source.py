@@ -24,12 +24,13 @@ class SourceInfo:
     """What the camera said of itself before the first picture.
 
     `tracks` are the media kinds it advertises ("video", "audio", ...): only video is ever fetched.
-    `format` is None where the parameters come with the pictures.
+    `format` is None where the parameters come with the pictures, `declared_fps` where it does not say.
     """
 
     server: str
     tracks: tuple[str, ...]
     format: VideoFormat | None
+    declared_fps: float | None = None
 
 
 class PacketSink(Protocol):

@@ -1,4 +1,9 @@
-"""`csu camera probe`: what one camera sends, measured."""
+"""`csu camera probe`: what one camera sends, measured, and which norms it meets.
+
+The JSON object: `ok` and `adapter`; when false `fault` and `detail`; else all of `streams.probe.ProbeReport`, and
+`norms`, for each of `legal.norms` `code`, `concerns` (French), `required`, `measured` and `met` (null: unknown). The
+exit status tells whether the camera could be measured: which norms bind it depends on its authorisation.
+"""
 
 import argparse
 import asyncio
@@ -29,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from legal.norms import ARTICLE, judge_stream
     from streams.errors import CameraError
     from streams.probe import probe
     from streams.rtsp.messages import check_url
@@ -44,14 +50,33 @@ def run(args: argparse.Namespace) -> int:
         return 2
     config = SourceConfig(args.url, username, password, args.adapter)
     try:
-        facts: dict[str, object] = {"ok": True, **asdict(asyncio.run(probe(config, args.seconds)))}
+        report = asyncio.run(probe(config, args.seconds))
+        findings = judge_stream(report.width, report.height, report.real_fps)
+        facts: dict[str, object] = {"ok": True, **asdict(report)}
     except CameraError as error:
+        findings = ()
         facts = {"ok": False, "fault": error.fault.value, "detail": error.detail}
     if args.json:
-        print(json.dumps({"adapter": args.adapter, **facts}))
+        norms = [
+            {
+                "code": finding.norm.code,
+                "concerns": finding.norm.concerns,
+                "required": finding.norm.required,
+                "measured": finding.measured,
+                "met": finding.met,
+            }
+            for finding in findings
+        ]
+        print(json.dumps({"adapter": args.adapter, **facts, **({"norms": norms} if findings else {})}))
     else:
         for name, value in facts.items():
             print(f"{name:16} {'unknown' if value is None else value}")
+        if findings:
+            print(f"\nNormes techniques ({ARTICLE}) :")
+        for finding in findings:
+            verdict = {True: "conforme", False: "NON CONFORME", None: "inconnu"}[finding.met]
+            words = f"au moins {finding.norm.required} - {finding.norm.concerns} : {finding.measured}"
+            print(f"{verdict:13} {words}")
     return 0 if facts["ok"] else 1
 
 

@@ -24,6 +24,7 @@ class Media:
     kind: str
     payload_types: list[int]
     control: str = ""
+    fps: float | None = None
     encodings: dict[int, str] = field(default_factory=dict)
     parameters: dict[int, str] = field(default_factory=dict)
 
@@ -34,6 +35,7 @@ class VideoTrack:
     payload_type: int
     control: str
     parameter_sets: tuple[bytes, ...]  # bare NAL units, as the camera ordered them
+    fps: float | None = None  # as declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Description:
                 codec = _CODECS.get(encoding)
                 if codec is not None:
                     sets = _parameter_sets(codec, media.parameters.get(payload_type, ""))
-                    return VideoTrack(codec, payload_type, media.control, sets)
+                    return VideoTrack(codec, payload_type, media.control, sets, media.fps)
                 others.append(encoding or str(payload_type))
         if others:
             raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"video only as {', '.join(others[:5])}")
@@ -88,6 +90,9 @@ def _parse_media(value: str) -> Media:
 
 
 def _add_attribute(media: Media, value: str) -> None:
+    rate = re.fullmatch(r"framerate:\s*(\d{1,4}(?:\.\d{1,6})?)", value)
+    if rate is not None:
+        media.fps = float(rate[1])
     match = re.match(r"(rtpmap|fmtp):\s*(\d{1,3})\s+(.*)", value)
     if match is None or int(match[2]) > 127:
         return

@@ -77,6 +77,7 @@ class Session:
         self._alive_method = "OPTIONS"
         self._payload_type = -1
         self._tracks: tuple[str, ...] = ()
+        self._declared_fps: float | None = None
         self._channel_control = -1
         self._foreign = 0
 
@@ -222,6 +223,7 @@ class Session:
         self._track = messages.resolve(base, track.control)
         self._aggregate = messages.resolve(base, description.control)
         self._payload_type, self._tracks = track.payload_type, description.kinds
+        self._declared_fps = track.fps
         self.video = reader_of(track.codec, self._sink.packet, track.parameter_sets)
         self._move()
 
@@ -235,7 +237,7 @@ class Session:
 
     def _playing(self, message: Message) -> None:
         self._move()
-        self._sink.connected(SourceInfo(self._server, self._tracks, self.video.format))
+        self._sink.connected(SourceInfo(self._server, self._tracks, self.video.format, self._declared_fps))
 
     def _kept_alive(self, status: int) -> None:
         if status == 454 or status == 401:

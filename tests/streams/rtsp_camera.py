@@ -78,6 +78,7 @@ class Manners:
     public: str = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"
     base: str | None = "{url}/"  # Content-Base
     control: str = "track1"
+    framerate: str = ""
     further: tuple[bytes, ...] = ()  # more parameter sets, in the description only
 
 
@@ -201,6 +202,8 @@ class Camera:
                 f"a=rtpmap:96 {self.manners.codec}/90000",
                 f"a=control:{self.manners.control}",
             ]
+            if self.manners.framerate:
+                lines.append(f"a=framerate:{self.manners.framerate}")
             lines.append(f"a=fmtp:96 packetization-mode=1{fmtp}")
         return ("\r\n".join(lines) + "\r\n").encode()
 

@@ -15,10 +15,13 @@ from streams.source import SourceConfig
 
 async def test_what_is_measured() -> None:
     clip = make_clip(320, 192, 30, 15)
-    async with Camera(Manners(auth="sha-256", audio=True, skew_s=2.3, speed=1), clip) as camera:
+    async with Camera(Manners(auth="sha-256", audio=True, skew_s=2.3, speed=1, framerate="30"), clip) as camera:
         report = await probe(SourceConfig(camera.url, USER, PASSWORD), 1.5)
     assert (report.codec, report.width, report.height, report.mime) == ("h264", 320, 192, clip.format.mime)
     assert (report.fps, report.gop, report.lost, report.audio) == (25.0, 15, 0, True)
+    assert (report.declared_fps, report.backwards) == (30.0, 0)
+    assert report.arrival_fps is not None
+    assert 5 < report.arrival_fps < 30
     assert report.clock_offset_s is not None
     assert 2.0 < report.clock_offset_s < 2.6
     assert report.bit_rate
@@ -56,6 +59,17 @@ async def test_the_command(adapter: str, credentials: Path, capsys: pytest.Captu
     assert facts["ok"]
     assert (facts["adapter"], facts["codec"], facts["width"], facts["fps"]) == (adapter, "h264", 160, 25.0)
     assert facts["audio"] is (False if adapter == "native" else None)
+    norms = {norm["code"]: norm["met"] for norm in facts["norms"]}
+    assert norms == {"NARROW_SIZE": False, "OTHER_SIZE": False, "FAST_RATE": True, "OTHER_RATE": True}
+
+
+async def test_the_command_tells_the_norms_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Camera(Manners(speed=2), make_clip(704, 576, 25, 25)) as camera:
+        assert await asyncio.to_thread(command.run, arguments(camera.url, "--seconds", "0.5")) == 0
+    out = capsys.readouterr().out
+    assert "arrêté du 3 août 2007, art. 2" in out
+    assert "conforme      au moins 704 x 576 - plan étroit" in out
+    assert "NON CONFORME" not in out
 
 
 async def test_the_command_tells_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
