@@ -119,10 +119,9 @@ class ConsoleFiles(StaticFiles):
         if path == "." or "." not in path.rsplit("/", 1)[-1]:
             path = "index.html"
         response = await super().get_response(path, scope)
-        # Names of assets bear their content's hash; the page that names them does not.
-        response.headers["Cache-Control"] = (
-            "no-cache" if path == "index.html" else "public, max-age=31536000, immutable"
-        )
+        # Names of assets bear their content's hash; those of the page and the icon do not.
+        is_hashed = path.startswith("assets/")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_hashed else "no-cache"
         return response
 
 

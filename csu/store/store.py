@@ -20,7 +20,11 @@ WHOLE_CENTRE = "*"
 
 
 class Store:
-    """The two engines of the control plane. Times out rather than hanging: 3 s to connect, 10 s a statement."""
+    """The two engines of the control plane. Waits 3 s to connect and 10 s for a statement.
+
+    A server that is there and frozen (its disk stalls) can't be told to stop: what waits for it then waits with it,
+    those that come after are out of connections and fail within 5 s, and nothing is renewed meanwhile.
+    """
 
     def __init__(self, database: Database, *, pool_size: int = 10) -> None:
         self._app = _engine(database.url.get_secret_value(), pool_size)

@@ -172,6 +172,27 @@ async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path, monkeypat
         assert (await centre.wait_spooled(2))[-1]["reason"] == why["code"]
 
 
+async def test_one_replay_has_a_bounded_number_of_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playback_module, "MAX_REQUESTS", 1)
+    read, go_on, begun = playback_module.Playback._window, asyncio.Event(), asyncio.Event()
+
+    async def held_back(*args: Any) -> bytes:
+        begun.set()
+        await go_on.wait()
+        return await read(*args)
+
+    monkeypatch.setattr(playback_module.Playback, "_window", held_back)
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(fetch(centre, url))
+            await begun.wait()
+            assert await code_of(centre, url) == (429, "TOO_MANY_VIEWERS")
+            go_on.set()
+        assert first.result()[0] == 200
+        assert (await fetch(centre, url))[0] == 200
+
+
 async def test_a_browser_that_drops_a_request_is_nothing_to_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
