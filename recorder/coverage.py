@@ -4,6 +4,7 @@ Under orders is under orders whether or not a row says more: what neither a run 
 `ours` and "unaccounted", so that the sum is always 100 %. Time without an authorisation is not expected.
 """
 
+import bisect
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,11 +94,15 @@ def account(
     ordered = _within(union(periods), clip)
     recorded = _within(union(runs), clip)
     missing: list[Missing] = []
-    covered = recorded
+    covered = list(recorded)
     for gap in gaps:
-        for start, end in subtract(_within([(gap.from_us, gap.to_us)], clip), covered):
-            missing.append(Missing(start, end, gap.cause, gap.detail))
-        covered = union([*covered, (gap.from_us, gap.to_us)])
+        for low, high in _within([(gap.from_us, gap.to_us)], clip):
+            # Only what the gap touches is looked at: a month has thousands of both.
+            first = max(0, bisect.bisect_left(covered, (low, low)) - 1)
+            last = bisect.bisect_left(covered, (high, high))
+            free = subtract([(low, high)], covered[first:last])
+            missing += [Missing(a, b, gap.cause, gap.detail) for a, b in free]
+            covered[first:last] = sorted(covered[first:last] + free)
     missing += [Missing(a, b, Cause.OURS, "unaccounted") for a, b in subtract(ordered, covered)]
     missing.sort(key=lambda gap: gap.from_us)
     recorded_us = sum(b - a for a, b in recorded)
