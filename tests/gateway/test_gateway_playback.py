@@ -24,13 +24,13 @@ SECOND = timedelta(seconds=1)
 
 @asynccontextmanager
 async def room(
-    root: Path, *runs: tuple[int, int], **keep: timedelta
+    root: Path, *runs: tuple[int, int], keep: timedelta = timedelta(days=15)
 ) -> AsyncIterator[tuple[Centre, Recordings, datetime]]:
     """A gateway over runs given as (seconds after the start, length in seconds); the start is a minute ago."""
     began_at = datetime.now(UTC) - timedelta(seconds=60)
     with recordings(root, began_at) as made:
         for start_s, length_s in runs:
-            made.record(began_at + start_s * SECOND, length_s, first=start_s * FPS, **keep)
+            made.record(began_at + start_s * SECOND, length_s, first=start_s * FPS, keep=keep)
         async with running(root) as centre:
             yield centre, made, began_at
 
