@@ -1,0 +1,114 @@
+"""Files and index of the version before open, record on and check out; nothing of them is lost."""
+
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from make_recordings_of_before import BEGIN_US, CAMERAS, FILE, SECONDS, make
+
+from recorder.accounts import Accounts, Cause
+from recorder.adoption import is_needed
+from recorder.check import check
+from recorder.coverage import read_coverage
+from recorder.files import StorageDirectory
+from recorder.index import Index, open_reader
+from recorder.recovery import Recovery, recover
+from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.store import NewSegment, SegmentStore
+from streams.packets import Packet, VideoFormat
+
+NOW_US = BEGIN_US + 600_000_000
+FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
+KEPT = ("segment", "part", "run", "gap", "period", "terms", "alarm", "fact", "camera")
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    with zipfile.ZipFile(FILE) as archive:
+        archive.extractall(tmp_path)
+    return tmp_path
+
+
+def _rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(open_reader(path / "recordings" / "index.db")) as reader:
+        return {table: reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in KEPT}
+
+
+def _open(path: Path) -> tuple[StorageDirectory, Index, Recovery]:
+    storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
+    index = Index.open(storage.index_path, storage.identity, NOW_US)
+    return storage, index, recover(storage, index, NOW_US, Cause.OURS, "killed")
+
+
+def test_it_is_of_the_version_before(before: Path) -> None:
+    with closing(sqlite3.connect(before / "recordings" / "index.db")) as index:
+        assert index.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (1,)
+
+
+def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
+    was = _rows(before)
+    storage, index, report = _open(before)
+    assert not is_needed(storage, index)
+    index.close()
+    storage.close()
+    assert (report.damaged, report.filed, report.removed, report.cut_bytes) == ([], 0, 0, 0)
+    is_ = _rows(before)
+    for table in ("terms", "alarm"):
+        assert is_[table] == was[table]
+    for table in ("gap", "period", "fact"):
+        assert [row[0] for row in was[table]] == [row[0] for row in is_[table]][: len(was[table])]
+    closed = [row for row in was["segment"] if row[5] == 1]
+    assert [row for row in is_["segment"] if row[0] in {r[0] for r in closed}] == closed
+    with closing(open_reader(before / "recordings" / "index.db")) as reader:
+        ends = [reader.execute("SELECT max(to_us) FROM run WHERE camera = ?", (n,)).fetchone()[0] for n in (1, 2)]
+        for camera in CAMERAS:
+            coverage = read_coverage(reader, camera, BEGIN_US, NOW_US, NOW_US)
+            assert coverage is not None
+            assert sum(coverage.sums().values()) == NOW_US - BEGIN_US
+    assert ends[0] >= BEGIN_US + (SECONDS - 5) * 1_000_000
+    assert ends[1] == BEGIN_US + 80_000_000
+    assert check(before / "recordings", NOW_US, deep=True).ok
+
+
+def test_recording_goes_on_in_the_same_chain(before: Path) -> None:
+    storage, index, _ = _open(before)
+    store = SegmentStore(storage, index, Accounts(index))
+    segmenter = Segmenter(CAMERAS[0])
+    for n in range(100):
+        at_us = NOW_US + n * 500_000
+        packet = Packet(bytes([n]) * 50, n * 45_000, n % 4 == 0, at_us / 1e6, FORMAT)
+        for event in segmenter.push(packet, at_us):
+            _apply(store, event)
+    for event in segmenter.end("closed"):
+        _apply(store, event)
+    store.wave(NOW_US + 50_000_000)
+    index.close()
+    storage.close()
+    report = check(before / "recordings", NOW_US, deep=True)
+    assert report.ok
+    assert report.segments >= 6
+
+
+def test_a_directory_of_now_is_like_that_of_before(tmp_path: Path) -> None:
+    """The script still makes what the fixture holds, but for what a new version adds."""
+    make(tmp_path / "now")
+    with zipfile.ZipFile(FILE) as archive:
+        names = {Path(name).name for name in archive.namelist() if name.endswith(".mp4")}
+    assert {file.name for file in (tmp_path / "now").rglob("*.mp4")} == names
+
+
+def _apply(store: SegmentStore, event: object) -> None:
+    camera = CAMERAS[0]
+    match event:
+        case RunStarted(at_us):
+            store.start_run(camera, at_us, "27-2026-001", None)
+        case SegmentOpened(start_us, format):
+            store.open_segment(NewSegment(camera, start_us, format, "27-2026-001", start_us + 10**12, None, None))
+        case PartReady(part):
+            store.append(camera, part)
+        case SegmentClosed(end_us):
+            store.close_segment(camera, end_us)
+        case RunEnded(end_us, reason):
+            store.end_run(camera, end_us, reason, Cause.CAMERA, reason)
