@@ -58,6 +58,7 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
     with closing(open_reader(storage / INDEX)) as connection:
         connection.execute("BEGIN")
         rows = _rows(connection)
+        held = _held(connection)
         doomed = _doomed(connection)
         active = {name for (name,) in connection.execute("SELECT name FROM active_directory")}
         (last,) = connection.execute("SELECT value FROM meta WHERE key = 'last_segment'").fetchone()
@@ -69,7 +70,7 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
         if not newer and (storage / name).exists():
             report.orphan_files.append(name)
     for row in rows:
-        if row.deadline_us + OVERDUE_US < now_us and row.state == CLOSED:
+        if row.deadline_us + OVERDUE_US < now_us and row.state == CLOSED and row.segment not in held:
             report.overdue.append(row.name)
         if _is_missing(storage, row, files.get(row.name)):
             report.missing_files.append(row.name)
@@ -87,6 +88,15 @@ def _rows(connection: sqlite3.Connection) -> list[_Row]:
         _Row(segment, camera, file_name(camera, start_us, segment), state, length, deadline_us, previous, digest)
         for segment, camera, start_us, state, length, deadline_us, previous, digest in cursor
     ]
+
+
+def _held(connection: sqlite3.Connection) -> set[int]:
+    """Segments that a hold keeps, whatever their deadline."""
+    cursor = connection.execute(
+        "SELECT s.id FROM hold h JOIN segment s ON s.camera = h.camera AND s.start_us < h.to_us"
+        " AND s.end_us > h.from_us"
+    )
+    return {segment for (segment,) in cursor}
 
 
 def _doomed(connection: sqlite3.Connection) -> set[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 JUMP_US = 600 * 1_000_000
 SETTLED_US = 60 * 1_000_000
+EARLIEST_US = 1_767_225_600_000_000
+"""2026-01-01 UTC: a clock that says less was never set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,24 @@ class ClockReading:
 @dataclass(frozen=True, slots=True)
 class ClockMemory:
     """What must outlive the process: `anchor_us` is UTC at boot time zero of `boot_id`, `due_us` the last time that
-    deadlines were held against."""
+    deadlines were held against, `reason` why the clock was distrusted then."""
 
     boot_id: str
     anchor_us: int
     due_us: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """`due_us` is the time that deadlines are held against; it never goes back."""
+    """`due_us` is the time that deadlines are held against; it never goes back. `freeze` names this freeze, for its
+    release. `least_us`: UTC at boot time zero at the earliest, when the wall clock is known to be behind the truth."""
 
     trusted: bool
     reason: str
     due_us: int
+    freeze: str = ""
+    least_us: int | None = None
 
 
 class TrustedClock:
@@ -48,17 +54,34 @@ class TrustedClock:
         self._synchronised_since_us: int | None = None
         if memory is None:
             self._memory = ClockMemory(reading.boot_id, anchor_us, reading.wall_us)
+            if reading.wall_us < EARLIEST_US:
+                self._reason = "never set"
         elif memory.boot_id == reading.boot_id:
             self._memory = memory
+            self._reason = memory.reason
         else:
             # Nothing tells how long the machine was off; only that it can't have been less than no time.
             self._memory = ClockMemory(reading.boot_id, max(anchor_us, memory.due_us - reading.boot_us), memory.due_us)
             if not reading.synchronised:
                 self._reason = "unsynchronised after a reboot"
 
+    def release(self, freeze: str, reading: ClockReading) -> bool:
+        """Two persons say that the wall clock is right: it is taken as it is. False when this isn't the freeze."""
+        if not self._reason or freeze != self._freeze():
+            return False
+        anchor_us = reading.wall_us - reading.boot_us
+        self._memory = replace(self._memory, anchor_us=max(self._memory.anchor_us, anchor_us))
+        self._reason = ""
+        return True
+
+    def _freeze(self) -> str:
+        """Stays the same while frozen, also over a restart of the process; never comes again."""
+        memory = self._memory
+        return f"{memory.boot_id}:{memory.anchor_us}:{memory.due_us}"
+
     @property
     def memory(self) -> ClockMemory:
-        return self._memory
+        return replace(self._memory, reason=self._reason)
 
     def observe(self, reading: ClockReading) -> ClockState:
         """The clock's standing now. Readings come in order of boot time, of one boot."""
@@ -84,4 +107,7 @@ class TrustedClock:
                 due_us = reading.wall_us
             memory = replace(memory, due_us=max(memory.due_us, due_us))
         self._memory = memory
-        return ClockState(not self._reason, self._reason, memory.due_us)
+        is_behind = not settled and ahead_us < -JUMP_US
+        freeze = self._freeze() if self._reason else ""
+        least_us = memory.anchor_us if is_behind else None
+        return ClockState(not self._reason, self._reason, memory.due_us, freeze, least_us)

@@ -2,13 +2,18 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from recorder.adoption import ADOPTING
 from recorder.channel import ChannelError
 from recorder.coverage import read_coverage
+from recorder.decisions import verify_hold, verify_release
+from recorder.holds import list_holds, put_hold, release_hold
 from recorder.index import open_reader, read_facts
 from recorder.machine import now_us
-from recorder.orders import OrderRefused
+from recorder.sealed import OrderRefused
+from recorder.store import SegmentStore
 from recorder.utc import at_from_text
 from recorder.writer import StorageDown
 from streams.ticks import us_from_at
@@ -20,12 +25,15 @@ _MOST_FACTS = 5000
 
 
 class Control:
-    """Operations: put_orders, facts, ack, status, coverage. Reads go through a reader of their own, in a thread."""
+    """Operations, see the table. Reads go through a reader of their own, in a thread."""
 
     def __init__(self, recorder: "Recorder") -> None:
         self._recorder = recorder
         self._operations = {
             "put_orders": self._put_orders,
+            "put_hold": self._put_hold,
+            "holds": self._holds,
+            "release": self._release,
             "facts": self._facts,
             "ack": self._ack,
             "status": self._status,
@@ -49,6 +57,50 @@ class Control:
         """Answered once the orders are on disk and obeyed."""
         return {"version": (await self._recorder.accept(fields["envelope"])).version}
 
+    async def _put_hold(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Answered once the hold is in force: its file and its row are durable."""
+        envelope = fields["envelope"]
+        hold = verify_hold(envelope, self._recorder.config.order_keys)
+        return await self._rule(
+            lambda store: put_hold(
+                store.storage, store.index, hold, envelope, now_us(), store.index.get(ADOPTING) is None
+            )
+        )
+
+    async def _holds(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return {"holds": await self._recorder.writer.ask(lambda store: list_holds(store.index))}
+
+    async def _release(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """End a hold, or a freeze of destruction, as two persons signed for."""
+        envelope = fields["envelope"]
+        release = verify_release(envelope, self._recorder.config.order_keys)
+
+        def rule(store: SegmentStore) -> dict[str, Any]:
+            at_us = now_us()
+            if release.subject == "hold":
+                release_hold(store.storage, store.index, release, envelope, at_us)
+            elif self._recorder.writer.released(release.subject, release.id):
+                store.index.fact(at_us, f"{release.subject}_released", None, persons=list(release.persons))
+            else:
+                raise OrderRefused("RELEASE_UNKNOWN", f"no freeze {release.id} of the {release.subject}")
+            return {}
+
+        return await self._rule(rule)
+
+    async def _rule(self, rule: Callable[[SegmentStore], dict[str, Any]]) -> dict[str, Any]:
+        """Ask the writer; a refusal is an answer there, not a failure of the storage. Raises OrderRefused."""
+
+        def question(store: SegmentStore) -> dict[str, Any] | OrderRefused:
+            try:
+                return rule(store)
+            except OrderRefused as refused:
+                return refused
+
+        answer = await self._recorder.writer.ask(question)
+        if isinstance(answer, OrderRefused):
+            raise answer
+        return answer
+
     async def _facts(self, fields: dict[str, Any]) -> dict[str, Any]:
         after, limit = int(fields["after"]), min(int(fields["limit"]), _MOST_FACTS)
         return await asyncio.to_thread(self._read_facts, after, limit)
@@ -67,7 +119,12 @@ class Control:
         storage = recorder.storage
         return {
             "cameras": [stream.to_json(camera) for camera, stream in recorder.streams()],
-            "clock": {"trusted": recorder.clock.trusted, "reason": recorder.clock.reason},
+            "clock": {
+                "trusted": recorder.clock.trusted,
+                "reason": recorder.clock.reason,
+                "freeze": recorder.clock.freeze or None,
+            },
+            "breaker": recorder.breaker,
             "storage": [
                 {
                     "path": str(recorder.config.storage),

@@ -13,26 +13,35 @@ from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 
 BATCH = 200
-_CAUSE = "deadline"
+DEADLINE = "deadline"
 
 
 def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATCH) -> int:
     """Destroy up to `limit` segments whose deadline is at or before `due_us`; how many there were.
 
-    An open segment is left until it is closed: a deadline is days away from it.
+    An open segment is left until it is closed: a deadline is days away from it. What a hold names stays.
     """
-    index = store.index
-    rows = index.query(
-        "SELECT id, camera, start_us, end_us, length, hash, previous FROM segment WHERE deadline_us <= ? AND state = ?"
+    return _destroy(
+        store,
+        "SELECT id, camera, start_us, end_us, length, hash, previous FROM unheld WHERE deadline_us <= ? AND state = ?"
         " ORDER BY deadline_us LIMIT ?",
         (due_us, CLOSED, limit),
+        DEADLINE,
+        now_us,
     )
+
+
+def _destroy(store: SegmentStore, query: str, values: tuple[int, int, int], cause: str, now_us: int) -> int:
+    """Mark, then finish. Holds are read in the transaction that marks: there is no instant between."""
+    index = store.index
+    index.begin()
+    rows = index.query(query, values)
     if not rows:
         return 0
     for _, camera, *_, digest, previous in rows:
         if digest is not None:
             _bridge(index, camera, previous, digest)
-    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row[:6], _CAUSE) for row in rows])
+    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row[:6], cause) for row in rows])
     index.execute_many("DELETE FROM segment WHERE id = ?", [row[:1] for row in rows])
     index.execute_many("DELETE FROM part WHERE segment = ?", [row[:1] for row in rows])
     index.commit()

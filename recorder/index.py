@@ -14,7 +14,7 @@ from typing import Any
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 OPEN, CLOSED = 0, 1
 
 SCHEMA = """
@@ -54,6 +54,9 @@ CREATE INDEX bridge_after ON bridge(camera, after);
 CREATE TABLE hold(id TEXT PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
     requisition TEXT NOT NULL, since_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX hold_by_camera ON hold(camera, from_us);
+-- The segments of which no hold names camera and any of their time.
+CREATE VIEW unheld AS SELECT * FROM segment WHERE NOT EXISTS (SELECT 1 FROM hold WHERE hold.camera = segment.camera
+    AND hold.from_us < segment.end_us AND hold.to_us > segment.start_us);
 -- The directories that may hold files newer than the last commit.
 CREATE TABLE active_directory(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, since_us INTEGER NOT NULL, detail TEXT NOT NULL,
@@ -88,6 +91,8 @@ class Index:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if not tables:
                 _create(connection, directory, now_us)
+            else:
+                _migrate(connection)
             _check(connection, directory)
             return cls(connection, created=not tables)
         except BaseException:
@@ -97,15 +102,18 @@ class Index:
     def close(self) -> None:
         self._db.close()
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run a statement inside the transaction of this wave."""
+    def begin(self) -> None:
+        """Begin this wave's transaction, unless it has begun."""
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement inside the transaction of this wave."""
+        self.begin()
         return self._db.execute(statement, values)
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
+        self.begin()
         self._db.executemany(statement, rows)
 
     def query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -176,6 +184,17 @@ def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None
     rows = [("index", str(uuid.uuid4())), ("version", INDEX_VERSION), ("directory", directory), ("last_segment", 0)]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute("INSERT INTO storage VALUES (?, ?)", (directory, now_us))
+    connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring an index of a version before to this one, in place and in one transaction."""
+    (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or (None,)
+    if version != 1:
+        return
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute(next(s for s in SCHEMA.split(";\n") if "CREATE VIEW unheld" in s))
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
     connection.execute("COMMIT")
 
 

@@ -9,6 +9,7 @@ from streams.timeline import Anchor
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_ERROR = 5  # adjtimex(2): the clock isn't synchronised
+_boot_zero_us: int | None = None
 _TIMEX_BYTES = 512  # struct timex has 208 on 64-bit Linux; modes = 0 only reads
 
 
@@ -26,9 +27,21 @@ def read_anchor() -> Anchor:
     return Anchor(time.monotonic(), now_us())
 
 
+def never_before(boot_zero_us: int | None) -> None:
+    """The wall clock is known to be behind: UTC was at least this at boot time zero. None: it is right again."""
+    global _boot_zero_us
+    _boot_zero_us = boot_zero_us
+
+
 def now_us() -> int:
-    """UTC in microseconds."""
-    return time.time_ns() // 1000
+    """UTC in microseconds, as the wall clock says; not before what is known from an earlier, better clock.
+
+    A machine that starts in 1970 records under the last time that it knew, so that nothing is dated, or destroyed,
+    by a clock that nobody has set.
+    """
+    wall_us = time.time_ns() // 1000
+    least_us = _boot_zero_us
+    return wall_us if least_us is None else max(wall_us, least_us + time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
 def boot_id() -> str:

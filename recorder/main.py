@@ -30,7 +30,8 @@ from recorder.control import Control
 from recorder.feed import PacketFeedServer
 from recorder.files import IDENTITY_MEMORY, lock_file
 from recorder.machine import now_us, read_anchor
-from recorder.orders import Adapter, CameraOrder, OrderRefused, Orders, OrdersFile, StreamAddress
+from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
+from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
 from recorder.writer import StorageDown, StorageState, Writer
 from streams.source import SourceConfig
@@ -77,10 +78,17 @@ class Recorder:
 
     def __init__(self, config: RecorderConfig) -> None:
         self.config = config
-        self.writer = Writer(config.storage, config.state / IDENTITY_MEMORY, self._storage_changed, self._clock_changed)
+        self.writer = Writer(
+            config.storage,
+            config.state / IDENTITY_MEMORY,
+            self._storage_changed,
+            self._clock_changed,
+            self._breaker_changed,
+        )
         self.alarms = Alarms(self.writer)
         self.storage = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)
+        self.breaker: str | None = None
         self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
         self._orders: dict[str, CameraOrder] = {}
         self._streams: dict[tuple[str, str], _Running] = {}
@@ -309,6 +317,13 @@ class Recorder:
             self.alarms.end("CLOCK_UNTRUSTED", "machine", now_us())
         else:
             self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
+
+    def _breaker_changed(self, freeze: str | None) -> None:
+        self.breaker = freeze
+        if freeze is None:
+            self.alarms.end("DESTRUCTION_BREAKER", "machine", now_us())
+        else:
+            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", "a quarter of what is kept is due at once", now_us())
 
 
 async def run(config: RecorderConfig) -> None:

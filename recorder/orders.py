@@ -1,13 +1,10 @@
 """What a recorder must do, as the centre orders it: signed, and with a version that only rises.
 
-The envelope is `{"kid", "payload", "sig"}`: base64 of the canonical JSON of the orders, and the Ed25519 signature
-(RFC 8032) over a domain line and that JSON. Cameras' passwords ride inside, so the envelope is kept in a file of
-mode 0600 and never logged. The recorder keeps the last envelope on disk and verifies it again at each start, so it
-carries on alone; a lower version is refused, so that a restored backup can't roll the rules back.
+Cameras' passwords ride inside the envelope (`sealed.py`), so it is kept in a file of mode 0600 and never logged. The
+recorder keeps the last envelope on disk and verifies it again at each start, so it carries on alone; a lower version is
+refused, so that a restored backup can't roll the rules back.
 """
 
-import base64
-import hashlib
 import json
 import os
 import uuid
@@ -17,24 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from legal.retention import RetentionRefused, check_retention
+from recorder.sealed import OrderRefused, seal, unseal
 from recorder.utc import at_from_text, text_from_at
 
 Adapter = Literal["native", "pyav"]
 _DOMAIN = b"csu orders 1\n"
-
-
-class OrderRefused(Exception):
-    """Orders that are not obeyed: a stable code (ORDER_INVALID, ORDER_KEY_UNKNOWN, ORDER_SIGNATURE, ORDER_OLD,
-    RETENTION_TOO_LONG, RETENTION_INVALID) and a reason for logs, without secrets."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +61,16 @@ class Orders:
     cameras: list[CameraOrder]
 
 
-def key_id(key: Ed25519PublicKey) -> str:
-    """The first 16 hex digits of the SHA-256 of the raw public key."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
-
-
 def sign(orders: Orders, private_key: Ed25519PrivateKey) -> dict[str, str]:
     """The signed envelope of these orders."""
-    payload = json.dumps(_to_json(orders), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return {
-        "kid": key_id(private_key.public_key()),
-        "payload": base64.b64encode(payload).decode("ascii"),
-        "sig": base64.b64encode(private_key.sign(_DOMAIN + payload)).decode("ascii"),
-    }
+    return seal(_DOMAIN, _to_json(orders), private_key)
 
 
 def verify(envelope: Mapping[str, Any], public_keys: Mapping[str, Ed25519PublicKey]) -> Orders:
     """The orders in an envelope signed by one of the keys. Raises OrderRefused."""
+    document = unseal(_DOMAIN, envelope, public_keys)
     try:
-        kid = str(envelope["kid"])
-        payload = base64.b64decode(envelope["payload"], validate=True)
-        signature = base64.b64decode(envelope["sig"], validate=True)
-    except (KeyError, TypeError, ValueError) as error:
-        raise OrderRefused("ORDER_INVALID", "expected kid, payload and sig in base64") from error
-    key = public_keys.get(kid)
-    if key is None:
-        raise OrderRefused("ORDER_KEY_UNKNOWN", f"signed by {kid[:16]!r}")
-    try:
-        key.verify(signature, _DOMAIN + payload)
-    except InvalidSignature as error:
-        raise OrderRefused("ORDER_SIGNATURE", "the signature doesn't match the payload") from error
-    try:
-        orders = _from_json(json.loads(payload))
+        orders = _from_json(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise OrderRefused("ORDER_INVALID", f"{type(error).__name__} in the signed payload") from error
     _check(orders)

@@ -71,6 +71,76 @@ def test_after_a_reboot_only_a_synchronised_clock_is_trusted() -> None:
     assert alone.observe(_reading(5062, 72, "b", synchronised=True)).trusted
 
 
+def test_a_restart_of_the_process_keeps_the_freeze_and_its_name() -> None:
+    memory = ClockMemory("a", WALL, WALL + 1000 * S)
+    frozen = TrustedClock(memory, _reading(5000, 10, "b"))
+    before = frozen.observe(_reading(5000, 10, "b"))
+    again = TrustedClock(frozen.memory, _reading(5020, 30, "b"))
+    after = again.observe(_reading(5020, 30, "b"))
+    assert not after.trusted
+    assert (after.reason, after.freeze) == (before.reason, before.freeze)
+
+
+def test_two_persons_release_one_freeze_and_no_other() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    frozen = clock.observe(_reading(7200, 10))
+    assert not clock.release("another", _reading(7200, 11))
+    assert clock.release(frozen.freeze, _reading(7201, 11))
+    state = clock.observe(_reading(7202, 12))
+    assert (state.trusted, state.freeze, state.due_us) == (True, "", WALL + 7202 * S)
+    again = clock.observe(_reading(20_000, 13))
+    assert not again.trusted
+    assert again.freeze != frozen.freeze
+    assert not clock.release(frozen.freeze, _reading(20_000, 13))
+
+
+def test_a_clock_that_starts_in_1970_is_known_to_be_behind() -> None:
+    epoch_s = -WALL / S
+    memory = ClockMemory("a", WALL, WALL + 1000 * S)
+    clock = TrustedClock(memory, _reading(epoch_s + 10, 10, "b"))
+    state = clock.observe(_reading(epoch_s + 20, 20, "b"))
+    assert not state.trusted
+    assert state.least_us is not None
+    # What is recorded then is dated after all that was known, and so never due before its time.
+    assert state.least_us + 20 * S >= memory.due_us
+    # Mended by NTP: the wall clock is the truth again.
+    clock.observe(_reading(9000, 30, "b", synchronised=True))
+    mended = clock.observe(_reading(9100, 130, "b", synchronised=True))
+    assert (mended.trusted, mended.least_us, mended.due_us) == (True, None, WALL + 9100 * S)
+
+
+def test_a_clock_that_falls_to_1970_while_it_runs_is_behind_until_it_is_mended() -> None:
+    epoch_s = -WALL / S
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(100, 100))
+    fallen = clock.observe(_reading(epoch_s, 110))
+    assert fallen.least_us == WALL
+    assert fallen.due_us == WALL + 110 * S
+    assert clock.observe(_reading(120, 120)).least_us is None
+
+
+def test_a_clock_that_nobody_ever_set_decides_nothing() -> None:
+    epoch_s = -WALL / S
+    clock = TrustedClock(None, _reading(epoch_s + 10, 10))
+    state = clock.observe(_reading(epoch_s + 20, 20))
+    assert (state.trusted, state.reason) == (False, "never set")
+    clock.observe(_reading(0, 30, synchronised=True))
+    assert clock.observe(_reading(70, 100, synchronised=True)).trusted
+
+
+@given(st.integers(-500, 500), st.integers(1, 30 * 86_400), st.booleans())
+def test_drift_of_500_ppm_freezes_nothing_that_ntp_disciplines(ppm: int, elapsed_s: int, synchronised: bool) -> None:
+    clock = TrustedClock(None, _reading(0, 0, synchronised=synchronised))
+    steps = range(0, elapsed_s, max(1, elapsed_s // 50))
+    states = [clock.observe(_reading(n + n * ppm / 1e6, n, synchronised=synchronised)) for n in [*steps, elapsed_s]]
+    if synchronised or abs(elapsed_s * ppm / 1e6) <= JUMP_US / S:
+        assert all(state.trusted for state in states)
+    # Nothing dies late by more than the drift, nothing early by more than a jump that is let through.
+    last_s = (states[-1].due_us - WALL) / S
+    assert last_s >= elapsed_s + min(0.0, elapsed_s * ppm / 1e6) - 1
+    assert last_s <= elapsed_s + max(0.0, elapsed_s * ppm / 1e6) + 1
+
+
 def test_a_reboot_into_the_past_keeps_nothing_alive() -> None:
     memory = ClockMemory("a", WALL, WALL + 1000 * S)
     clock = TrustedClock(memory, _reading(-1e6, 10, "b", synchronised=True))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recorder.orders import CameraOrder, OrderRefused, Orders, OrdersFile, StreamAddress, key_id, sign, verify
+from recorder.orders import CameraOrder, Orders, OrdersFile, StreamAddress, sign, verify
+from recorder.sealed import OrderRefused, key_id
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.generate()

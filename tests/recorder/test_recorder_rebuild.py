@@ -207,7 +207,14 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_pa
     before = _segments(recordings)
     _forget_index(recordings)
     states: list[StorageState] = []
-    writer = Writer(recordings, tmp_path / "state" / "storage.json", states.append, lambda state: None, wave_s=0.05)
+    writer = Writer(
+        recordings,
+        tmp_path / "state" / "storage.json",
+        states.append,
+        lambda state: None,
+        lambda freeze: None,
+        wave_s=0.05,
+    )
     writer.start()
     await _until(lambda: _told_ready(states))
     assert states[-1].index_new
