@@ -12,8 +12,6 @@ _MESSAGES = {
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
     "CLOCK_UNTRUSTED": "L'horloge de l'enregistreur n'est pas sûre : effacement et relecture sont suspendus.",
     "DESTRUCTION_BREAKER": "Trop d'enregistrements sont à échéance à la fois : l'effacement attend une vérification.",
-    "DESTRUCTION_BREAKER": "Effacement suspendu : un quart des enregistrements serait effacé d'un coup. "
-    "Deux personnes doivent le confirmer.",
     "STORAGE_STARTING": "L'enregistreur ouvre son stockage : rien n'est encore enregistré.",
     "STORAGE_UNMOUNTED": "Le répertoire des enregistrements n'est pas monté : rien n'est enregistré.",
     "STORAGE_FOREIGN": "Le répertoire des enregistrements est celui d'un autre enregistreur : rien n'est enregistré.",
