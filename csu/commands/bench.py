@@ -3,21 +3,32 @@
 import argparse
 from typing import Any
 
-HELP = "measure recording and live viewing against their peers"
+HELP = "measure recording, live viewing, seeking and export against their peers"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="record|live")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="record|live|seek|export")
     record = subjects.add_parser("record", help="the recorder, ffmpeg per camera, and the floor")
     record.add_argument("--cameras", type=int, default=50, metavar="N")
     record.add_argument("--burst", action="store_true", help="each frame arrives at once")
     live = subjects.add_parser("live", help="the gateway's WebSocket, and aiortc")
     live.add_argument("--cameras", type=int, default=4, metavar="N")
     live.add_argument("--viewers", type=int, default=50, metavar="N")
+    seek = subjects.add_parser("seek", help="any instant of 30 days of 250 cameras, and ffmpeg -ss")
+    seek.add_argument("--segments", type=_segments, default=10_800_000, metavar="N", help="fewer than the 10.8 million")
+    export = subjects.add_parser("export", help="one hour as one MP4, and ffmpeg's concat demuxer")
     for subject in (record, live):
         subject.add_argument("--seconds", type=float, default=60.0, metavar="S", help="length of each window")
+    export.add_argument("--seconds", type=int, default=3600, metavar="S", help="length of the film")
+    for subject in (record, live, seek, export):
         subject.add_argument("--quality", choices=("quick", "full", "rich"), help=argparse.SUPPRESS)
         subject.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
+
+
+def _segments(text: str) -> int:
+    if (number := int(text)) < 1_000_000:
+        raise argparse.ArgumentTypeError("at least 1000000, so that a hundredth of them is long enough to look at")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from csu.bench.stage import StageError
 
     try:
-        figures = _record(args) if args.subject == "record" else _live(args)
+        figures = _SUBJECTS[args.subject](args)
     except (StageError, OSError) as error:
         print(f"csu bench: {error}", file=sys.stderr)
         return 1
@@ -58,3 +69,23 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
     figures = asyncio.run(live.run(wanted))
     report.show("csu bench live", figures, f"csu simulate, quality {wanted.quality}, main streams, paced")
     return figures
+
+
+def _seek(args: argparse.Namespace) -> dict[str, Any]:
+    from csu.bench import report, seek
+
+    figures = seek.run(seek.Wanted(args.segments, args.quality or "full"))
+    report.show("csu bench seek", figures, f"{args.segments} segments in the index, real files where it looks")
+    return figures
+
+
+def _export(args: argparse.Namespace) -> dict[str, Any]:
+    from csu.bench import export, report
+
+    wanted = export.Wanted(args.seconds, args.quality or "full")
+    figures = export.run(wanted)
+    report.show("csu bench export", figures, f"{args.seconds} s of one camera, quality {wanted.quality}")
+    return figures
+
+
+_SUBJECTS = {"record": _record, "live": _live, "seek": _seek, "export": _export}
