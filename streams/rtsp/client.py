@@ -14,6 +14,7 @@ from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, parse_address
 from streams.rtsp.pace import BUFFER_BYTES, Pace, running_pace
 from streams.rtsp.session import RedirectedError, Session
+from streams.rtsp.tls import TlsSocket
 from streams.rtsp.video import HEAD_BYTES
 from streams.source import PacketSink, SourceConfig
 
@@ -32,7 +33,7 @@ class _Connection:
     of an unfinished picture by `settle`.
     """
 
-    def __init__(self, sock: socket.socket, session: Session, pace: Pace, sink: PacketSink) -> None:
+    def __init__(self, sock: socket.socket | TlsSocket, session: Session, pace: Pace, sink: PacketSink) -> None:
         self.ended: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
         self._sock = sock
         self._session = session
@@ -48,12 +49,12 @@ class _Connection:
 
     async def shake_hands(self) -> None:
         """Until the camera plays. Raises CameraError; the time limit is the caller's."""
-        loop, session = asyncio.get_running_loop(), self._session
+        session = self._session
         session.start()
         self.flush()
         while not session.playing:
             try:
-                data = await loop.sock_recv(self._sock, _ANSWER_BYTES)
+                data = await self._receive()
             except TimeoutError:
                 raise
             except OSError:
@@ -63,6 +64,11 @@ class _Connection:
             data = self._rest + data
             self._view[: len(data)] = data
             self._parse(len(data))
+
+    async def _receive(self) -> bytes:
+        if isinstance(self._sock, TlsSocket):
+            return await self._sock.receive(_ANSWER_BYTES)
+        return await asyncio.get_running_loop().sock_recv(self._sock, _ANSWER_BYTES)
 
     def read(self) -> None:
         """What has arrived since the last beat. All that fails ends `ended`."""
@@ -131,7 +137,7 @@ def _closed() -> CameraError:
 async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
     """Fetches one camera by our own client. Ends by CameraError, what the sink raised, or cancellation.
 
-    One redirect is followed; credentials go with it only to the same host.
+    One redirect is followed; credentials go with it only to the same host, and not from TLS into the clear.
     """
     try:
         address = parse_address(config.url)
@@ -144,7 +150,7 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
             other = parse_address(elsewhere.url)
         except ValueError as error:
             raise CameraError(CameraFault.PROTOCOL, f"redirected to no usable address: {error}") from None
-    if other.host != address.host:
+    if other.host != address.host or (address.is_tls and not other.is_tls):
         config = replace(config, username=None, password="")
     await _pull(other, config, sink)
 
@@ -154,7 +160,9 @@ async def _pull(address: Address, config: SourceConfig, sink: PacketSink) -> NoR
     if config.username is not None:
         authenticator = Authenticator(config.username, config.password, secrets.token_hex(8))
     session, pace = Session(address, authenticator, sink), running_pace()
-    sock = await _connect(address)
+    sock: socket.socket | TlsSocket = await _connect(address)
+    if isinstance(sock, socket.socket) and address.is_tls:
+        sock = await _secure(sock, address.host)
     connection = _Connection(sock, session, pace, sink)
     try:
         try:
@@ -195,6 +203,20 @@ async def _connect(address: Address) -> socket.socket:
     except (OSError, UnicodeError):
         raise fault from None
     raise fault
+
+
+async def _secure(plain: socket.socket, host: str) -> TlsSocket:
+    sock = TlsSocket(plain, host)
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            await sock.shake_hands()
+    except TimeoutError:
+        sock.close()
+        raise CameraError(CameraFault.TIMEOUT, f"no TLS within {HANDSHAKE_S:.0f} s") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _watch(session: Session, connection: _Connection) -> NoReturn:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from streams.errors import CameraError, CameraFault
 
-DEFAULT_PORT = 554
+DEFAULT_PORT, DEFAULT_TLS_PORT = 554, 322
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
 USER_AGENT = "csu"
@@ -25,6 +25,7 @@ class Address:
     url: str
     host: str
     port: int
+    is_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ def check_url(url: str, schemes: tuple[str, ...]) -> tuple[str, int | None]:
 
 def parse_address(url: str) -> Address:
     """Checks an address for our own client. Raises ValueError, see `check_url`."""
-    host, port = check_url(url, ("rtsp",))
-    return Address(url, host, port or DEFAULT_PORT)
+    host, port = check_url(url, ("rtsp", "rtsps"))
+    is_tls = urlsplit(url).scheme == "rtsps"
+    return Address(url, host, port or (DEFAULT_TLS_PORT if is_tls else DEFAULT_PORT), is_tls)
 
 
 def request(method: str, url: str, sequence: int, headers: dict[str, str]) -> bytes:

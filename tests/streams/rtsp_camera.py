@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import ssl
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,7 +84,10 @@ class Manners:
 
 
 class Camera:
-    def __init__(self, manners: Manners | None = None, clip: Clip | None = None) -> None:
+    def __init__(
+        self, manners: Manners | None = None, clip: Clip | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.tls = tls
         self.manners = manners or Manners()
         self.clip = clip or make_clip()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -92,9 +96,9 @@ class Camera:
         self._asked = asyncio.Event()
 
     async def __aenter__(self) -> Camera:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"rtsp://127.0.0.1:{self.port}/cam/01/main"
+        self.url = f"{'rtsps' if self.tls else 'rtsp'}://127.0.0.1:{self.port}/cam/01/main"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,0 +1,137 @@
+"""RTSP over TLS, before a camera with a certificate of an authority made for the test."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from h264_clip import avcc, make_clip
+from rtsp_camera import Camera, Manners
+from test_streams_rtsp_client import collect, failure, reply
+
+from streams.errors import CameraFault
+from streams.rtsp import client, tls
+from streams.rtsp.messages import parse_address
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for an address, as a trusted authority's file and as a server's context."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file, secret = folder / f"{name}.pem", folder / f"{name}.key"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, secret)
+    return file, context
+
+
+@pytest.fixture
+def trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    tls._context.cache_clear()
+    yield monkeypatch
+    tls._context.cache_clear()
+
+
+async def test_pictures_arrive_as_they_were_encoded(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    clip = make_clip(640, 480, 30, 15)
+    async with Camera(Manners(auth="md5", pieces=3), clip, context) as camera:
+        sink = await collect(camera, 60)
+    assert [packet.data for packet in sink.packets[:60]] == [avcc(unit) for unit in clip.units] * 2
+    assert {packet.lost_before for packet in sink.packets} == {0}
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    _, context = certificate(tmp_path, "127.0.0.1")
+    async with Camera(Manners(), tls=context) as camera:
+        error = await failure(camera)
+        assert error.fault is CameraFault.PROTOCOL
+        assert "certificate" in error.detail
+        assert not camera.requests
+
+
+async def test_a_certificate_of_another_camera_is_refused(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    file, context = certificate(tmp_path, "127.0.0.9")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    async with Camera(Manners(), tls=context) as camera:
+        assert "certificate" in (await failure(camera)).detail
+
+
+@pytest.mark.parametrize(("ending", "fault"), [("close", {CameraFault.CLOSED}), ("hang", {CameraFault.STALLED})])
+async def test_how_a_stream_can_end(
+    tmp_path: Path, trust: pytest.MonkeyPatch, ending: str, fault: set[CameraFault]
+) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    trust.setattr(client, "STALL_S", 1.0)
+    async with Camera(Manners(stop_after=10, ending=ending), tls=context) as camera:
+        assert (await failure(camera)).fault in fault
+
+
+async def test_credentials_never_go_from_tls_into_the_clear(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    async with Camera(Manners(auth="md5")) as clear:
+        moved = Manners(answers={"DESCRIBE": reply("302 Moved", f"Location: {clear.url}")})
+        async with Camera(moved, tls=context) as camera:
+            assert (await failure(camera)).fault is CameraFault.REFUSED_CREDENTIALS
+        assert not any("authorization" in headers for _, _, headers in clear.requests)
+
+
+async def test_a_camera_that_speaks_no_tls_is_told(trust: pytest.MonkeyPatch) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"RTSP/1.0 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        camera = Camera()
+        camera.url = f"rtsps://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        error = await failure(camera)
+    assert error.fault is CameraFault.PROTOCOL
+    assert error.detail.startswith("no TLS")
+
+
+async def test_a_silent_handshake_times_out(trust: pytest.MonkeyPatch) -> None:
+    trust.setattr(client, "HANDSHAKE_S", 0.3)
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        camera = Camera()
+        camera.url = f"rtsps://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        error = await failure(camera)
+        over.set()
+    assert error.fault is CameraFault.TIMEOUT
+
+
+def test_the_port_of_tls() -> None:
+    assert parse_address("rtsps://camera/x").port == 322
+    assert parse_address("rtsp://camera/x").port == 554
