@@ -137,7 +137,8 @@ class TestSuspensions:
     async def test_a_delegate_suspends_the_own_convention_and_lent_staff_see_why(self, centre: Running) -> None:
         async with centre.person("delegue") as delegate, centre.person("operateur") as operator:
             own = await conventions(delegate)
-            assert set(own) == {"27229"}
+            communes = (await delegate.get("/api/territory")).json()["communes"]
+            assert set(own) == {commune["insee"] for commune in communes} == {"27229"}
             answer = await delegate.post(f"/api/conventions/{own['27229']}/suspend", {"reason": "contrôle"})
             assert answer.status_code == 200, answer.text
             camera = (await operator.get("/api/cameras")).json()["cameras"][0]
