@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--burst", action="store_true", help="one write a frame instead of eight, spread as a camera's")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264", help="of the pictures (default h264)")
     parser.add_argument("--audio", action="store_true", help="offer a sound track")
+    parser.add_argument("--tls", action="store_true", help="RTSP over TLS (rtsps), with a certificate of its own")
     parser.add_argument("--fault", choices=[f.value for f in Fault], help="camera 01 starts with this fault")
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON object once ready")
     parser.add_argument(
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     paths = Paths(default_data())
     manner = Manner(replace(QUALITIES[args.quality], codec=args.codec), burst=args.burst, audio=args.audio)
-    plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, Fault(args.fault) if args.fault else None)
+    fault = Fault(args.fault) if args.fault else None
+    plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, fault, args.tls)
     running.ensure_loops(paths, args.cameras, manner.quality)
     try:
         uvloop.run(_serve(paths, plan, args.json))
@@ -75,8 +77,11 @@ async def _serve(paths: "Paths", plan: "Plan", as_json: bool) -> None:
         if as_json:
             file = str(running.credentials_file(paths)) if plan.auth else None
             urls = {"rtsp_urls": simulation.urls("main"), "sub_urls": simulation.urls("sub"), "onvif_urls": []}
-            print(json.dumps({**urls, "credentials_file": file}), flush=True)
+            certificate = str(running.certificate_file(paths)) if plan.tls else None
+            print(json.dumps({**urls, "credentials_file": file, "certificate_file": certificate}), flush=True)
         else:
             print(f"{plan.cameras} cameras, {simulation.urls('main')[0]} and so on", flush=True)
             print(f"user and password: {running.credentials_file(paths)}", flush=True)
+            if plan.tls:
+                print(f"certificate (SSL_CERT_FILE): {running.certificate_file(paths)}", flush=True)
         await stopped.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from csu.settings import Paths
-from csu.simulator import cameras, encoding, loops
+from csu.simulator import cameras, encoding, loops, tls
 from csu.simulator.cameras import STREAMS, Quality, scene_of
 from csu.simulator.faults import Fault
 from csu.simulator.rtsp import Credentials
@@ -29,21 +29,30 @@ class Plan:
     manner: Manner
     auth: bool = True
     fault: Fault | None = None  # on the first camera, from the start
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
     port: int
     server: Server
+    scheme: str = "rtsp"
 
     def urls(self, stream: cameras.Stream) -> list[str]:
         """Addresses of all cameras, without credentials."""
         count = len(self.server.streams) // len(STREAMS)
-        return [f"rtsp://127.0.0.1:{self.port}{cameras.path(camera, stream)}" for camera in range(1, count + 1)]
+        return [
+            f"{self.scheme}://127.0.0.1:{self.port}{cameras.path(camera, stream)}" for camera in range(1, count + 1)
+        ]
 
 
 def credentials_file(paths: Paths) -> Path:
     return paths.simulator / "credentials"
+
+
+def certificate_file(paths: Paths) -> Path:
+    """What to trust for cameras over TLS (`SSL_CERT_FILE`); the key is in it, for nobody else to read."""
+    return paths.simulator / "tls.pem"
 
 
 def control_socket(paths: Paths) -> Path:
@@ -76,7 +85,9 @@ async def simulating(paths: Paths, plan: Plan) -> AsyncIterator[Simulation]:
         for scene in _scenes(plan.cameras)
         for stream in STREAMS
     }
-    server = Server(plan.cameras, encoded, plan.manner, ensure_credentials(paths) if plan.auth else None)
+    credentials = ensure_credentials(paths) if plan.auth else None
+    context = tls.server_context(certificate_file(paths)) if plan.tls else None
+    server = Server(plan.cameras, encoded, plan.manner, credentials, context)
     if plan.fault is not None:
         server.set_fault(1, plan.fault)
     paths.run.mkdir(parents=True, exist_ok=True)
@@ -85,7 +96,7 @@ async def simulating(paths: Paths, plan: Plan) -> AsyncIterator[Simulation]:
         return answer(server, op, fields)
 
     async with server.serving(plan.port) as port, ChannelServer(control_socket(paths), handle):
-        yield Simulation(port, server)
+        yield Simulation(port, server, "rtsps" if plan.tls else "rtsp")
 
 
 def answer(server: Server, op: str, fields: dict[str, Any]) -> dict[str, Any]:

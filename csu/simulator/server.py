@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -22,15 +23,23 @@ Loops = Mapping[tuple[int, Stream], Loop]  # by scene and stream
 
 
 class Server:
-    """Cameras 1..n on one listening socket. Without credentials, anyone may play."""
+    """Cameras 1..n on one listening socket. Without credentials, anyone may play; with `tls`, over TLS only."""
 
-    def __init__(self, cameras: int, loops: Loops, manner: Manner, credentials: Credentials | None) -> None:
+    def __init__(
+        self,
+        cameras: int,
+        loops: Loops,
+        manner: Manner,
+        credentials: Credentials | None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.streams = {
             (camera, stream): StreamSender(camera, stream, loops[scene_of(camera), stream], manner)
             for camera in range(1, cameras + 1)
             for stream in STREAMS
         }
         self.credentials = credentials
+        self._tls = tls
         self.manner = manner
         self.skipped_ticks = 0
         self._connections: set[Connection] = set()
@@ -82,6 +91,9 @@ class Server:
             except OSError:  # none is waiting, or it has gone again
                 return
             self._connections = {c for c in self._connections if c.client.is_open}
+            if self._tls is not None:
+                accepted.setblocking(False)
+                accepted = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
             self._connections.add(Connection(self, loop, accepted))
 
     async def _tick_forever(self) -> None:

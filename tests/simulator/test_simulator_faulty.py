@@ -9,12 +9,13 @@ import pytest
 from conftest import Start
 
 from csu.settings import Paths
-from csu.simulator import distortion, loops, rtp, sei
+from csu.simulator import distortion, loops, rtp, running, sei
 from csu.simulator.cameras import QUICK
 from csu.simulator.faults import Fault, concerns
 from csu.simulator.running import Simulation
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
+from streams.rtsp import tls
 from streams.source import SourceConfig, SourceInfo, pull
 from streams.timeline import Anchor, Timeline
 
@@ -123,6 +124,24 @@ async def test_a_trickle_is_a_stall_and_costs_the_others_nothing(simulate: Start
         numbers = await other.wait(lambda numbers: len(numbers) > 50)
     assert error.fault is CameraFault.STALLED
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
+
+
+async def test_cameras_over_tls(
+    simulate: Start, secret: str, simulator_paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls._context.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(running.certificate_file(simulator_paths)))
+    async with simulate(tls=True) as simulation:
+        assert simulation.urls("main")[0].startswith("rtsps://")
+        async with pulling(simulation, secret) as one, pulling(simulation, secret, camera=2) as two:
+            for sink in (one, two):
+                numbers = await sink.wait(lambda numbers: len(numbers) > 60)
+                assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        assert simulation.server.stats()["drops"] == 0
+        monkeypatch.delenv("SSL_CERT_FILE")
+        tls._context.cache_clear()
+        assert "certificate" in (await _failure(simulation, secret)).detail
+    tls._context.cache_clear()
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
