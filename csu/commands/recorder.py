@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
+    import resource
 
     import uvloop
 
@@ -31,6 +32,9 @@ def run(args: argparse.Namespace) -> int:
     from recorder.main import run as record
 
     os.umask(0o027)
+    # Followers must not use up the descriptors that the recording needs.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     paths = Paths(args.data or default_data())
     try:
         keys = load_public(paths.keys, "orders")

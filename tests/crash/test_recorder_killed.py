@@ -20,12 +20,22 @@ ON_THE_WAY_S = 1.0  # from the picture's instant to the write, on a busy machine
 
 @pytest.mark.timeout(300)
 async def test_killed_at_random_instants(tmp_path: Path) -> None:
+    await _kill(tmp_path, KILLS)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_killed_two_hundred_times(tmp_path: Path) -> None:
+    await _kill(tmp_path, 200)
+
+
+async def _kill(tmp_path: Path, kills: int) -> None:
     source = random.Random(2026)
     since = datetime.now(UTC)
     killed_at: list[datetime] = []
     with simulator(tmp_path / "simulator", CAMERAS) as simulated, recorder(tmp_path / "data") as process:
         await process.order(orders(*(camera(simulated, n + 1) for n in range(CAMERAS))))
-        for _ in range(KILLS):
+        for _ in range(kills):
             await wait_until(lambda: _all_record(process.state))
             await asyncio.sleep(source.uniform(0.0, 2.2))
             killed_at.append(datetime.now(UTC))
