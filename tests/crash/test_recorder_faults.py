@@ -25,6 +25,7 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         ("401", "camera", {"refused_credentials"}),
         ("garbage", "camera", {"garbage", "stalled"}),
         ("clock-jump", "camera", {"camera_clock"}),
+        ("trickle", "camera", {"stalled"}),
     ],
 )
 async def test_only_the_faulty_camera_has_a_gap(
