@@ -24,6 +24,7 @@ from csu.centre_state import Centre
 from csu.clock import utc_now
 from csu.errors import not_found
 from csu.events import Events
+from csu.holds import routes as hold_routes
 from csu.metrics import exposition
 from csu.schemas import RefusalBody
 from csu.settings import Settings
@@ -101,6 +102,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         alarm_routes.router,
         territory_routes.router,
         accounts_routes.router,
+        hold_routes.router,
     ):
         app.include_router(router)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -49,6 +49,9 @@ class Act(StrEnum):
     HABILITATION_GRANT = "habilitation:grant"
     HABILITATION_RESUME = "habilitation:resume"
     HABILITATION_SUSPEND = "habilitation:suspend"
+    HOLD_LIST = "hold:list"
+    HOLD_PUT = "hold:put"
+    HOLD_RELEASE = "hold:release"
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
     PASSWORD_CHANGE = "password:change"  # noqa: S105  an act, no password
@@ -366,6 +369,8 @@ _PICTURE_RULES: tuple[Rule, ...] = (
 _everyone = _for_roles(*Role, source="CSI R.253-3")
 _administers = _for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
 _supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
+_knows_holds = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
+_ends_holds = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
 _governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
@@ -389,6 +394,9 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.HABILITATION_GRANT: (_supervises,),
     Act.HABILITATION_RESUME: (_supervises,),
     Act.HABILITATION_SUSPEND: (_supervises,),
+    Act.HOLD_LIST: (_knows_holds,),
+    Act.HOLD_PUT: (_supervises,),
+    Act.HOLD_RELEASE: (_ends_holds,),
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),
     Act.PASSWORD_CHANGE: (_everyone,),

@@ -170,6 +170,23 @@ alarm = Table(
     _at("ended"),
 )
 
+hold = Table(
+    "hold",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _uuid("camera", ForeignKey("camera.id"), nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    _text("requisition", nullable=False),
+    _at("put_at", nullable=False),
+    _uuid("put_by", ForeignKey("account.id"), nullable=False),
+    _at("release_proposed_at"),
+    _uuid("release_proposed_by", ForeignKey("account.id")),
+    _at("released_at"),
+    _uuid("released_by", ForeignKey("account.id")),
+)
+
 orders_state = Table(
     "orders_state",
     METADATA,

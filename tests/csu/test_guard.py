@@ -45,6 +45,9 @@ GUARDED = {
     ("POST", "/api/habilitations/{fact_id}/end"): (Act.HABILITATION_END, "s"),
     ("POST", "/api/habilitations/{fact_id}/suspend"): (Act.HABILITATION_SUSPEND, "s"),
     ("POST", "/api/habilitations/{fact_id}/resume"): (Act.HABILITATION_RESUME, "s"),
+    ("GET", "/api/holds"): (Act.HOLD_LIST, "saA"),
+    ("POST", "/api/holds"): (Act.HOLD_PUT, "s"),
+    ("POST", "/api/holds/{fact_id}/release"): (Act.HOLD_RELEASE, "sA"),
     ("GET", "/api/accounts"): (Act.ACCOUNT_LIST, "A"),
     ("POST", "/api/accounts"): (Act.ACCOUNT_CREATE, "A"),
     ("POST", "/api/accounts/{account_id}/password"): (Act.ACCOUNT_RESET, "A"),
@@ -52,6 +55,12 @@ GUARDED = {
 }
 LOGINS = {"o": "operateur", "s": "superviseur", "d": "delegue", "a": "auditeur", "A": "administrateur"}
 BODIES: dict[str, Any] = {
+    "/api/holds": {
+        "camera": str(uuid4()),
+        "from": "2026-11-23T14:00:00Z",
+        "to": "2026-11-23T14:10:00Z",
+        "requisition": "PV 2026/00417",
+    },
     "/api/habilitations": {
         "account": str(uuid4()),
         "commune": "27229",

@@ -1,0 +1,1 @@
+"""Holds: recordings that a requisition keeps beyond their deadline."""

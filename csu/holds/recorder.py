@@ -1,0 +1,51 @@
+"""The recorder's side of a hold: it is in force once the recorder has answered with its durable row."""
+
+import asyncio
+from typing import Any
+
+from csu import keys
+from csu.accounts.guard import Visit
+from csu.errors import Refusal
+from legal.permissions import Refused
+from recorder.channel import ChannelError
+from recorder.decisions import Hold, Release, sign_hold, sign_release
+
+_ANSWER_S = 5.0
+_SOURCE = "CSI R.253-4 al. 3"
+_REFUSALS = {
+    "WINDOW_ERASED": "Il ne reste aucun enregistrement de cette période : elle a été effacée ou n'a pas été filmée.",
+    "HOLD_RELEASED": "Cette conservation a déjà été levée.",
+}
+
+
+async def put(visit: Visit, hold: Hold) -> dict[str, Any]:
+    """What the hold keeps so far. Raises Refusal."""
+    return await _ask(visit, "put_hold", sign_hold(hold, _key(visit)))
+
+
+async def release(visit: Visit, hold: str, persons: tuple[str, str]) -> None:
+    """Raises Refusal."""
+    await _ask(visit, "release", sign_release(Release("hold", hold, persons), _key(visit)))
+
+
+def refused(refusal: Refusal) -> Refused:
+    """The refusal as the journal has it."""
+    return Refused(refusal.code, refusal.reason, _SOURCE)
+
+
+def _key(visit: Visit) -> Any:
+    return keys.load_private(visit.centre.settings.paths.keys, "orders")[1]
+
+
+async def _ask(visit: Visit, op: str, envelope: dict[str, str]) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            return await visit.centre.recorder.call(op, envelope=envelope)
+    except ChannelError as error:
+        if error.code in _REFUSALS:
+            raise Refusal(409, error.code, _REFUSALS[error.code]) from error
+        reason = "L'enregistreur n'a pas pris la demande : rien n'est changé. Recommencez."
+        raise Refusal(503, "RECORDER_UNREACHABLE", reason) from error
+    except TimeoutError as error:
+        reason = "L'enregistreur ne répond pas : la demande est peut-être prise. Recommencez."
+        raise Refusal(503, "RECORDER_UNREACHABLE", reason) from error

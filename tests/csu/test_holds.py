@@ -1,0 +1,110 @@
+"""Holds through the API: from a requisition only, in force when answered, released by two persons."""
+
+from typing import Any
+
+from centre_support import Running
+
+from csu import keys
+from recorder.channel import ChannelError, ChannelServer
+from recorder.decisions import Hold, Release, verify_hold, verify_release
+from recorder.sealed import OrderRefused
+
+
+class Peer:
+    """The recorder's end of the channel: verifies as it does, and answers."""
+
+    def __init__(self, centre: Running) -> None:
+        self._keys = keys.load_public(centre.centre.settings.paths.keys, "orders")
+        self.holds: list[Hold] = []
+        self.releases: list[Release] = []
+        self.refusal: str | None = None
+
+    async def answer(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
+        if self.refusal is not None:
+            raise ChannelError(self.refusal, "as the test wants")
+        try:
+            if op == "release":
+                self.releases.append(verify_release(fields["envelope"], self._keys))
+                return {}
+            assert op == "put_hold"
+            self.holds.append(verify_hold(fields["envelope"], self._keys))
+        except OrderRefused as refused:
+            raise ChannelError(refused.code, refused.reason) from refused
+        return {"id": self.holds[-1].id, "segments": 2, "bytes": 100, "first": None, "last": None}
+
+
+async def _camera(person: Any) -> str:
+    cameras = (await person.get("/api/cameras")).json()["cameras"]
+    return str(cameras[0]["id"])
+
+
+def _body(camera: str, requisition: str = "PV 2026/00417") -> dict[str, str]:
+    return {
+        "camera": camera,
+        "from": "2026-11-23T13:00:00Z",
+        "to": "2026-11-23T13:10:00Z",
+        "requisition": requisition,
+    }
+
+
+async def test_a_hold_is_put_listed_and_released_by_two(centre: Running) -> None:
+    peer = Peer(centre)
+    async with (
+        ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer),
+        centre.person("superviseur") as supervisor,
+        centre.person("administrateur") as administrator,
+    ):
+        camera = await _camera(supervisor)
+        answer = await supervisor.post("/api/holds", _body(camera))
+        assert answer.status_code == 201, answer.text
+        hold = answer.json()
+        assert (hold["segments"], hold["bytes"], hold["from"]) == (2, 100, "2026-11-23T13:00:00Z")
+        assert [(h.id, h.camera, h.requisition) for h in peer.holds] == [(hold["id"], camera, "PV 2026/00417")]
+        assert [h["id"] for h in (await administrator.get("/api/holds")).json()["holds"]] == [hold["id"]]
+        release = f"/api/holds/{hold['id']}/release"
+        proposed = await supervisor.post(release)
+        assert (proposed.status_code, proposed.json()["released_at"]) == (200, None)
+        again = await supervisor.post(release)
+        assert (again.status_code, again.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
+        assert peer.releases == []
+        confirmed = await administrator.post(release)
+        assert confirmed.status_code == 200, confirmed.text
+        assert confirmed.json()["released_at"] is not None
+        persons = (supervisor.account["id"], administrator.account["id"])
+        assert peer.releases == [Release("hold", hold["id"], persons)]
+    operations = [(e["op"], e["result"]) for e in await centre.journal() if e["op"].startswith("hold:")]
+    assert sorted(operations) == sorted(
+        [
+            ("hold:put", "done"),
+            ("hold:list", "done"),
+            ("hold:release", "done"),
+            ("hold:release", "refused"),
+            ("hold:release", "done"),
+        ]
+    )
+
+
+async def test_what_is_refused_leaves_no_hold_and_an_entry(centre: Running) -> None:
+    peer = Peer(centre)
+    async with centre.person("superviseur") as supervisor:
+        camera = await _camera(supervisor)
+        away = await supervisor.post("/api/holds", _body(camera))
+        assert (away.status_code, away.json()["code"]) == (503, "RECORDER_UNREACHABLE")
+        async with ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer):
+            for requisition in ("", "   "):
+                without = await supervisor.post("/api/holds", _body(camera, requisition))
+                assert (without.status_code, without.json()["code"]) == (422, "HOLD_WITHOUT_PROCEDURE")
+            assert peer.holds == []
+            peer.refusal = "WINDOW_ERASED"
+            erased = await supervisor.post("/api/holds", _body(camera))
+            assert (erased.status_code, erased.json()["code"]) == (409, "WINDOW_ERASED")
+            backwards = _body(camera) | {"to": "2026-11-23T12:00:00Z"}
+            assert (await supervisor.post("/api/holds", backwards)).status_code == 422
+        assert (await supervisor.get("/api/holds")).json() == {"holds": []}
+    codes = [e["code"] for e in await centre.journal() if e["op"] == "hold:put"]
+    assert sorted(codes) == [
+        "HOLD_WITHOUT_PROCEDURE",
+        "HOLD_WITHOUT_PROCEDURE",
+        "RECORDER_UNREACHABLE",
+        "WINDOW_ERASED",
+    ]
