@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -86,6 +87,7 @@ class Kept:
     """What the recorder did beside recording, and how it started again on what it had left."""
 
     gaps: int
+    gap_causes: dict[str, int]
     destroyed: int
     late_frames: int
     write_wait_ms: float
@@ -117,10 +119,12 @@ async def _recorder(paths: Paths, cameras: Cameras, wanted: Wanted) -> tuple[Cos
         await stage.all_recording(control, wanted.cameras)
         restart_s = asyncio.get_running_loop().time() - began_s
         await asyncio.sleep(AGAIN_BOUND_S)
+    causes = [f"{f['cause']}: {f['detail']}" for f in facts if f["kind"] == "gap_opened"]
     again = [t["soonest_again_s"] for t in (first, json.loads(times.read_text())) if t["soonest_again_s"] is not None]
     shutil.rmtree(paths.recordings)
     return _with_footage(cost, counted.counter.found()), Kept(
-        gaps=sum(f["kind"] == "gap_opened" for f in facts),
+        gaps=len(causes),
+        gap_causes=dict(Counter(causes)),
         destroyed=sum(f["count"] for f in facts if f["kind"] == "destroyed"),
         late_frames=first["late_frames"],
         write_wait_ms=round(first["waited_us"] / 1000, 1),
