@@ -11,6 +11,8 @@ from recorder.store import SegmentStore
 from recorder.writer import Writer
 
 CAMERA_LOST = "CAMERA_LOST"
+OVERDUE = "OVERDUE"
+"""Files of a camera are there 10 minutes after their deadline, by the walk of the disk."""
 
 Key = tuple[str, str]
 
@@ -88,4 +90,4 @@ def _write_ended(store: SegmentStore, key: Key, now_us: int) -> None:
 
 
 def _camera(code: str, subject: str) -> str | None:
-    return subject if code == CAMERA_LOST else None
+    return subject if code in (CAMERA_LOST, OVERDUE) else None

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from recorder.decisions import Hold, Release, read_hold
@@ -129,6 +130,14 @@ def _window(from_us: int, to_us: int) -> dict[str, str]:
     return {"from": text_from_us(from_us), "to": text_from_us(to_us)}
 
 
+def read_hold_file(path: Path) -> Hold | None:
+    """The hold in a file of this directory; None for one that is gone or can't be read."""
+    try:
+        return _parse(json.loads(path.read_bytes()))
+    except (OSError, OrderRefused, ValueError, KeyError, TypeError):
+        return None
+
+
 def _write(storage: StorageDirectory, name: str, envelope: Mapping[str, Any]) -> None:
     """A file of that name, whole and durable."""
     storage.make_directory(DIRECTORY)
@@ -146,7 +155,10 @@ def _write(storage: StorageDirectory, name: str, envelope: Mapping[str, Any]) ->
 
 def _read(storage: StorageDirectory, name: str) -> Hold:
     with os.fdopen(storage.open_existing(f"{DIRECTORY}/{name}"), "rb") as file:
-        envelope = json.load(file)
+        return _parse(json.load(file))
+
+
+def _parse(envelope: Any) -> Hold:
     # Whoever can put a file here can as well remove the recordings: the signature was checked when it came.
     return read_hold(json.loads(base64.b64decode(envelope["payload"], validate=True)))
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from recorder.alarms import CAMERA_LOST, Alarms, read_alarms
+from recorder.alarms import CAMERA_LOST, OVERDUE, Alarms, read_alarms
 from recorder.camera import LOST_S, LiveStream, RecordedStream, Window
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
@@ -33,6 +34,8 @@ from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
 from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
+from recorder.utc import text_from_us
+from recorder.walker import Look, look
 from recorder.writer import StorageDown, StorageState, Writer
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
@@ -40,7 +43,9 @@ from streams.streamer import ConnectBudget, Streamer
 log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
+_DAY_US = 86_400_000_000
 _MEASURE_TICKS = 5
+_WALK_TICKS = 60
 _STORAGE_CODES = (
     "STORAGE_UNMOUNTED",
     "STORAGE_FOREIGN",
@@ -97,6 +102,8 @@ class Recorder:
         self._untold_version: int | None = None
         self._accepting = asyncio.Lock()
         self._reconciling: asyncio.Task[None] | None = None
+        self._walking: asyncio.Task[None] | None = None
+        self._inventoried: int | None = None  # the day in UTC; the first is the day of the start, counted at its end
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
@@ -127,6 +134,8 @@ class Recorder:
             ticking.cancel()
             if self._reconciling is not None:
                 self._reconciling.cancel()
+            if self._walking is not None:
+                self._walking.cancel()
             self._stop_streams()
         log.info("recorder stopped")
 
@@ -247,6 +256,8 @@ class Recorder:
             ticks += 1
             try:
                 self._look_around(measure=ticks % _MEASURE_TICKS == 0)
+                if ticks % _WALK_TICKS == 0 and (self._walking is None or self._walking.done()):
+                    self._walking = self._tasks.create_task(self._walk())
             except Exception:  # the task's top: a fault of ours in one look must not end the recording
                 log.exception("our own fault while looking after the cameras")
 
@@ -260,6 +271,31 @@ class Recorder:
                 self._watch_camera(camera, running, at_us)
             if measure:
                 running.stream.measure()
+
+    async def _walk(self) -> None:
+        """Look at the disk, not at the index; in the night at all of it. What it finds raises and ends OVERDUE."""
+        day = now_us() // _DAY_US
+        whole = self._inventoried not in (None, day)
+        try:
+            due_us = now_us() if self.clock.trusted else self.clock.due_us
+            looks = await asyncio.to_thread(look, self.config.storage, due_us, whole)
+        except OSError as error:
+            log.warning("the disk can't be walked: %s", error)  # the storage's own alarm tells
+            return
+        except Exception:  # the task's top: a fault of ours in one walk must not end the recording
+            log.exception("our own fault while walking the disk")
+            return
+        self._inventoried = day if self._inventoried is None or whole else self._inventoried
+        at_us = now_us()
+        for camera in set(self.alarms.subjects(OVERDUE)) - {one.camera for one in looks}:
+            self.alarms.end(OVERDUE, camera, at_us)
+        for one in looks:
+            if one.overdue:
+                self.alarms.raise_(OVERDUE, one.camera, f"{len(one.overdue)} files", at_us)
+            else:
+                self.alarms.end(OVERDUE, one.camera, at_us)
+            if whole:
+                self.writer.submit(partial(_tell_inventory, one=one, at_us=at_us))
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
@@ -324,6 +360,11 @@ class Recorder:
             self.alarms.end("DESTRUCTION_BREAKER", "machine", now_us())
         else:
             self.alarms.raise_("DESTRUCTION_BREAKER", "machine", "a quarter of what is kept is due at once", now_us())
+
+
+def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
+    oldest = None if one.oldest_us is None else text_from_us(one.oldest_us)
+    store.index.fact(at_us, "inventory", one.camera, count=one.files, bytes=one.size, oldest=oldest)
 
 
 async def run(config: RecorderConfig) -> None:

@@ -10,6 +10,7 @@ _MESSAGES = {
     "ORDERS_REFUSED": "L'enregistreur refuse ses consignes.",
     "INDEX_UNKNOWN": "L'enregistreur présente un index inconnu : des enregistrements peuvent manquer.",
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
+    "OVERDUE": "Caméra {subject} : des enregistrements sont encore là après leur échéance.",
     "CLOCK_UNTRUSTED": "L'horloge de l'enregistreur n'est pas sûre : effacement et relecture sont suspendus.",
     "DESTRUCTION_BREAKER": "Trop d'enregistrements sont à échéance à la fois : l'effacement attend une vérification.",
     "STORAGE_STARTING": "L'enregistreur ouvre son stockage : rien n'est encore enregistré.",

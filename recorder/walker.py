@@ -1,0 +1,120 @@
+"""An independent look at the disk: what is the oldest of each camera, and is anything overdue (invariant 6).
+
+It reads files, not the index that destruction goes by, so that what an index forgot shows too. Read-only, in a thread
+of its own; only the oldest hour directory of each camera unless the whole inventory is asked for.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorder.format import HEADER_READ_BYTES, SegmentHeader, read_segment_header, segment_of
+from recorder.holds import DIRECTORY, read_hold_file
+from streams.fmp4 import FormatError, parse_init
+from streams.ticks import us_from_at
+
+OVERDUE_US = 600_000_000
+"""A file still there so long after its deadline is overdue."""
+_SEGMENT_US = 120_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps."""
+
+    camera: str
+    files: int
+    size: int
+    oldest_us: int | None
+    overdue: tuple[str, ...]
+
+
+def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
+    """Every camera's oldest hour, or with `whole` all it has. Raises OSError when the storage can't be read."""
+    holds = list(_holds(storage))
+    return [_look(storage, camera, now_us, holds, whole) for camera in _cameras(storage)]
+
+
+def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, int]], whole: bool) -> Look:
+    files, size, oldest_us = 0, 0, None
+    overdue: list[str] = []
+    for hour in _hours(storage / camera, 4):
+        names = sorted(name for name in _names(hour) if segment_of(name) is not None)
+        for name in names:
+            header = _header(hour / name)
+            if header is None:
+                continue  # gone since, or torn: the check tells
+            oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
+            is_late = header.deadline_us + OVERDUE_US < now_us
+            if is_late and not _is_held(header, holds):
+                overdue.append(str((hour / name).relative_to(storage)))
+            if not is_late:
+                break  # what was recorded after it is due after it
+        files += len(names)
+        size += sum(_size(hour / name) for name in names)
+        if names and not whole:
+            break
+    return Look(camera, files, size, oldest_us, tuple(overdue))
+
+
+def _is_held(header: SegmentHeader, holds: list[tuple[str, int, int]]) -> bool:
+    """A file doesn't say where it ends: a segment longer than any is taken, so that no held file is called overdue."""
+    return any(
+        camera == header.camera and header.start_us < to_us and header.start_us + _SEGMENT_US > from_us
+        for camera, from_us, to_us in holds
+    )
+
+
+def _holds(storage: Path) -> Iterator[tuple[str, int, int]]:
+    names = set(_names(storage / DIRECTORY))
+    for name in names:
+        if name.endswith(".released.json") or name.removesuffix(".json") + ".released.json" in names:
+            continue
+        hold = read_hold_file(storage / DIRECTORY / name) if name.endswith(".json") else None
+        if hold is not None:
+            yield hold.camera, us_from_at(hold.from_at), us_from_at(hold.to_at)
+
+
+def _cameras(storage: Path) -> list[str]:
+    found = []
+    for name in sorted(os.listdir(storage)):
+        try:
+            if str(uuid.UUID(name)) == name:
+                found.append(name)
+        except ValueError:
+            continue
+    return found
+
+
+def _hours(directory: Path, depth: int) -> Iterator[Path]:
+    """The hour directories below, oldest first."""
+    if depth == 0:
+        yield directory
+        return
+    for name in sorted(_names(directory)):
+        if name.isdigit():
+            yield from _hours(directory / name, depth - 1)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _header(path: Path) -> SegmentHeader | None:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return read_segment_header(parse_init(file.read(HEADER_READ_BYTES) or b""))
+    except (FileNotFoundError, FormatError):
+        return None

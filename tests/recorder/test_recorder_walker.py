@@ -1,0 +1,63 @@
+"""The walk of the disk: what is oldest, what is overdue, judged from the files alone."""
+
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record
+
+from recorder.clock import ClockState
+from recorder.decisions import Hold, sign_hold
+from recorder.destruction import destroy_due
+from recorder.holds import put_hold
+from recorder.main import Recorder, RecorderConfig
+from recorder.walker import OVERDUE_US, look
+from streams.ticks import at_from_us
+
+KEY = Ed25519PrivateKey.generate()
+
+
+def test_the_oldest_of_each_camera_and_all_it_has(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 100))
+        record(made.store, OTHER, packets(25 * 30, start=25 * 50))
+        files = made.index.query("SELECT count(*), sum(length) FROM segment WHERE camera = 1")[0]
+    by_camera = {one.camera: one for one in look(tmp_path / "recordings", START_US, whole=True)}
+    assert (by_camera[CAMERA].files, by_camera[CAMERA].size) == files
+    assert by_camera[CAMERA].oldest_us == START_US
+    assert by_camera[OTHER].oldest_us == START_US + 50_000_000
+    assert not any(one.overdue for one in by_camera.values())
+
+
+def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path) -> None:
+    late_us = START_US + 16 * DAY_US
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 100))
+        record(made.store, OTHER, packets(25 * 100))
+        hold = Hold(str(uuid4()), OTHER, at_from_us(START_US), at_from_us(late_us), "PV 1", at_from_us(START_US))
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US, True)
+        made.index.execute("DELETE FROM segment WHERE camera = 1 AND id = (SELECT min(id) FROM segment)")
+        made.index.commit()
+        destroy_due(made.store, late_us, late_us)
+    storage = tmp_path / "recordings"
+    overdue = {one.camera: len(one.overdue) for one in look(storage, late_us)}
+    assert overdue == {CAMERA: 1, OTHER: 0}
+    (first,) = (one for one in look(storage, START_US + 15 * DAY_US + OVERDUE_US - 1) if one.camera == CAMERA)
+    assert first.overdue == ()
+
+
+async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 10))
+    storage = tmp_path / "recordings"
+    recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    recorder.clock = ClockState(trusted=True, reason="", due_us=0)
+    for days, expected in ((1, []), (16, [CAMERA]), (16, [CAMERA])):
+        monkeypatch.setattr("recorder.main.now_us", lambda days=days: START_US + days * DAY_US)
+        await recorder._walk()
+        assert recorder.alarms.subjects("OVERDUE") == expected
+    shutil.rmtree(storage / CAMERA)
+    await recorder._walk()
+    assert recorder.alarms.subjects("OVERDUE") == []
