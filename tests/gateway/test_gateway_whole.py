@@ -136,7 +136,9 @@ async def test_from_the_camera_to_the_browser_live_and_replayed(tmp_path: Path) 
         began_us = int(datetime.fromisoformat(clip["from"]).timestamp() * 1_000_000)
         nearest = min(range(len(live)), key=lambda n: abs(browser.fragments(channel)[n].at_us - began_us))
         assert abs(browser.fragments(channel)[nearest].at_us - began_us) <= 40_000
-        assert live[nearest] == replayed[0]
+        # Live is placed as it comes, a part by its first picture: they may differ by a picture's time.
+        camera, frame = replayed[0]
+        assert live[nearest] in [(camera, (frame + step) % (6 * 25)) for step in (-1, 0, 1)]
         acts = [(e["kind"], e["act"]) for e in await centre.spooled()]
         assert acts.count(("opened", "live")) == 2
         assert acts.count(("opened", "replay")) == 1
