@@ -120,7 +120,8 @@ async def test_from_the_camera_to_the_browser_live_and_replayed(tmp_path: Path) 
         sub, _ = await watch(browser, text(centre, make_ticket(datetime.now(UTC), streams=("sub",))), 5)
         assert_continuous(read_codes(browser.film(sub)), loop=6 * 10)
 
-        from_at = first_at + timedelta(seconds=1)
+        # In the midst of a picture: at its edge either neighbour may be the one on the screen.
+        from_at = first_at + timedelta(seconds=1, milliseconds=20)
         ticket = make_replay(datetime.now(UTC), from_at, from_at + timedelta(seconds=2))
         headers = {"Origin": ORIGIN}
         body = {"ticket": text(centre, ticket)}
@@ -134,11 +135,10 @@ async def test_from_the_camera_to_the_browser_live_and_replayed(tmp_path: Path) 
         # What was seen live is what was recorded: the same picture at the same instant.
         clip = answer["plan"]["items"][0]
         began_us = int(datetime.fromisoformat(clip["from"]).timestamp() * 1_000_000)
-        nearest = min(range(len(live)), key=lambda n: abs(browser.fragments(channel)[n].at_us - began_us))
-        assert abs(browser.fragments(channel)[nearest].at_us - began_us) <= 40_000
-        # Live is placed as it comes, a part by its first picture: they may differ by a picture's time.
-        camera, frame = replayed[0]
-        assert live[nearest] in [(camera, (frame + step) % (6 * 25)) for step in (-1, 0, 1)]
+        taken_us = [fragment.at_us for fragment in browser.fragments(channel)]
+        shown = max(n for n, at_us in enumerate(taken_us) if at_us <= began_us + 1_000)
+        assert began_us - taken_us[shown] <= 40_000
+        assert live[shown] == replayed[0]
         acts = [(e["kind"], e["act"]) for e in await centre.spooled()]
         assert acts.count(("opened", "live")) == 2
         assert acts.count(("opened", "replay")) == 1
