@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streams.packets import Packet, VideoFormat
-from streams.source import SourceConfig, SourceInfo, pull
+from streams.pull import pull
+from streams.source import SourceConfig, SourceInfo
 from streams.ticks import TICKS_PER_S
 from streams.timeline import Anchor, Timeline
 

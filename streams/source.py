@@ -1,10 +1,10 @@
-"""The one door to a camera: a configuration, a sink for what it sends, and `pull`."""
+"""What goes through the door to a camera (`pull.py`): a configuration, and a sink for what the camera sends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, Protocol
 
 from streams.packets import Packet, VideoFormat
 
@@ -46,17 +46,3 @@ class PacketSink(Protocol):
 
     def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
         """The camera's clock showed `ntp_at` at the stream's time `rtp_90k` (unwrapped, as in packets)."""
-
-
-async def pull(config: SourceConfig, sink: PacketSink) -> NoReturn:
-    """Fetches one camera's video until that fails: always ends by CameraError or cancellation.
-
-    What the sink raises passes through. The adapter is imported when it is used.
-    """
-    if config.adapter == "pyav":
-        from streams.pyav_adapter import pull_pyav
-
-        await pull_pyav(config, sink)
-    from streams.rtsp.client import pull_rtsp
-
-    await pull_rtsp(config, sink)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from streams.errors import CameraError, CameraFault
-from streams.source import PacketSink, SourceConfig, pull
+from streams.pull import pull
+from streams.source import PacketSink, SourceConfig
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0

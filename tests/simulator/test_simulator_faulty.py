@@ -15,8 +15,9 @@ from csu.simulator.faults import Fault, concerns
 from csu.simulator.running import Simulation
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
+from streams.pull import pull
 from streams.rtsp import tls
-from streams.source import SourceConfig, SourceInfo, pull
+from streams.source import SourceConfig, SourceInfo
 from streams.timeline import Anchor, Timeline
 
 

@@ -10,7 +10,8 @@ from sinks import Collector
 
 from streams import pyav_adapter
 from streams.errors import CameraError, CameraFault
-from streams.source import SourceConfig, pull
+from streams.pull import pull
+from streams.source import SourceConfig
 
 
 def config(camera: Camera, username: str | None = USER) -> SourceConfig:

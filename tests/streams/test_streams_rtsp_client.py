@@ -7,8 +7,9 @@ from rtsp_camera import PASSWORD, USER, Camera, Manners
 from sinks import Collector
 
 from streams.errors import CameraError, CameraFault
+from streams.pull import pull
 from streams.rtsp import client
-from streams.source import SourceConfig, pull
+from streams.source import SourceConfig
 
 
 async def collect(camera: Camera, count: int, username: str | None = USER) -> Collector:

@@ -7,9 +7,10 @@ from h264_clip import avcc, make_clip
 from rtsp_camera import Camera, Manners
 from sinks import Collector
 
+from streams.pull import pull
 from streams.rtsp import pace
 from streams.rtsp.pace import Pace, running_pace
-from streams.source import SourceConfig, pull
+from streams.source import SourceConfig
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
