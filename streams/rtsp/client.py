@@ -25,6 +25,8 @@ _READ_BYTES = BUFFER_BYTES - HEAD_BYTES  # the parser may look a little beyond t
 _ANSWER_BYTES = 64 * 1024
 _MUCH_BYTES = 64 * 1024  # of one read: the kernel's buffer was filling, so the next beat is not left out
 
+_NEW_READS = 75  # three seconds: a run is placed on the clock by its first pictures, so they are not kept waiting
+
 
 class _Connection:
     """Feeds the session in place from the loop's shared buffer.
@@ -42,10 +44,11 @@ class _Connection:
         self._rest = b""
         self._sink = sink
         self._much = True
+        self._new = _NEW_READS
 
     @property
     def in_hurry(self) -> bool:
-        return self._much or self._sink.is_watched
+        return self._much or self._new > 0 or self._sink.is_watched
 
     async def shake_hands(self) -> None:
         """Until the camera plays. Raises CameraError; the time limit is the caller's."""
@@ -83,6 +86,7 @@ class _Connection:
             self._end(_broken())
             return
         self._much = count > _MUCH_BYTES
+        self._new -= self._new > 0
         try:
             if not count:
                 raise _closed()

@@ -138,7 +138,9 @@ async def test_from_the_camera_to_the_browser_live_and_replayed(tmp_path: Path) 
         taken_us = [fragment.at_us for fragment in browser.fragments(channel)]
         shown = max(n for n, at_us in enumerate(taken_us) if at_us <= began_us + 1_000)
         assert began_us - taken_us[shown] <= 40_000
-        assert live[shown] == replayed[0]
+        # Live is placed picture by picture, a part by its first one: they may differ by a picture's time.
+        camera, frame = replayed[0]
+        assert live[shown] in [(camera, (frame + step) % (6 * 25)) for step in (-1, 0, 1)]
         acts = [(e["kind"], e["act"]) for e in await centre.spooled()]
         assert acts.count(("opened", "live")) == 2
         assert acts.count(("opened", "replay")) == 1
