@@ -137,7 +137,7 @@ class PlaybackStore:
         slices = _bounded(self._storage, slices, from_us, to_us)
         if coverage is None:
             coverage = account([], [], [], from_us, to_us)
-        items = _items(slices, coverage, from_us)
+        items = _items(slices, coverage, from_us, to_us)
         return Plan(camera, from_at, to_at, items, slices, self._storage)
 
 
@@ -224,15 +224,18 @@ def _chosen(entries: tuple[PartEntry, ...], from_us: int, to_us: int) -> tuple[P
     return chosen
 
 
-def _items(slices: Sequence[Slice], coverage: Coverage, from_us: int) -> list[Clip | Gap]:
-    """One clip a segment, so that each is linear; between them gaps, also where the cause must be worked out."""
+def _items(slices: Sequence[Slice], coverage: Coverage, from_us: int, to_us: int) -> list[Clip | Gap]:
+    """One clip a segment, so that each is linear; between them gaps, also where the cause must be worked out.
+
+    A picture is shown for a tick at least: what that adds beyond the interval is not told.
+    """
     items: list[Clip | Gap] = []
     media_90k = 0
     at_us = from_us
     for piece in slices:
         items += _gaps(coverage, at_us, piece.start_us)
         end_90k = media_90k + piece.media_90k
-        end_us = max(piece.end_us, piece.start_us + 1)
+        end_us = min(max(piece.end_us, piece.start_us + 1), to_us)
         items.append(
             Clip(at_from_us(piece.start_us), at_from_us(end_us), media_90k / TICKS_PER_S, end_90k / TICKS_PER_S)
         )
@@ -275,6 +278,7 @@ class VirtualMp4:
 
     def __init__(self, plan: Plan) -> None:
         self._storage = plan.storage
+        self._until_us = us_from_at(plan.to_at)
         chunks: list[Chunk] = []
         parts: list[tuple[Slice, PartEntry]] = []
         for piece in plan.slices:
@@ -327,7 +331,7 @@ class VirtualMp4:
             (piece.entry.at_us, piece.entry.at_us + us_from_90k(piece.entry.duration_90k) + _TOUCHING_US)
             for piece in self._touched(start, end)
         ]
-        return [(at_from_us(a), at_from_us(b - _TOUCHING_US)) for a, b in union(spans)]
+        return [(at_from_us(a), at_from_us(min(b - _TOUCHING_US, self._until_us))) for a, b in union(spans)]
 
     def _touched(self, start: int, end: int) -> list[_Piece]:
         first = max(0, bisect.bisect_right(self._starts, start) - 1)

@@ -137,7 +137,8 @@ def test_drift_of_500_ppm_freezes_nothing_that_ntp_disciplines(ppm: int, elapsed
         assert all(state.trusted for state in states)
     # Nothing dies late by more than the drift, nothing early by more than a jump that is let through.
     last_s = (states[-1].due_us - WALL) / S
-    assert last_s >= elapsed_s + min(0.0, elapsed_s * ppm / 1e6) - 1
+    if states[-1].trusted:
+        assert last_s >= elapsed_s + min(0.0, elapsed_s * ppm / 1e6) - 1
     assert last_s <= elapsed_s + max(0.0, elapsed_s * ppm / 1e6) + 1
 
 
