@@ -19,7 +19,8 @@ from recorder.format import Part
 from recorder.machine import now_us
 from recorder.store import SegmentStore
 from streams import streamer
-from streams.source import PacketSink, SourceConfig, pull
+from streams.pull import pull
+from streams.source import PacketSink, SourceConfig
 from streams.ticks import us_from_90k
 
 RETENTION_S = 120
