@@ -79,7 +79,7 @@ class Control:
             at_us = now_us()
             if release.subject == "hold":
                 release_hold(store.storage, store.index, release, envelope, at_us)
-            elif self._recorder.writer.released(release.subject, release.id):
+            elif self._recorder.writer.released(release.id):
                 store.index.fact(at_us, f"{release.subject}_released", None, persons=list(release.persons))
             else:
                 raise OrderRefused("RELEASE_UNKNOWN", f"no freeze {release.id} of the {release.subject}")
@@ -124,7 +124,6 @@ class Control:
                 "reason": recorder.clock.reason,
                 "freeze": recorder.clock.freeze or None,
             },
-            "breaker": recorder.breaker,
             "storage": [
                 {
                     "path": str(recorder.config.storage),

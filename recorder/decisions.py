@@ -17,7 +17,7 @@ from recorder.utc import at_from_text, text_from_at
 
 _HOLD_DOMAIN = b"csu hold 1\n"
 _RELEASE_DOMAIN = b"csu release 1\n"
-_SUBJECTS = ("hold", "clock", "breaker")
+_SUBJECTS = ("hold", "clock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`id`: the hold's, or that of the freeze of clock or breaker. `persons`: two identifiers, the first proposed."""
+    """`id`: the hold's, or that of the freeze. `persons`: two identifiers, the first proposed."""
 
-    subject: Literal["hold", "clock", "breaker"]
+    subject: Literal["hold", "clock"]
     id: str
     persons: tuple[str, str]
 

@@ -88,12 +88,10 @@ class Recorder:
             config.state / IDENTITY_MEMORY,
             self._storage_changed,
             self._clock_changed,
-            self._breaker_changed,
         )
         self.alarms = Alarms(self.writer)
         self.storage = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)
-        self.breaker: str | None = None
         self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
         self._orders: dict[str, CameraOrder] = {}
         self._streams: dict[tuple[str, str], _Running] = {}
@@ -353,13 +351,6 @@ class Recorder:
             self.alarms.end("CLOCK_UNTRUSTED", "machine", now_us())
         else:
             self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
-
-    def _breaker_changed(self, freeze: str | None) -> None:
-        self.breaker = freeze
-        if freeze is None:
-            self.alarms.end("DESTRUCTION_BREAKER", "machine", now_us())
-        else:
-            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", "a quarter of what is kept is due at once", now_us())
 
 
 def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:

@@ -19,7 +19,6 @@ from typing import TypeVar
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
-from recorder.breaker import Breaker
 from recorder.clock import ClockMemory, ClockState, TrustedClock
 from recorder.destruction import destroy_due
 from recorder.files import StorageDirectory, StorageRefused
@@ -73,14 +72,12 @@ class Writer:
         identity_file: Path,
         on_storage: Callable[[StorageState], None],
         on_clock: Callable[[ClockState], None],
-        on_breaker: Callable[[str | None], None],
         wave_s: float = WAVE_S,
     ) -> None:
         self._path = path
         self._identity_file = identity_file
         self._on_storage = on_storage
         self._on_clock = on_clock
-        self._on_breaker = on_breaker
         self._wave_s = wave_s
         self._queue: queue.SimpleQueue[tuple[int, int, Job] | None] = queue.SimpleQueue()
         self._queued_bytes = 0
@@ -94,8 +91,6 @@ class Writer:
         self._adoption: Adoption | None = None
         self._clock: TrustedClock | None = None
         self._told_clock: ClockState | None = None
-        self._breaker: Breaker | None = None
-        self._told_breaker: str | None = None
         self._told: StorageState | None = None
         self._failure: tuple[Cause, str] | None = None
 
@@ -182,7 +177,6 @@ class Writer:
                 self._adoption.begin()
             self._store = SegmentStore(storage, index, Accounts(index))
             self._clock = self._clock or TrustedClock(_load_memory(index), read_clock())
-            self._breaker = Breaker(index)
             while self._destroy(limit=2000):
                 pass
             index.commit()
@@ -235,7 +229,6 @@ class Writer:
         """Look at the clock; destroy what is due when it can be trusted; open or close playback by it."""
         assert self._store is not None
         assert self._clock is not None
-        assert self._breaker is not None
         store = self._store
         reading = read_clock()
         state = self._clock.observe(reading)
@@ -246,28 +239,18 @@ class Writer:
         index.put("clock_due_us", memory.due_us)
         index.put("clock_reason", memory.reason or None)
         never_before(state.least_us)
-        destroyed = 0
-        if state.trusted and self._breaker.allows(state.due_us):
-            destroyed = destroy_due(store, state.due_us, now_us(), limit)
+        destroyed = destroy_due(store, state.due_us, now_us(), limit) if state.trusted else 0
         if destroyed < limit:
             index.put("playback_boot", reading.boot_id if state.trusted else None)
             if self._told_clock is None or self._told_clock.freeze != state.freeze:
                 self._loop.call_soon_threadsafe(self._on_clock, state)
             self._told_clock = state
-            if self._told_breaker != (freeze := self._breaker.freeze):
-                self._told_breaker = freeze
-                self._loop.call_soon_threadsafe(self._on_breaker, freeze)
             return 0
         return destroyed
 
-    def released(self, subject: str, freeze: str) -> bool:
+    def released(self, freeze: str) -> bool:
         """End a freeze of destruction, for a question asked of the thread; False when there is no such freeze."""
-        if subject == "clock":
-            return self._clock is not None and self._clock.release(freeze, read_clock())
-        return self._breaker is not None and self._breaker.release(freeze, self._clock_due_us())
-
-    def _clock_due_us(self) -> int:
-        return 0 if self._told_clock is None else self._told_clock.due_us
+        return self._clock is not None and self._clock.release(freeze, read_clock())
 
     def _report(self, recovery: Recovery | None = None) -> None:
         """Tell the loop when something changed: ready, full, low on space."""

@@ -12,7 +12,6 @@ _MESSAGES = {
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
     "OVERDUE": "Caméra {subject} : des enregistrements sont encore là après leur échéance.",
     "CLOCK_UNTRUSTED": "L'horloge de l'enregistreur n'est pas sûre : effacement et relecture sont suspendus.",
-    "DESTRUCTION_BREAKER": "Trop d'enregistrements sont à échéance à la fois : l'effacement attend une vérification.",
     "STORAGE_STARTING": "L'enregistreur ouvre son stockage : rien n'est encore enregistré.",
     "STORAGE_UNMOUNTED": "Le répertoire des enregistrements n'est pas monté : rien n'est enregistré.",
     "STORAGE_FOREIGN": "Le répertoire des enregistrements est celui d'un autre enregistreur : rien n'est enregistré.",

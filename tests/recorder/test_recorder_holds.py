@@ -141,7 +141,7 @@ def test_the_same_hold_again_changes_nothing_and_another_under_its_id_is_refused
 def test_documents_are_verified() -> None:
     hold = _hold(0, 10)
     assert verify_hold(sign_hold(hold, KEY), KEYS) == hold
-    release = Release("breaker", "x", ("first", "second"))
+    release = Release("clock", "x", ("first", "second"))
     assert verify_release(sign_release(release, KEY), KEYS) == release
     with pytest.raises(OrderRefused, match="ORDER_SIGNATURE"):
         verify_release(sign_hold(hold, KEY), KEYS)

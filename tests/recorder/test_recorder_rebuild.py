@@ -212,7 +212,6 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_pa
         tmp_path / "state" / "storage.json",
         states.append,
         lambda state: None,
-        lambda freeze: None,
         wave_s=0.05,
     )
     writer.start()

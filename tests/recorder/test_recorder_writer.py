@@ -26,11 +26,8 @@ class Loop:
     def __init__(self, path: Path) -> None:
         self.states: list[StorageState] = []
         self.clocks: list[ClockState] = []
-        self.freezes: list[str | None] = []
         self._changed = asyncio.Event()
-        self.writer = Writer(
-            path / "recordings", path / "state" / "storage.json", self._told, self.clocks.append, self.freezes.append
-        )
+        self.writer = Writer(path / "recordings", path / "state" / "storage.json", self._told, self.clocks.append)
         self.writer._wave_s = 0.1
 
     def _told(self, state: StorageState) -> None:
