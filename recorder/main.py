@@ -14,9 +14,10 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,8 +29,10 @@ from recorder.camera import LOST_S, LiveStream, RecordedStream, Window
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
+from recorder.days import Day, read_next_day, tell_day
 from recorder.feed import PacketFeedServer
-from recorder.files import IDENTITY_MEMORY, lock_file
+from recorder.files import IDENTITY_MEMORY, INDEX, lock_file
+from recorder.index import open_reader
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
 from recorder.sealed import OrderRefused
@@ -101,6 +104,7 @@ class Recorder:
         self._accepting = asyncio.Lock()
         self._reconciling: asyncio.Task[None] | None = None
         self._walking: asyncio.Task[None] | None = None
+        self._telling_days: asyncio.Task[None] | None = None
         self._inventoried: int | None = None  # the day in UTC; the first is the day of the start, counted at its end
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
@@ -134,6 +138,8 @@ class Recorder:
                 self._reconciling.cancel()
             if self._walking is not None:
                 self._walking.cancel()
+            if self._telling_days is not None:
+                self._telling_days.cancel()
             self._stop_streams()
         log.info("recorder stopped")
 
@@ -256,6 +262,8 @@ class Recorder:
                 self._look_around(measure=ticks % _MEASURE_TICKS == 0)
                 if ticks % _WALK_TICKS == 0 and (self._walking is None or self._walking.done()):
                     self._walking = self._tasks.create_task(self._walk())
+                if ticks % _WALK_TICKS == 0 and (self._telling_days is None or self._telling_days.done()):
+                    self._telling_days = self._tasks.create_task(self._tell_days())
             except Exception:  # the task's top: a fault of ours in one look must not end the recording
                 log.exception("our own fault while looking after the cameras")
 
@@ -294,6 +302,23 @@ class Recorder:
                 self.alarms.end(OVERDUE, one.camera, at_us)
             if whole:
                 self.writer.submit(partial(_tell_inventory, one=one, at_us=at_us))
+        if whole:
+            for camera in self._orders.keys() - {one.camera for one in looks}:
+                self.writer.submit(partial(_tell_inventory, one=Look(camera, 0, 0, None, ()), at_us=at_us))
+
+    async def _tell_days(self) -> None:
+        """Tell the civil days that are over; by a clock that is wrong none is."""
+        try:
+            while self.clock.trusted and (day := await asyncio.to_thread(self._read_next_day)) is not None:
+                await self.writer.ask(partial(_tell_day, day=day))
+        except (StorageDown, sqlite3.Error) as error:
+            log.info("the days that are over are not told yet: %s", error)
+        except Exception:  # the task's top: a fault of ours in one account must not end the recording
+            log.exception("our own fault while adding up a day")
+
+    def _read_next_day(self) -> Day | None:
+        with closing(open_reader(self.config.storage / INDEX)) as connection:
+            return read_next_day(connection, now_us())
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
@@ -355,7 +380,20 @@ class Recorder:
 
 def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
     oldest = None if one.oldest_us is None else text_from_us(one.oldest_us)
-    store.index.fact(at_us, "inventory", one.camera, count=one.files, bytes=one.size, oldest=oldest)
+    store.index.fact(
+        at_us,
+        "inventory",
+        one.camera,
+        count=one.files,
+        bytes=one.size,
+        oldest=oldest,
+        overdue=len(one.overdue),
+        held=one.held,
+    )
+
+
+def _tell_day(store: SegmentStore, day: Day) -> None:
+    tell_day(store.index, day, now_us())
 
 
 async def run(config: RecorderConfig) -> None:

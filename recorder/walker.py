@@ -22,13 +22,15 @@ _SEGMENT_US = 120_000_000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps."""
+    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps; `held`:
+    how many are past it that one keeps."""
 
     camera: str
     files: int
     size: int
     oldest_us: int | None
     overdue: tuple[str, ...]
+    held: int = 0
 
 
 def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
@@ -38,7 +40,7 @@ def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
 
 
 def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, int]], whole: bool) -> Look:
-    files, size, oldest_us = 0, 0, None
+    files, size, held, oldest_us = 0, 0, 0, None
     overdue: list[str] = []
     for hour in _hours(storage / camera, 4):
         names = sorted(name for name in _names(hour) if segment_of(name) is not None)
@@ -48,15 +50,17 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
                 continue  # gone since, or torn: the check tells
             oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
             is_late = header.deadline_us + OVERDUE_US < now_us
-            if is_late and not _is_held(header, holds):
-                overdue.append(str((hour / name).relative_to(storage)))
             if not is_late:
                 break  # what was recorded after it is due after it
+            if _is_held(header, holds):
+                held += 1
+            else:
+                overdue.append(str((hour / name).relative_to(storage)))
         files += len(names)
         size += sum(_size(hour / name) for name in names)
         if names and not whole:
             break
-    return Look(camera, files, size, oldest_us, tuple(overdue))
+    return Look(camera, files, size, oldest_us, tuple(overdue), held)
 
 
 def _is_held(header: SegmentHeader, holds: list[tuple[str, int, int]]) -> bool:

@@ -1,6 +1,10 @@
 """The walk of the disk: what is oldest, what is overdue, judged from the files alone."""
 
+import asyncio
+import json
 import shutil
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +16,12 @@ from recorder.clock import ClockState
 from recorder.decisions import Hold, sign_hold
 from recorder.destruction import destroy_due
 from recorder.holds import put_hold
+from recorder.index import open_reader
+from recorder.machine import now_us
 from recorder.main import Recorder, RecorderConfig
+from recorder.orders import CameraOrder, Orders, StreamAddress, sign
+from recorder.sealed import key_id
+from recorder.utc import text_from_us
 from recorder.walker import OVERDUE_US, look
 from streams.ticks import at_from_us
 
@@ -42,8 +51,9 @@ def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path)
         made.index.commit()
         destroy_due(made.store, late_us, late_us)
     storage = tmp_path / "recordings"
-    overdue = {one.camera: len(one.overdue) for one in look(storage, late_us)}
-    assert overdue == {CAMERA: 1, OTHER: 0}
+    overdue = {one.camera: (len(one.overdue), one.held) for one in look(storage, late_us, whole=True)}
+    assert overdue == {CAMERA: (1, 0), OTHER: (0, 3)}
+    assert [one.held for one in look(storage, START_US, whole=True)] == [0, 0]  # held, and not past the deadline
     (first,) = (one for one in look(storage, START_US + 15 * DAY_US + OVERDUE_US - 1) if one.camera == CAMERA)
     assert first.overdue == ()
 
@@ -61,3 +71,34 @@ async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatc
     shutil.rmtree(storage / CAMERA)
     await recorder._walk()
     assert recorder.alarms.subjects("OVERDUE") == []
+
+
+async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.main._WALK_TICKS", 1)
+    monkeypatch.setattr("recorder.main._DAY_US", 1_000_000)
+    shift_us = now_us() - 3_600_000_000 - START_US
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 100)))
+        ((count, oldest_us),) = made.index.query("SELECT count(*), min(start_us) FROM segment")
+    keys = {key_id(KEY.public_key()): KEY.public_key()}
+    config = RecorderConfig(tmp_path / "recordings", tmp_path / "state", tmp_path / "c", tmp_path / "p", keys)
+    recorder = Recorder(config)
+    running = asyncio.create_task(recorder.run())
+    begins_at = at_from_us(START_US)
+    address = StreamAddress("rtsp://127.0.0.1:1/main")
+    order = CameraOrder(OTHER, "2", address, None, "native", "A-1", begins_at, begins_at + timedelta(days=999), 15)
+    await asyncio.sleep(0)  # it is running
+    await recorder.accept(sign(Orders(1, begins_at, [order]), KEY))
+    query = "SELECT camera, body FROM fact WHERE kind = 'inventory' ORDER BY n"
+    async with asyncio.timeout(60):
+        while True:
+            with closing(open_reader(config.storage / "index.db")) as reader:
+                told = {camera: json.loads(body) for camera, body in reader.execute(query)}
+            if len(told) == 2:
+                break
+            await asyncio.sleep(0.1)
+    recorder.stop()
+    await running
+    assert told[CAMERA].pop("bytes") > 100_000
+    assert told[CAMERA] == {"count": count, "oldest": text_from_us(oldest_us), "overdue": 0, "held": 0}
+    assert told[OTHER] == {"count": 0, "bytes": 0, "oldest": None, "overdue": 0, "held": 0}

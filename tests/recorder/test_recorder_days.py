@@ -1,0 +1,136 @@
+"""Each camera's civil day is told once, when it is over: of 23, 24 and 25 hours, with gaps, after an outage."""
+
+import asyncio
+import json
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder_support import CAMERA, DAY_US, OTHER, Bench, bench, packets, record
+
+from legal.retention import PARIS
+from recorder.accounts import Cause
+from recorder.adoption import ADOPTING
+from recorder.days import bounds_us, read_next_day, tell_day
+from recorder.index import Index, open_reader
+from recorder.machine import now_us
+from recorder.main import Recorder, RecorderConfig
+from streams.ticks import at_from_us, us_from_at
+
+HOUR_US = 3_600_000_000
+S_US = 1_000_000
+
+
+def _us(year: int, month: int, day: int, hour: int = 0) -> int:
+    return us_from_at(datetime(year, month, day, hour, tzinfo=UTC))
+
+
+def _told(index: Index) -> list[dict[str, Any]]:
+    rows = index.query("SELECT camera, body FROM fact WHERE kind = 'coverage_day' ORDER BY n")
+    return [{"camera": camera, **json.loads(body)} for camera, body in rows]
+
+
+def _tell(made: Bench, now_us: int, alive_us: int | None = None) -> list[date]:
+    """Tell what is due, as the recorder does each minute; which days that were."""
+    made.index.put("alive_us", now_us if alive_us is None else alive_us)
+    made.index.commit()
+    days = []
+    with closing(open_reader(made.storage.index_path)) as reader:
+        while (day := read_next_day(reader, now_us)) is not None:
+            tell_day(made.index, day, now_us)
+            made.index.commit()
+            days.append(day.day)
+    return days
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(date(2026, 10, 25), 25), (date(2027, 3, 28), 23), (date(2026, 11, 23), 24)]
+)
+def test_a_day_has_the_hours_of_paris(tmp_path: Path, day: date, hours: int) -> None:
+    from_us, to_us = bounds_us(day)
+    assert to_us - from_us == hours * HOUR_US
+    with bench(tmp_path) as made:
+        accounts = made.store.accounts
+        accounts.gap(CAMERA, from_us - HOUR_US, Cause.CAMERA, "connecting")
+        accounts.run_started(CAMERA, from_us + 60 * S_US, "27-2026-001", None)
+        accounts.run_ended(CAMERA, to_us - 30 * S_US, "reset", Cause.NETWORK, "reset")
+        made.index.put("coverage_day", date.fromordinal(day.toordinal() - 1).isoformat())
+        assert _tell(made, to_us + 599 * S_US) == []
+        assert _tell(made, to_us + 600 * S_US) == [day]
+        (told,) = _told(made.index)
+        assert (told["camera"], told["day"], told["expected_s"]) == (CAMERA, day.isoformat(), hours * 3600)
+        assert told["sums"] == {
+            **dict.fromkeys(map(str, Cause), 0),
+            "recorded": hours * 3600 - 90,
+            "camera": 60,
+            "network": 30,
+        }
+        assert sum(told["sums"].values()) == hours * 3600
+        assert _tell(made, to_us + 20 * HOUR_US) == []
+
+
+def test_only_cameras_under_orders_that_day_and_days_of_an_outage_later(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        accounts = made.store.accounts
+        accounts.gap(CAMERA, _us(2026, 11, 20, 12), Cause.AUTHORISATION, "forbidden")
+        accounts.gap(OTHER, _us(2026, 11, 20, 12), Cause.OURS, "killed")
+        accounts.released(OTHER, _us(2026, 11, 21, 12))
+        assert _tell(made, _us(2026, 11, 24, 12)) == [date(2026, 11, d) for d in (20, 21, 22, 23)]
+        told = [(fact["camera"], fact["day"][-2:], fact["expected_s"]) for fact in _told(made.index)]
+        other_s = [(OTHER, "20", 11 * 3600), (OTHER, "21", 13 * 3600)]
+        assert sorted(told) == sorted([*((CAMERA, str(d), 0) for d in (20, 21, 22, 23)), *other_s])
+        first = next(fact for fact in _told(made.index) if fact["camera"] == CAMERA)
+        assert first["sums"]["authorisation"] == 11 * 3600
+
+
+def test_an_index_of_before_tells_a_month_at_most(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        made.store.accounts.gap(CAMERA, _us(2026, 1, 1), Cause.CAMERA, "connecting")
+        days = _tell(made, _us(2026, 11, 24, 12))
+        assert (len(days), days[0], days[-1]) == (31, date(2026, 10, 24), date(2026, 11, 23))
+
+
+def test_what_is_not_durable_yet_waits(tmp_path: Path) -> None:
+    _, midnight_us = bounds_us(date(2026, 11, 23))
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 20), end=False)
+        late_us = midnight_us + HOUR_US
+        assert _tell(made, late_us, alive_us=midnight_us - 1) == []  # the disk has taken nothing since
+        assert _tell(made, late_us) == []  # the run goes on, and is durable for its first 20 s only
+        made.store.end_run(CAMERA, None, "stalled", Cause.CAMERA, "stalled")
+        made.index.put(ADOPTING, 1)
+        assert _tell(made, late_us) == []
+        made.index.put(ADOPTING, None)
+        assert _tell(made, late_us) == [date(2026, 11, 23)]
+        assert _told(made.index)[0]["sums"]["recorded"] == 18  # whole parts
+
+
+async def test_a_running_recorder_tells_the_days_that_are_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.main._WALK_TICKS", 1)
+    now = now_us()
+    with bench(tmp_path, now - 3 * DAY_US) as made:
+        made.store.accounts.gap(CAMERA, now - 3 * DAY_US, Cause.CAMERA, "connecting")
+        made.index.put("alive_us", now - 2 * DAY_US)
+        made.index.commit()
+    recorder = Recorder(RecorderConfig(tmp_path / "recordings", tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    running = asyncio.create_task(recorder.run())
+    async with asyncio.timeout(60):
+        while True:
+            told = _told_at(tmp_path / "recordings" / "index.db")
+            if len(told) == 3:
+                break
+            await asyncio.sleep(0.1)
+    recorder.stop()
+    await running
+    today = at_from_us(now).astimezone(PARIS).date()
+    assert [fact["day"] for fact in told] == [(today - timedelta(days=days)).isoformat() for days in (3, 2, 1)]
+    assert told[1]["sums"]["camera"] > 0
+    assert told[2]["sums"]["ours"] == told[2]["expected_s"]
+
+
+def _told_at(path: Path) -> list[dict[str, Any]]:
+    with closing(open_reader(path)) as reader:
+        rows = reader.execute("SELECT body FROM fact WHERE kind = 'coverage_day' ORDER BY n").fetchall()
+    return [json.loads(body) for (body,) in rows]
