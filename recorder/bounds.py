@@ -7,47 +7,35 @@ must stay, since what follows is coded against them: they are hidden, which the 
 
 import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 
 from recorder.format import PartEntry
-from streams.fmp4 import Sample
+from streams.fmp4 import Samples
 from streams.ticks import us_from_90k
 
 
-def sample_times(entry: PartEntry, samples: Sequence[Sample]) -> list[int]:
+def sample_times(entry: PartEntry, samples: Samples) -> Sequence[int]:
     """When each picture of a part was taken, in UTC microseconds, and when the last one ends."""
-    times, media_90k = [], 0
-    for sample in samples:
-        times.append(entry.at_us + us_from_90k(media_90k))
-        media_90k += sample.duration_90k
-    return [*times, entry.at_us + us_from_90k(media_90k)]
+    return [entry.at_us + us_from_90k(media_90k) for media_90k in accumulate(samples.durations_90k, initial=0)]
 
 
-def cut_end(entry: PartEntry, samples: Sequence[Sample], to_us: int) -> PartEntry:
+def cut_end(entry: PartEntry, samples: Samples, to_us: int) -> PartEntry:
     """The part without the pictures at or after `to_us`, the last that is left shown until then. Its first picture
     must be before."""
     times = sample_times(entry, samples)
     if times[-1] <= to_us:
         return entry
     kept = bisect.bisect_left(times, to_us, hi=len(samples))
-    last_90k = sum(sample.duration_90k for sample in samples[: kept - 1])
+    last_90k = sum(samples.durations_90k[: kept - 1])
     within_90k = (to_us - entry.at_us) * 9 // 100
     return entry._replace(
         samples=kept,
-        size=entry.header_size + sum(sample.size for sample in samples[:kept]),
+        size=entry.header_size + sum(samples.sizes[:kept]),
         duration_90k=max(min(within_90k, entry.duration_90k), last_90k + 1),
     )
 
 
-def kept_samples(entry: PartEntry, samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """The samples of a part of which `cut_end` may have left some only."""
-    kept = tuple(samples[: entry.samples])
-    if len(kept) == len(samples):
-        return kept
-    shown_90k = sum(sample.duration_90k for sample in kept[:-1])
-    return (*kept[:-1], kept[-1]._replace(duration_90k=entry.duration_90k - shown_90k))
-
-
-def hidden_90k(entry: PartEntry, samples: Sequence[Sample], from_us: int) -> int:
+def hidden_90k(entry: PartEntry, samples: Samples, from_us: int) -> int:
     """How much of a part comes before its first picture at or after `from_us`; all of it when there is none."""
-    first = bisect.bisect_left(sample_times(entry, samples)[:-1], from_us)
-    return sum(sample.duration_90k for sample in samples[:first])
+    first = bisect.bisect_left(sample_times(entry, samples), from_us, hi=len(samples))
+    return sum(samples.durations_90k[:first])

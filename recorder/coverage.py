@@ -8,7 +8,7 @@ import bisect
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from recorder.accounts import Cause
 from recorder.utc import text_from_us
@@ -20,8 +20,7 @@ RECORDED = "recorded"
 Interval = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     from_us: int
     to_us: int
     cause: str
@@ -89,20 +88,23 @@ def subtract(intervals: Sequence[Interval], taken: Sequence[Interval]) -> list[I
 def account(
     periods: Sequence[Interval], runs: Sequence[Interval], gaps: Sequence[Missing], from_us: int, to_us: int
 ) -> Coverage:
-    """Add up an interval. Runs win over gaps, and gaps over one another in their order."""
+    """Add up an interval. Runs win over gaps, and of two gaps the one that began first (or came first)."""
     clip = [(from_us, to_us)]
-    ordered = _within(union(periods), clip)
     recorded = _within(union(runs), clip)
     missing: list[Missing] = []
-    covered = list(recorded)
-    for gap in gaps:
-        for low, high in _within([(gap.from_us, gap.to_us)], clip):
-            # Only what the gap touches is looked at: a month has thousands of both.
-            first = max(0, bisect.bisect_left(covered, (low, low)) - 1)
-            last = bisect.bisect_left(covered, (high, high))
-            free = subtract([(low, high)], covered[first:last])
-            missing += [Missing(a, b, gap.cause, gap.detail) for a, b in free]
-            covered[first:last] = sorted(covered[first:last] + free)
+    at_us = from_us  # no gap before reaches further
+    first = 0  # of the runs that end after it
+    for gap in sorted(gaps, key=lambda gap: gap.from_us):
+        low, high = max(gap.from_us, at_us), min(gap.to_us, to_us)
+        if low >= high:
+            continue
+        at_us = high
+        while first < len(recorded) and recorded[first][1] <= low:
+            first += 1
+        last = bisect.bisect_left(recorded, (high, high), first)
+        missing += [Missing(a, b, gap.cause, gap.detail) for a, b in subtract([(low, high)], recorded[first:last])]
+    covered = union([*recorded, *((gap.from_us, gap.to_us) for gap in missing)])
+    ordered = _within(union(periods), clip)
     missing += [Missing(a, b, Cause.OURS, "unaccounted") for a, b in subtract(ordered, covered)]
     missing.sort(key=lambda gap: gap.from_us)
     recorded_us = sum(b - a for a, b in recorded)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streams.fmp4 import FormatError, Init, PartHeader, Sample, init_segment, part_header, uuid_box
+from streams.fmp4 import FormatError, Init, PartHeader, Samples, init_segment, part_header, uuid_box
 from streams.packets import VideoFormat
 from streams.ticks import at_from_us
 
@@ -114,8 +114,7 @@ def pack_part(part: Part, sequence: int) -> tuple[bytes, bytes]:
     """
     data = b"".join(part.data)
     mark = uuid_box(PART_BOX, _PART.pack(part.at_us, part.lost, hashlib.sha256(data).digest()))
-    samples = [Sample(len(d), t, False) for d, t in zip(part.data, part.durations_90k, strict=True)]
-    samples[0] = samples[0]._replace(is_key=part.is_key)
+    samples = Samples.of(map(len, part.data), part.durations_90k, (0,) if part.is_key else ())
     return part_header(sequence, part.base_90k, samples, mark), data
 
 

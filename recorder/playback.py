@@ -18,13 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from recorder.bounds import cut_end, hidden_90k, kept_samples
+from recorder.bounds import cut_end, hidden_90k
 from recorder.coverage import Coverage, account, read_coverage, union
 from recorder.files import INDEX
 from recorder.format import PartEntry, file_name, unpack_entries
 from recorder.index import open_reader
 from recorder.machine import boot_id
-from streams.fmp4 import FormatError, Sample, parse_init, parse_part_header
+from streams.fmp4 import FormatError, Samples, parse_init, part_rows
 from streams.movie import Chunk, movie_header
 from streams.packets import VideoFormat
 from streams.ticks import TICKS_PER_S, at_from_us, us_from_90k, us_from_at
@@ -200,10 +200,10 @@ def _bounded(storage: Path, slices: Sequence[Slice], from_us: int, to_us: int) -
 def _cut(storage: Path, piece: Slice, from_us: int, to_us: int) -> Slice:
     with _opened(storage, piece) as fd:
         last = piece.entries[-1]
-        last = cut_end(last, _read_samples(fd, last), to_us)
+        last = cut_end(last, Samples.from_rows(_read_rows(fd, last)), to_us)
         entries = (*piece.entries[:-1], last)
         first = max(0, bisect.bisect_right([entry.at_us for entry in entries], from_us) - 1)
-        hidden = hidden_90k(entries[first], _read_samples(fd, entries[first]), from_us)
+        hidden = hidden_90k(entries[first], Samples.from_rows(_read_rows(fd, entries[first])), from_us)
     start_us = entries[first].at_us + us_from_90k(hidden)
     if hidden >= entries[first].duration_90k and first + 1 < len(entries):
         start_us = entries[first + 1].at_us
@@ -280,14 +280,17 @@ class VirtualMp4:
         self._storage = plan.storage
         self._until_us = us_from_at(plan.to_at)
         chunks: list[Chunk] = []
+        rows: list[bytes] = []
         parts: list[tuple[Slice, PartEntry]] = []
         for piece in plan.slices:
             with _opened(plan.storage, piece) as fd:
-                format = _read_format(fd)
+                found = _read_format(fd)
+                format = chunks[-1].format if chunks and chunks[-1].format == found else found
                 for entry in piece.entries:
-                    chunks.append(Chunk(format, _read_samples(fd, entry)))
+                    chunks.append(Chunk(format, entry.samples, entry.size - entry.header_size))
+                    rows.append(_read_rows(fd, entry))
                     parts.append((piece, entry))
-        self._head = movie_header(chunks, hidden_90k=plan.slices[0].hidden_90k if plan.slices else 0)
+        self._head = _head(plan, chunks, b"".join(rows))
         self._pieces: list[_Piece] = []
         at = len(self._head)
         for piece, entry in parts:
@@ -370,8 +373,22 @@ def _read_format(fd: int) -> VideoFormat:
         raise PlaybackError(f"unreadable file header: {error}") from error
 
 
-def _read_samples(fd: int, entry: PartEntry) -> tuple[Sample, ...]:
+def _read_rows(fd: int, entry: PartEntry) -> bytes:
+    """The rows of all of a part's samples, also of one whose end is cut off."""
     try:
-        return kept_samples(entry, parse_part_header(os.pread(fd, entry.header_size, entry.offset)).samples)
+        return part_rows(os.pread(fd, entry.header_size, entry.offset))
     except FormatError as error:
         raise PlaybackError(f"unreadable part: {error}") from error
+
+
+def _head(plan: Plan, chunks: Sequence[Chunk], rows: bytes) -> bytes:
+    """The film's sample tables; of its last part, some samples may be left out."""
+    if not chunks:
+        raise ValueError("a plan without a clip has no film")
+    film = Samples.from_rows(rows)
+    try:
+        wanted, duration_90k = sum(chunk.samples for chunk in chunks), sum(p.media_90k for p in plan.slices)
+        hidden_90k = plan.slices[0].hidden_90k
+        return movie_header(chunks, film.first(wanted, duration_90k + hidden_90k), hidden_90k=hidden_90k)
+    except (ValueError, OverflowError) as error:
+        raise PlaybackError(f"files and index disagree: {error}") from error

@@ -93,8 +93,8 @@ def _parts(fd: int, offset: int, size: int, verify_from: int) -> Iterator[tuple[
             part.size,
             part.header_size,
             len(part.samples),
-            sum(s.duration_90k for s in part.samples),
-            part.samples[0].is_key if part.samples else False,
+            part.samples.duration_90k,
+            part.samples.keys[:1] == (0,),
         )
         good = True
         if offset >= verify_from:

@@ -9,7 +9,10 @@ The tables of a whole film, for playback by byte ranges, are in `streams/movie.p
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,19 +28,64 @@ _DELTA_FLAGS = 0x01010000  # depends on others, not a sync sample
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _DREF_SELF = b"\0\0\0\x0curl \0\0\0\1"
 
-# One sample's moof and mdat header in one go: live sends one fragment a picture to many viewers.
-_ONE = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIIIIII I4s")
-_ONE_MOOF = 8 + 16 + 8 + 16 + 20 + 32
+# A moof up to its samples; for live all of a fragment of one picture in one go, since it goes to many viewers.
+_MOOF = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIII")
+_ONE = struct.Struct(_MOOF.format + "III I4s")
+_ROW_BYTES = 12  # of a sample: duration, size, flags
 
 
 class FormatError(ValueError):
     """The bytes are not the MP4 that this module writes; says expected, found, and where."""
 
 
-class Sample(NamedTuple):
-    size: int
-    duration_90k: int
-    is_key: bool
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Pictures in the order they are stored, as columns of 32 bits: a film has ten thousands, and an object for each
+    would cost more than all the rest. `keys` are the places of key frames, rising."""
+
+    sizes: array[int]
+    durations_90k: array[int]
+    keys: tuple[int, ...]
+
+    @classmethod
+    def of(cls, sizes: Iterable[int], durations_90k: Iterable[int], keys: tuple[int, ...]) -> Samples:
+        return cls(array("I", sizes), array("I", durations_90k), keys)
+
+    @classmethod
+    def from_rows(cls, rows: bytes) -> Samples:
+        """Of one part's rows, or of many parts' behind each other."""
+        numbers = array("I")
+        numbers.frombytes(rows)
+        if sys.byteorder == "little":
+            numbers.byteswap()
+        return cls(numbers[1::3], numbers[0::3], _places(_KEY_FLAGS >> 24, rows[8::_ROW_BYTES]))
+
+    def rows(self) -> bytes:
+        """Duration, size and flags of each, as a `trun` has them."""
+        numbers = array("I", bytes(_ROW_BYTES * len(self)))
+        numbers[0::3], numbers[1::3] = self.durations_90k, self.sizes
+        flags = array("I", (_DELTA_FLAGS,)) * len(self)
+        for key in self.keys:
+            flags[key] = _KEY_FLAGS
+        numbers[2::3] = flags
+        return big_endian(numbers)
+
+    def first(self, count: int, duration_90k: int) -> Samples:
+        """The first so many, the last of them lengthened or shortened so that they last `duration_90k` in all."""
+        durations_90k = self.durations_90k[:count]
+        durations_90k[-1] = duration_90k - sum(durations_90k[:-1])
+        return Samples(self.sizes[:count], durations_90k, self.keys[: bisect_left(self.keys, count)])
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def data_bytes(self) -> int:
+        return sum(self.sizes)
+
+    @property
+    def duration_90k(self) -> int:
+        return sum(self.durations_90k)
 
 
 class Box(NamedTuple):
@@ -64,7 +112,7 @@ class PartHeader:
 
     sequence: int
     base_decode_90k: int
-    samples: tuple[Sample, ...]
+    samples: Samples
     uuids: dict[bytes, bytes]
     header_size: int
     size: int
@@ -151,44 +199,43 @@ def sample_entry(format: VideoFormat) -> bytes:
     return box(b"avc1", head, box(b"avcC", config))
 
 
-def part_header(sequence: int, base_decode_90k: int, samples: Sequence[Sample], extra_boxes: bytes = b"") -> bytes:
+def part_header(sequence: int, base_decode_90k: int, samples: Samples, extra_boxes: bytes = b"") -> bytes:
     """All of a part but its sample data: the caller's boxes, `moof`, and the `mdat` header."""
-    count = len(samples)
-    data_bytes = sum(sample.size for sample in samples)
+    data_bytes = samples.data_bytes
     if data_bytes > MAX_PART_BYTES:
         raise ValueError(f"{data_bytes} bytes do not fit one part")
-    fields: list[int] = []
-    for size, duration_90k, is_key in samples:
-        fields += (duration_90k, size, _KEY_FLAGS if is_key else _DELTA_FLAGS)
-    trun_bytes = 20 + 12 * count
-    moof_bytes = 8 + 16 + 8 + 16 + 20 + trun_bytes
-    return b"".join(
-        (
-            extra_boxes,
-            struct.pack(">I4s I4sII", moof_bytes, b"moof", 16, b"mfhd", 0, sequence),
-            struct.pack(">I4s I4sII", 44 + trun_bytes, b"traf", 16, b"tfhd", 0x020000, 1),
-            struct.pack(">I4sIQ", 20, b"tfdt", 0x01000000, base_decode_90k),
-            struct.pack(">I4sIII", trun_bytes, b"trun", 0x000701, count, moof_bytes + 8),
-            struct.pack(f">{3 * count}I", *fields),
-            struct.pack(">I4s", 8 + data_bytes, b"mdat"),
-        )
+    moof = _MOOF.pack(*_moof_fields(sequence, base_decode_90k, len(samples)))
+    return b"".join((extra_boxes, moof, samples.rows(), struct.pack(">I4s", 8 + data_bytes, b"mdat")))
+
+
+def _moof_fields(sequence: int, base_decode_90k: int, count: int) -> tuple[int | bytes, ...]:
+    """What `_MOOF` packs for so many samples."""
+    rows_bytes = _ROW_BYTES * count
+    moof_bytes = _MOOF.size + rows_bytes
+    # fmt: off
+    return (
+        moof_bytes, b"moof", 16, b"mfhd", 0, sequence,
+        moof_bytes - 24, b"traf", 16, b"tfhd", 0x020000, 1,
+        20, b"tfdt", 0x01000000, base_decode_90k,
+        20 + rows_bytes, b"trun", 0x000701, count, moof_bytes + 8,
     )
+    # fmt: on
+
+
+def big_endian(column: array[int]) -> bytes:
+    """The numbers as a box has them."""
+    if sys.byteorder == "little":
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()
 
 
 def fragment(sequence: int, packet: Packet, duration_90k: int, base_90k: int) -> bytes:
     """A whole part of one picture, for live."""
     data = packet.data
     flags = _KEY_FLAGS if packet.is_key else _DELTA_FLAGS
-    # fmt: off
-    head = _ONE.pack(
-        _ONE_MOOF, b"moof", 16, b"mfhd", 0, sequence,
-        76, b"traf", 16, b"tfhd", 0x020000, 1,
-        20, b"tfdt", 0x01000000, base_90k,
-        32, b"trun", 0x000701, 1, _ONE_MOOF + 8, duration_90k, len(data), flags,
-        8 + len(data), b"mdat",
-    )
-    # fmt: on
-    return head + data
+    fields = _moof_fields(sequence, base_90k, 1)
+    return _ONE.pack(*fields, duration_90k, len(data), flags, 8 + len(data), b"mdat") + data
 
 
 def iter_boxes(buffer: bytes | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -230,15 +277,26 @@ def parse_part_header(buffer: bytes | memoryview, start: int = 0) -> PartHeader:
     Raises FormatError when the header is cut short or is not ours.
     """
     uuids: dict[bytes, bytes] = {}
+    moof = _moof_of(buffer, start, uuids)
+    sequence, base, rows = _read_moof(buffer, moof)
+    samples = Samples.from_rows(rows)
+    size = _read_mdat(buffer, moof.end, samples)
+    return PartHeader(sequence, base, samples, uuids, moof.end + 8 - start, moof.end + size - start)
+
+
+def part_rows(header: bytes) -> bytes:
+    """What `Samples.from_rows` takes, out of a part's header: for those who read many. Raises FormatError."""
+    return _read_moof(header, _moof_of(header, 0, {}))[2]
+
+
+def _moof_of(buffer: bytes | memoryview, start: int, uuids: dict[bytes, bytes]) -> Box:
+    """The `moof` of the part at `start`; the `uuid` boxes before it are noted."""
     for item in iter_boxes(buffer, start):
-        if item.kind == b"uuid":
-            _add_uuid(uuids, buffer, item)
-        elif item.kind == b"moof":
-            sequence, base, samples = _read_moof(buffer, item)
-            size = _read_mdat(buffer, item.end, samples)
-            return PartHeader(sequence, base, samples, uuids, item.end + 8 - start, item.end + size - start)
-        else:
+        if item.kind == b"moof":
+            return item
+        if item.kind != b"uuid":
             raise FormatError(f"expected moof at {item.start}, found {item.kind!r}")
+        _add_uuid(uuids, buffer, item)
     raise FormatError(f"no whole moof after {start}")
 
 
@@ -284,26 +342,31 @@ def _read_format(buffer: bytes | memoryview, moov: Box) -> VideoFormat:
     return VideoFormat("h264", width, height, sps, pps)
 
 
-def _read_moof(buffer: bytes | memoryview, moof: Box) -> tuple[int, int, tuple[Sample, ...]]:
-    trun = _child(buffer, moof, b"traf", b"trun")
-    try:
-        (sequence,) = struct.unpack_from(">I", buffer, _child(buffer, moof, b"mfhd").body + 4)
-        (base,) = struct.unpack_from(">Q", buffer, _child(buffer, moof, b"traf", b"tfdt").body + 4)
-        flags, count = struct.unpack_from(">II", buffer, trun.body)
-        if flags != 0x000701 or trun.body + 12 + 12 * count != trun.end:
-            raise FormatError(f"trun at {trun.start}: flags {flags:#x}, {count} samples")
-        fields = struct.unpack_from(f">{3 * count}I", buffer, trun.body + 12)
-    except struct.error as error:
-        raise FormatError(f"moof at {moof.start} is cut short") from error
-    samples = zip(fields[1::3], fields[0::3], (flag == _KEY_FLAGS for flag in fields[2::3]), strict=True)
-    return sequence, base, tuple(map(Sample._make, samples))
+def _read_moof(buffer: bytes | memoryview, moof: Box) -> tuple[int, int, bytes]:
+    """Sequence, base time and sample rows. Raises FormatError unless it is as `part_header` wrote it."""
+    if moof.end - moof.start < _MOOF.size:
+        raise FormatError(f"moof at {moof.start} is cut short")
+    fields = _MOOF.unpack_from(buffer, moof.start)
+    sequence, base, count = fields[5], fields[15], fields[19]
+    if fields[0] != moof.end - moof.start or fields != _moof_fields(sequence, base, count):
+        raise FormatError(f"expected the moof of a part at {moof.start}, found {fields}")
+    return sequence, base, bytes(buffer[moof.start + _MOOF.size : moof.end])
 
 
-def _read_mdat(buffer: bytes | memoryview, at: int, samples: Sequence[Sample]) -> int:
+def _places(wanted: int, kinds: bytes) -> tuple[int, ...]:
+    places: list[int] = []
+    at = kinds.find(wanted)
+    while at >= 0:
+        places.append(at)
+        at = kinds.find(wanted, at + 1)
+    return tuple(places)
+
+
+def _read_mdat(buffer: bytes | memoryview, at: int, samples: Samples) -> int:
     if at + 8 > len(buffer):
         raise FormatError(f"no mdat header at {at}")
     size, kind = struct.unpack_from(">I4s", buffer, at)
-    expected = 8 + sum(sample.size for sample in samples)
+    expected = 8 + samples.data_bytes
     if kind != b"mdat" or size != expected:
         raise FormatError(f"expected mdat of {expected} bytes at {at}, found {kind!r} of {size}")
     return int(size)

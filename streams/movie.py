@@ -8,70 +8,58 @@ depends only on the shape of its input, so the same interval always gives the sa
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from streams.fmp4 import Sample, file_type, full_box, movie
+from streams.fmp4 import Samples, big_endian, file_type, full_box, movie
 from streams.packets import VideoFormat
 
 
 class Chunk(NamedTuple):
-    """Samples of one format that lie side by side in the film's data, as one recorded part's do."""
+    """Samples of one format that lie side by side in the film's data, as one recorded part's do: how many they are,
+    and the bytes of their data."""
 
     format: VideoFormat
-    samples: Sequence[Sample]
+    samples: int
+    data_bytes: int
 
 
-def movie_header(chunks: Sequence[Chunk], extra_boxes: bytes = b"", hidden_90k: int = 0) -> bytes:
-    """Everything before the data; the chunks' sample data must follow at once, in the same order.
+def movie_header(chunks: Sequence[Chunk], film: Samples, extra_boxes: bytes = b"", hidden_90k: int = 0) -> bytes:
+    """Everything before the data: the chunks' sample data must follow at once, in the same order; `film` are the
+    samples of all.
 
     The first `hidden_90k` of them are decoded and not shown (edit list, 8.6.6). Each format gets its own sample
     entry, so a film may run across a change of the camera's settings.
-    Raises ValueError without any sample.
+    Raises ValueError without any sample, or when chunks and samples differ.
     """
-    chunks = [chunk for chunk in chunks if chunk.samples]
     if not chunks:
         raise ValueError("a film needs at least one picture")
     formats = list(dict.fromkeys(chunk.format for chunk in chunks))
-    sizes = [sample.size for chunk in chunks for sample in chunk.samples]
-    duration_90k = sum(sample.duration_90k for chunk in chunks for sample in chunk.samples)
-    fixed = [
-        _runs(b"stts", (sample.duration_90k for chunk in chunks for sample in chunk.samples)),
-        _sync(sample.is_key for chunk in chunks for sample in chunk.samples),
+    places = list(accumulate((chunk.data_bytes for chunk in chunks), initial=0))
+    data_bytes = places.pop()
+    if (sum(chunk.samples for chunk in chunks), data_bytes) != (len(film), film.data_bytes):
+        raise ValueError(f"expected {len(film)} samples of {film.data_bytes} bytes, found chunks of {data_bytes}")
+    tables = [
+        _runs(b"stts", film.durations_90k),
+        full_box(b"stss", 0, 0, struct.pack(f">I{len(film.keys)}I", len(film.keys), *(key + 1 for key in film.keys))),
         _chunk_map(chunks, formats),
-        full_box(b"stsz", 0, 0, struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)),
+        full_box(b"stsz", 0, 0, struct.pack(">II", 0, len(film)), big_endian(film.sizes)),
+        full_box(b"co64", 0, 0, struct.pack(">I", len(places)), bytes(8 * len(places))),
     ]
-    offsets = list(_offsets(chunks))
-    head = file_type() + extra_boxes
-    first = len(head) + len(movie(formats, duration_90k, [*fixed, _co64(offsets, 0)], hidden_90k=hidden_90k)) + 16
-    moov = movie(formats, duration_90k, [*fixed, _co64(offsets, first)], hidden_90k=hidden_90k)
-    return head + moov + struct.pack(">I4sQ", 1, b"mdat", 16 + sum(sizes))
-
-
-def _offsets(chunks: Sequence[Chunk]) -> Iterator[int]:
-    offset = 0
-    for chunk in chunks:
-        yield offset
-        offset += sum(sample.size for sample in chunk.samples)
-
-
-def _co64(offsets: Sequence[int], first: int) -> bytes:
-    places = (first + offset for offset in offsets)
-    return full_box(b"co64", 0, 0, struct.pack(f">I{len(offsets)}Q", len(offsets), *places))
+    head = file_type() + extra_boxes + movie(formats, film.duration_90k, tables, hidden_90k=hidden_90k)
+    # The places of the chunks, which depend on the head's length, are its very end.
+    first = len(head) + 16
+    head = head[: -8 * len(places)] + struct.pack(f">{len(places)}Q", *(first + place for place in places))
+    return head + struct.pack(">I4sQ", 1, b"mdat", 16 + data_bytes)
 
 
 def _runs(kind: bytes, values: Iterable[int]) -> bytes:
     """Run-length pairs (count, value), as `stts` wants them."""
     fields: list[int] = []
     for value, run in groupby(values):
-        fields += (sum(1 for _ in run), value)
+        fields += (len(list(run)), value)
     return full_box(kind, 0, 0, struct.pack(f">I{len(fields)}I", len(fields) // 2, *fields))
-
-
-def _sync(keys: Iterable[bool]) -> bytes:
-    numbers = [number for number, is_key in enumerate(keys, 1) if is_key]
-    return full_box(b"stss", 0, 0, struct.pack(f">I{len(numbers)}I", len(numbers), *numbers))
 
 
 def _chunk_map(chunks: Sequence[Chunk], formats: Sequence[VideoFormat]) -> bytes:
@@ -80,7 +68,7 @@ def _chunk_map(chunks: Sequence[Chunk], formats: Sequence[VideoFormat]) -> bytes
     fields: list[int] = []
     last = None
     for number, chunk in enumerate(chunks, 1):
-        shape = (len(chunk.samples), entry_of[chunk.format])
+        shape = (chunk.samples, entry_of[chunk.format])
         if shape != last:
             fields += (number, *shape)
             last = shape

@@ -56,7 +56,7 @@ def test_media_time_has_no_hole_whatever_the_camera_says(pts: list[int]) -> None
     for n, pts_90k in enumerate(pts):
         part = parse_part_header(maker.frame(packet(n, pts_90k), FORMAT).tail[8:])
         assert part.base_decode_90k == expected
-        duration_90k = part.samples[0].duration_90k
+        duration_90k = part.samples.duration_90k
         assert 0 < duration_90k <= MAX_STEP_90K
         expected += duration_90k
 

@@ -16,7 +16,7 @@ from test_streams_rtsp_client import collect
 
 from streams import fmp4, h265
 from streams.errors import CameraError, CameraFault
-from streams.fmp4 import FormatError, Sample
+from streams.fmp4 import FormatError, Samples
 from streams.h264 import BadBits
 from streams.movie import Chunk, movie_header
 from streams.packets import Packet
@@ -89,9 +89,10 @@ def test_the_boxes_give_back_the_format() -> None:
 
 def test_a_film_of_h265_decodes_as_it_was_encoded() -> None:
     units = packets(CLIP)
-    head = movie_header([Chunk(CLIP.format, [Sample(len(p.data), 3600, p.is_key) for p in units])])
+    samples = Samples.of((len(p.data) for p in units), [3600] * len(units), (0, 25))
+    head = movie_header([Chunk(CLIP.format, len(units), samples.data_bytes)], samples)
     film = head + b"".join(p.data for p in units)
-    parts = fmp4.part_header(1, 0, [Sample(len(p.data), 3600, p.is_key) for p in units])
+    parts = fmp4.part_header(1, 0, samples)
     fragments = fmp4.init_segment(CLIP.format) + parts + b"".join(p.data for p in units)
     for media in (film, fragments):
         with av.open(io.BytesIO(media), "r") as container:
