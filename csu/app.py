@@ -26,6 +26,8 @@ from csu.errors import not_found
 from csu.events import Events
 from csu.holds import routes as hold_routes
 from csu.metrics import exposition
+from csu.recording import releases as release_routes
+from csu.recording import routes as recorder_routes
 from csu.schemas import RefusalBody
 from csu.settings import Settings
 from csu.store.store import Store
@@ -103,6 +105,8 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         territory_routes.router,
         accounts_routes.router,
         hold_routes.router,
+        recorder_routes.router,
+        release_routes.router,
     ):
         app.include_router(router)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
 from csu.events import Events
+from csu.recording.state import RecorderState
 from csu.settings import Settings
 from csu.store.store import Store
 from recorder.channel import ChannelClient
@@ -39,8 +40,8 @@ class Observed:
     recorder_answers: bool | None = None
     gateway_answers: bool | None = None
     orders_refused: str | None = None
-    # Why the recorder's storage takes nothing. Its own alarms come with its facts, which lie on that very storage.
-    storage_fault: str | None = None
+    # What the recorder last said of itself; None while it does not answer.
+    recorder: RecorderState | None = None
     # Rises each time that the recorder answers after it did not: it may be another one, or a new disk.
     recorder_arrivals: int = 0
     # What the gateway said is open, as in its answer to `renew`.

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from csu.errors import invalid
-from csu.store.facts import KnownCommune
+from csu.store.facts import KnownCamera, KnownCommune
 from legal import motifs
 
 # One line of text, without control characters: what a person types into a field.
@@ -37,6 +37,17 @@ class CommuneRef(BaseModel):
     @classmethod
     def of(cls, commune: KnownCommune) -> "CommuneRef":
         return cls(insee=commune.legal.insee, name=commune.legal.name)
+
+
+class CameraRef(BaseModel):
+    id: str
+    number: str
+    name: str
+    commune: CommuneRef
+
+    @classmethod
+    def of(cls, camera: KnownCamera) -> "CameraRef":
+        return cls(id=camera.id, number=camera.number, name=camera.name, commune=CommuneRef.of(camera.commune))
 
 
 class RefusalBody(BaseModel):

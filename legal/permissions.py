@@ -52,12 +52,20 @@ class Act(StrEnum):
     HOLD_LIST = "hold:list"
     HOLD_PUT = "hold:put"
     HOLD_RELEASE = "hold:release"
+    INTERRUPTION_CONFIRM = "interruption:confirm"
+    INTERRUPTION_END = "interruption:end"
+    INTERRUPTION_LIST = "interruption:list"
+    INTERRUPTION_MASK = "interruption:mask"
+    INTERRUPTION_PLAN = "interruption:plan"
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
     PASSWORD_CHANGE = "password:change"  # noqa: S105  an act, no password
     PERSON_LIST = "person:list"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
+    RECORDER_READ = "recorder:read"
+    RELEASE_CONFIRM = "release:confirm"
+    RELEASE_PROPOSE = "release:propose"
     SESSION_CLOSE = "session:close"
     SESSION_LOCK = "session:lock"
     SESSION_READ = "session:read"
@@ -372,6 +380,12 @@ _supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
 _knows_holds = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _ends_holds = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
+_ends_freezes = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4")
+_knows_storage = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4")
+_masks = _for_roles(Role.SUPERVISOR, source="CSI L.251-3")
+_knows_interruptions = _for_roles(
+    Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-5"
+)
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
 _governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
 _reads_territory = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.ADMINISTRATOR, source="CSI R.252-16")
@@ -397,12 +411,20 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.HOLD_LIST: (_knows_holds,),
     Act.HOLD_PUT: (_supervises,),
     Act.HOLD_RELEASE: (_ends_holds,),
+    Act.INTERRUPTION_CONFIRM: (_masks,),
+    Act.INTERRUPTION_END: (_runs_the_centre,),  # one that masks is ended by who may mask
+    Act.INTERRUPTION_LIST: (_knows_interruptions,),
+    Act.INTERRUPTION_MASK: (_masks,),
+    Act.INTERRUPTION_PLAN: (_runs_the_centre,),
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),
     Act.PASSWORD_CHANGE: (_everyone,),
     Act.PERSON_LIST: (_supervises,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
+    Act.RECORDER_READ: (_knows_storage,),
+    Act.RELEASE_CONFIRM: (_ends_freezes,),
+    Act.RELEASE_PROPOSE: (_ends_freezes,),
     Act.SESSION_CLOSE: (_everyone,),
     Act.SESSION_LOCK: (_everyone,),
     Act.SESSION_READ: (_everyone,),

@@ -192,6 +192,8 @@ class ChannelClient:
 
     async def _exchange(self, op: str, message: bytes) -> dict[str, Any]:
         try:
+            if self._streams is not None and self._streams[0].at_eof():
+                self.close()  # the server went away since the last call: nothing of this one was sent there
             if self._streams is None:
                 sock = connect_unix(self._path)
                 self._streams = await asyncio.open_unix_connection(sock=sock, limit=MAX_MESSAGE_BYTES)

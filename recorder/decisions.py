@@ -17,7 +17,7 @@ from recorder.utc import at_from_text, text_from_at
 
 _HOLD_DOMAIN = b"csu hold 1\n"
 _RELEASE_DOMAIN = b"csu release 1\n"
-_SUBJECTS = ("hold", "clock")
+_SUBJECTS = ("hold", "clock", "breaker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Hold:
 class Release:
     """`id`: the hold's, or that of the freeze. `persons`: two identifiers, the first proposed."""
 
-    subject: Literal["hold", "clock"]
+    subject: Literal["hold", "clock", "breaker"]
     id: str
     persons: tuple[str, str]
 

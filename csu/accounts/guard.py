@@ -65,6 +65,10 @@ class Visit:
         assert self.act in QUIET
         await self._decide(subject, self._entry_of_act(subject, camera, {}))
 
+    async def demand(self, subject: Subject = CENTRE, *, detail: Mapping[str, Any] | None = None) -> None:
+        """Raise, before anything is told about the act's subject, what `perform` would: Refusal 403, journalled."""
+        await self._decide(subject, self._entry_of_act(subject, None, detail or {}))
+
     @asynccontextmanager
     async def perform(
         self, subject: Subject = CENTRE, *, detail: Mapping[str, Any] | None = None, whole_centre: bool = False

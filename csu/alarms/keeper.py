@@ -72,6 +72,7 @@ class AlarmKeeper:
             "VALKEY_DOWN": self._centre.events.is_up is False,
             "ORDERS_REFUSED": seen.orders_refused is not None,
         }
-        if seen.recorder_answers and seen.storage_fault is not None:
-            wrong[seen.storage_fault] = True
+        # The recorder's own alarms come with its facts, which lie on the very storage that takes nothing.
+        if seen.recorder is not None:
+            wrong |= {one.code: True for one in seen.recorder.directories if not one.ready}
         return {code: seen.orders_refused or "" for code, is_wrong in wrong.items() if is_wrong}

@@ -16,12 +16,12 @@ from sqlalchemy import RowMapping, insert, select, update
 from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
-from csu.holds import recorder
+from csu.recording import asking
 from csu.schemas import Body, Line
 from csu.store import tables
 from csu.store.facts import KnownCamera
 from legal.permissions import Act, Refused
-from recorder.decisions import Hold
+from recorder.decisions import Hold, Release
 
 router = APIRouter(prefix="/api/holds", tags=["holds"])
 _HOLD = tables.hold
@@ -75,7 +75,7 @@ async def list_holds(visit: Annotated[Visit, Depends(Guard(Act.HOLD_LIST))]) -> 
 @router.post("", status_code=201)
 async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.HOLD_PUT))]) -> PutBody:
     """In force when this is answered."""
-    await _allowed(visit)
+    await visit.demand()
     camera = await camera_of(visit, str(body.camera))
     if body.from_at >= body.to_at:
         raise invalid("La période doit finir après son début.")
@@ -85,7 +85,7 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
         await _refuse(visit, camera, window, Refusal(422, _NO_PROCEDURE.code, _NO_PROCEDURE.reason))
     hold = Hold(str(uuid4()), camera.id, body.from_at, body.to_at, requisition, visit.now)
     try:
-        kept = await recorder.put(visit, hold)
+        kept = await asking.put(visit, hold)
     except Refusal as refusal:
         await _refuse(visit, camera, window, refusal)
         raise
@@ -113,7 +113,7 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
 @router.post("/{fact_id}/release")
 async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.HOLD_RELEASE))]) -> HoldBody:
     """The first person proposes, another confirms: then the recorder is told, and what is past its deadline dies."""
-    await _allowed(visit)
+    await visit.demand()
     person, detail = visit.session.actor.id, {"hold": str(fact_id)}
     refusal: Refusal | None = None
     async with visit.centre.store.transaction(visit.communes) as connection:
@@ -132,12 +132,12 @@ async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.
     else:
         changed = {"released_by": person, "released_at": visit.now}
         try:
-            await recorder.release(visit, row["id"], (first, person))
+            await asking.release(visit, Release("hold", row["id"], (first, person)))
         except Refusal as refused:
             refusal = refused
     if refusal is not None:
         await visit.record(
-            visit.entry(visit.act, commune=row["commune"], detail=detail).refused(recorder.refused(refusal))
+            visit.entry(visit.act, commune=row["commune"], detail=detail).refused(asking.refused(refusal))
         )
         raise refusal
     step = "proposed" if first is None else "released"
@@ -149,16 +149,8 @@ async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.
     return HoldBody(**_shown(row))
 
 
-async def _allowed(visit: Visit) -> None:
-    """Who may not do the act learns that before anything about its subject. Raises Refusal."""
-    outcome = visit.decide(visit.act)
-    if isinstance(outcome, Refused):
-        await visit.record(visit.entry(visit.act).refused(outcome))
-        raise Refusal(403, outcome.code, outcome.reason)
-
-
 async def _refuse(visit: Visit, camera: KnownCamera, detail: dict[str, str], refusal: Refusal) -> None:
-    await visit.record(visit.entry(visit.act, camera, detail=detail).refused(recorder.refused(refusal)))
+    await visit.record(visit.entry(visit.act, camera, detail=detail).refused(asking.refused(refusal)))
     raise refusal
 
 

@@ -14,6 +14,7 @@ from csu.audit.entries import Author, Entry
 from csu.cameras.secrets import SecretBox
 from csu.centre_state import Centre, StreamState
 from csu.links import feed, orders
+from csu.recording.state import Freeze, RecorderState, read_state
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from recorder.channel import ChannelClient, ChannelError
@@ -54,7 +55,7 @@ class OrderPusher:
 
 
 class StatusPoller:
-    """Keeps what the recorder says of its streams."""
+    """Keeps what the recorder says of itself and of its streams."""
 
     def __init__(self, centre: Centre, channel: ChannelClient) -> None:
         self._centre = centre
@@ -67,19 +68,25 @@ class StatusPoller:
                 status = await self._channel.call("status")
         except (ChannelError, TimeoutError):
             observed.recorder_answers = False
-            observed.streams = {}
+            observed.streams, observed.recorder = {}, None
             raise
         if not observed.recorder_answers:
             observed.recorder_arrivals += 1
             self._centre.orders_wake.set()
         observed.recorder_answers = True
-        faults = [storage["code"] for storage in status["storage"] if not storage["ready"]]
-        observed.storage_fault = faults[0] if faults else None
+        state = read_state(status)
+        frozen, observed.recorder = _freezes(observed.recorder), state
+        if frozen != _freezes(state):
+            await self._centre.events.publish("recorder")
         streams = {(item["camera"], item["stream"]): _state(item) for item in status["cameras"]}
         changed = {key: s.state for key, s in streams.items()} != {k: s.state for k, s in observed.streams.items()}
         observed.streams = streams
         if changed:
             await self._centre.events.publish("cameras")
+
+
+def _freezes(state: RecorderState | None) -> tuple[Freeze, ...]:
+    return () if state is None else state.freezes
 
 
 class FactsPuller:
@@ -144,8 +151,10 @@ _OPS = {
     "chain_head": "recording:head",
     "day_root": "recording:day",
     "index_rebuilt": "recorder:rebuilt",
+    "clock_released": "recorder:released",
+    "breaker_released": "recorder:released",
 }
-_KEPT = ("authorisation", "reason", "cause", "count", "bytes", "root", "missing", "day")
+_KEPT = ("authorisation", "reason", "cause", "count", "bytes", "root", "missing", "day", "persons")
 _KEPT_OF_REBUILT = ("segments", "damaged", "conflicts", "holes", "gone")
 
 

@@ -187,6 +187,39 @@ hold = Table(
     _uuid("released_by", ForeignKey("account.id")),
 )
 
+freeze_release = Table(
+    "freeze_release",
+    METADATA,
+    _id(),
+    _text("subject", nullable=False),
+    _text("freeze_id", nullable=False),
+    _text("reason", nullable=False),
+    _at("proposed_at", nullable=False),
+    _uuid("proposed_by", ForeignKey("account.id"), nullable=False),
+    _at("confirmed_at"),
+    _uuid("confirmed_by", ForeignKey("account.id")),
+)
+
+interruption = Table(
+    "interruption",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _uuid("camera", ForeignKey("camera.id"), nullable=False, index=True),
+    _text("cause", nullable=False),
+    _text("reason", nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    _at("proposed_at", nullable=False),
+    _uuid("proposed_by", ForeignKey("account.id"), nullable=False),
+    _at("decided_at"),
+    _uuid("decided_by", ForeignKey("account.id")),
+    _at("end_proposed_at"),
+    _uuid("end_proposed_by", ForeignKey("account.id")),
+    _at("ended_at"),
+    _uuid("ended_by", ForeignKey("account.id")),
+)
+
 orders_state = Table(
     "orders_state",
     METADATA,

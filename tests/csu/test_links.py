@@ -44,6 +44,7 @@ class Recorder:
     acked: int = 0
     refusal: str | None = None
     storage: list[dict[str, Any]] = field(default_factory=list)
+    says: dict[str, Any] = field(default_factory=dict)
 
     def tell(self, kind: str, camera: str | None, **body: Any) -> None:
         number = len(self.facts) + 1
@@ -66,8 +67,8 @@ class Recorder:
                 "runs": [{"from": fields["from"], "to": fields["to"]}],
                 "gaps": [{"from": fields["from"], "to": fields["to"], "cause": "network", "detail": ""}],
             }
-        clock = {"trusted": True, "reason": ""}
-        return {"cameras": self.cameras, "clock": clock, "storage": self.storage, "index": self.index}
+        clock = {"trusted": True, "reason": "", "freeze": None}
+        return {**self.says, "cameras": self.cameras, "clock": clock, "storage": self.storage, "index": self.index}
 
 
 @dataclass
@@ -349,13 +350,65 @@ class TestStates:
             ({"ready": False, "code": "STORAGE_FAILED"}, None),
             ({"ready": True, "code": ""}, START),
         ):
-            recorder.storage = [storage]
+            recorder.storage = [storage | {"path": "/srv/recordings", "free_bytes": 0}]
             await poller.run_once()
             await keeper.run_once()
             async with centre.person("operateur") as operator:
                 (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
                 assert alarm["code"] == "STORAGE_FAILED"
                 assert alarm["ended"] == (None if ended is None else iso(ended).replace(".000000", ""))
+
+
+class TestTheRecorderItself:
+    async def test_arithmetic_breaker_and_what_is_given_up_are_shown(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        async with centre.person("superviseur") as supervisor:
+            camera = (await camera_ids(supervisor))["01"]
+            pressure = {"capacity_bytes": 1000, "needed_bytes": 1500, "held_bytes": 50, "bytes_per_day": 100}
+            full_at = iso(START + timedelta(days=3))
+            recorder.storage = [
+                {
+                    "path": "/srv/a",
+                    "ready": True,
+                    "code": "",
+                    "free_bytes": 300,
+                    "pressure": pressure | {"full_at": full_at},
+                },
+                {"path": "/srv/b", "ready": False, "code": "STORAGE_UNMOUNTED", "free_bytes": 0, "pressure": None},
+            ]
+            given_up = [{"camera": camera, "stream": "sub"}, {"camera": str(uuid4()), "stream": "sub"}]
+            recorder.says = {
+                "breaker": {"id": "b1", "reason": "9 segments where 1 was due", "segments": 9, "bytes": 900},
+                "degraded": {"level": 2, "reason": "load", "since": iso(START), "given_up": given_up},
+            }
+            recorder.tell("alarm_raised", None, code="DESTRUCTION_BREAKER", subject="machine", detail="x")
+            recorder.tell("alarm_raised", camera, code="PRIORITY_STOPPED", subject=camera, detail="")
+            await StatusPoller(centre.centre, to_recorder).run_once()
+            await FactsPuller(centre.centre, to_recorder).run_once()
+            shown = (await supervisor.get("/api/recorder")).json()
+        first, second = shown["storage"]
+        assert first["pressure"] == pressure | {"full_at": full_at.replace(".000000", "")}
+        assert (second["code"], second["ready"], second["pressure"]) == ("STORAGE_UNMOUNTED", False, None)
+        assert "pas monté" in second["reason"]
+        (freeze,) = shown["freezes"]
+        assert (freeze["subject"], freeze["id"], freeze["segments"], freeze["bytes"]) == ("breaker", "b1", 9, 900)
+        assert freeze["since"] == iso(START).replace(".000000", "")
+        assert "segments" not in freeze["reason"]
+        assert (shown["degraded"]["level"], [g["number"] for g in shown["degraded"]["given_up"]]) == (2, ["01"])
+        assert [stopped["number"] for stopped in shown["stopped"]] == ["01"]
+
+    async def test_nothing_is_shown_of_a_recorder_that_is_away(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        poller = StatusPoller(centre.centre, to_recorder)
+        await poller.run_once()
+        async with centre.person("auditeur") as auditor:
+            assert (await auditor.get("/api/recorder")).json()["answers"]
+            recorder.refusal = "STORAGE_DOWN"
+            with pytest.raises(ChannelError):
+                await poller.run_once()
+            assert not (await auditor.get("/api/recorder")).json()["answers"]
 
 
 class TestOpenPictures:

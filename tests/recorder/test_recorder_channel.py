@@ -61,6 +61,14 @@ async def test_a_cancelled_call_does_not_answer_the_next(path: Path) -> None:
         assert await client.call("echo", n=1) == {"n": 1}
 
 
+async def test_a_server_that_came_back_is_called_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    async with ChannelClient(path) as client:
+        for n in range(3):
+            async with ChannelServer(path, _handler):
+                assert await client.call("echo", n=n) == {"n": n}
+
+
 async def test_bad_request_is_answered(path: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(sock=connect_unix(path))
     for line in (b"[]\n", b"{\n", b'{"op": 3}\n', b"null\n"):

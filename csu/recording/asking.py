@@ -1,4 +1,4 @@
-"""The recorder's side of a hold: it is in force once the recorder has answered with its durable row."""
+"""What persons ask of the recorder: it is done once the recorder has answered with its durable row."""
 
 import asyncio
 from typing import Any
@@ -15,17 +15,23 @@ _SOURCE = "CSI R.253-4 al. 3"
 _REFUSALS = {
     "WINDOW_ERASED": "Il ne reste aucun enregistrement de cette période : elle a été effacée ou n'a pas été filmée.",
     "HOLD_RELEASED": "Cette conservation a déjà été levée.",
+    "RELEASE_UNKNOWN": "Ce gel a pris fin, ou c'en est un autre : rien n'est changé.",
 }
 
 
 async def put(visit: Visit, hold: Hold) -> dict[str, Any]:
     """What the hold keeps so far. Raises Refusal."""
-    return await _ask(visit, "put_hold", sign_hold(hold, _key(visit)))
+    return await _ask(visit, "put_hold", envelope=sign_hold(hold, _key(visit)))
 
 
-async def release(visit: Visit, hold: str, persons: tuple[str, str]) -> None:
-    """Raises Refusal."""
-    await _ask(visit, "release", sign_release(Release("hold", hold, persons), _key(visit)))
+async def release(visit: Visit, release: Release) -> None:
+    """End a hold or a freeze. Raises Refusal."""
+    await _ask(visit, "release", envelope=sign_release(release, _key(visit)))
+
+
+async def status(visit: Visit) -> dict[str, Any]:
+    """How the recorder is at this moment. Raises Refusal."""
+    return await _ask(visit, "status")
 
 
 def refused(refusal: Refusal) -> Refused:
@@ -37,10 +43,10 @@ def _key(visit: Visit) -> Any:
     return keys.load_private(visit.centre.settings.paths.keys, "orders")[1]
 
 
-async def _ask(visit: Visit, op: str, envelope: dict[str, str]) -> dict[str, Any]:
+async def _ask(visit: Visit, op: str, **fields: Any) -> dict[str, Any]:
     try:
         async with asyncio.timeout(_ANSWER_S):
-            return await visit.centre.recorder.call(op, envelope=envelope)
+            return await visit.centre.recorder.call(op, **fields)
     except ChannelError as error:
         if error.code in _REFUSALS:
             raise Refusal(409, error.code, _REFUSALS[error.code]) from error

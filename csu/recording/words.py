@@ -1,0 +1,37 @@
+"""Why destruction waits or means are short, in French. The recorder's own words stay in its logs."""
+
+import re
+
+_JUMP = re.compile(r"jumped forward by (\d+) s")
+_CLOCK = {
+    "never set": "L'horloge de la machine n'a jamais été réglée.",
+    "unsynchronised after a reboot": "La machine a redémarré et aucune source de temps n'a réglé son horloge depuis.",
+}
+
+
+def freeze_reason(subject: str, reason: str) -> str:
+    """A sentence in French for the reason of a freeze; a new reason gets a general one."""
+    if subject == "breaker":
+        return "Il y aurait bien plus à effacer d'un coup que prévu."
+    jump = _JUMP.match(reason)
+    if jump is not None:
+        return f"L'horloge de la machine a avancé de {_duration(int(jump[1]))} d'un coup."
+    return _CLOCK.get(reason, "L'horloge de la machine n'est pas sûre.")
+
+
+_DEGRADED = {
+    "load": "La machine n'a pas assez de puissance pour tout faire.",
+}
+
+
+def degraded_reason(reason: str) -> str:
+    """A sentence in French for why the recorder gives something up; a new reason gets a general one."""
+    return _DEGRADED.get(reason, "La machine n'a pas les moyens de tout enregistrer.")
+
+
+def _duration(seconds: int) -> str:
+    minutes = seconds // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} jours"
