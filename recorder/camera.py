@@ -1,7 +1,8 @@
 """One camera's streams on the event loop: what comes in is placed in time, fed to followers, cut into parts.
 
 The path of every frame, so it does little: the heavy work (hash, write, sync) is the writer's thread's. Recording and
-live both stop outside the authorisation's window, to the frame, whether or not the centre is there.
+live both stop outside the authorisation's window and within masked ones, to the frame, whether or not the centre is
+there.
 """
 
 import time
@@ -15,6 +16,7 @@ from legal.retention import deadline_at
 from recorder.accounts import Cause
 from recorder.feed import UNKNOWN_STREAM, StreamFeed
 from recorder.format import Part
+from recorder.interruptions import Interruptions
 from recorder.machine import now_us
 from recorder.orders import CameraOrder
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
@@ -37,6 +39,7 @@ _CAUSES = {
     "orders": Cause.OURS,
     Cut.WALL_CLOCK.value: Cause.OURS,
     "authorisation": Cause.AUTHORISATION,
+    "masked": Cause.MASKED,
 }
 _CAUSES.update({fault.value: Cause.NETWORK for fault in _NETWORK_FAULTS})
 
@@ -61,12 +64,21 @@ class Window:
         return self.from_us <= at_us < self.to_us
 
 
-class LiveStream:
-    """A stream that is followed but not recorded; also what a recorded one has in common with it."""
+_NEVER = Window(0, 0)
 
-    def __init__(self, name: str, window: Window, feed: StreamFeed, anchor: Anchor) -> None:
+
+class LiveStream:
+    """A stream that is followed but not recorded; also what a recorded one has in common with it.
+
+    `open` is the stretch around now in which pictures may be taken: empty outside the authorisation's window and within
+    masked ones. `look` moves it on; only a packet's time is compared with it.
+    """
+
+    def __init__(self, name: str, order: CameraOrder, feed: StreamFeed, anchor: Anchor) -> None:
         self.name = name
-        self.window = window
+        self.window = Window.of(order)
+        self.interruptions = Interruptions.of(order)
+        self.open = _NEVER
         self.state = "connecting"
         self.fault: str | None = None
         self.since_us = now_us()
@@ -94,7 +106,7 @@ class LiveStream:
         self._frames += 1
         self._bytes += len(packet.data)
         self.last_packet_s = packet.received_s
-        if self.window.from_us <= at_us < self.window.to_us:
+        if self.open.from_us <= at_us < self.open.to_us:
             self.last_at_us = at_us
             if self.state != "live":
                 self._received("live", None, packet)
@@ -108,17 +120,32 @@ class LiveStream:
         self._move("lost", error.fault.value)
         self._feed.lost(error.fault.value)
 
-    def forbidden(self) -> None:
-        """The authorisation's window isn't open."""
-        self._move("forbidden", None)
-        self._feed.lost("forbidden")
+    def obey(self, order: CameraOrder, at_us: int) -> None:
+        """New terms for the same camera, in force from now on."""
+        self.window = Window.of(order)
+        self.interruptions = Interruptions.of(order)
+
+    def look(self, at_us: int) -> str | None:
+        """Whether pictures may be taken now: None, or the state to be in: "forbidden" or "masked"."""
+        self.open = _NEVER
+        if not self.window.holds(at_us):
+            return "forbidden"
+        if self.interruptions.is_masked(at_us):
+            return "masked"
+        self.open = Window(*self.interruptions.unmasked(self.window.from_us, self.window.to_us, at_us))
+        return None
+
+    def shut(self, state: str) -> None:
+        """The authorisation's window isn't open, or a masked one is."""
+        self._move(state, None)
+        self._feed.lost(state)
 
     def connecting(self) -> None:
         self._move("connecting", None)
 
     def stopped(self) -> None:
         """The camera is no longer under orders, or the recorder stops. What still comes in is ignored."""
-        self.window = Window(0, 0)
+        self.window = self.open = _NEVER
         self._move("stopped", None)
         self._feed.lost(UNKNOWN_STREAM)
 
@@ -164,9 +191,11 @@ class RecordedStream(LiveStream):
     Invariant: the segmenter has a run open exactly while the writer was told of one.
     """
 
-    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor) -> None:
-        super().__init__("main", Window.of(order), feed, anchor)
+    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor, since_us: int) -> None:
+        """`since_us`: since when the order is in force; 0 for one that was on the disk."""
+        super().__init__("main", order, feed, anchor)
         self._order = order
+        self._since_us = since_us
         self._camera = order.camera
         self._writer = writer
         self._segmenter = Segmenter(order.camera)
@@ -178,8 +207,8 @@ class RecordedStream(LiveStream):
         self._frames += 1
         self._bytes += len(packet.data)
         self.last_packet_s = packet.received_s
-        if not self.window.from_us <= at_us < self.window.to_us:
-            self.end_run("authorisation")
+        if not self.open.from_us <= at_us < self.open.to_us:
+            self.end_run("masked" if self.window.holds(at_us) else "authorisation")
             return
         self.last_at_us = at_us
         if self._timeline.cut is not None:
@@ -198,9 +227,9 @@ class RecordedStream(LiveStream):
         self.end_run(error.fault.value)
         self._declare()
 
-    def forbidden(self) -> None:
-        super().forbidden()
-        self.end_run("authorisation")
+    def shut(self, state: str) -> None:
+        super().shut(state)
+        self.end_run("masked" if state == "masked" else "authorisation")
         self._declare()
 
     def connecting(self) -> None:
@@ -211,10 +240,13 @@ class RecordedStream(LiveStream):
         super().stopped()
         self.end_run("stopped")
 
-    def obey(self, order: CameraOrder) -> None:
-        """New terms for the same camera; a run goes on only under the terms it was begun with."""
+    def obey(self, order: CameraOrder, at_us: int) -> None:
+        """A run goes on only under the terms it was begun with."""
+        super().obey(order, at_us)
         old, self._order = self._order, order
-        self.window = Window.of(order)
+        if order.interruptions != old.interruptions:
+            self._since_us = at_us
+            self._interrupt()
         terms = (order.authorisation, order.retention_days, order.minimum_days)
         if terms != (old.authorisation, old.retention_days, old.minimum_days):
             self.end_run("orders")
@@ -222,6 +254,7 @@ class RecordedStream(LiveStream):
     def storage_ready(self) -> None:
         """The storage answers, from empty: no run is open."""
         self._storage_ready = True
+        self._interrupt()
         self._declare()
 
     def storage_lost(self) -> None:
@@ -235,6 +268,11 @@ class RecordedStream(LiveStream):
 
     def end_run(self, reason: str) -> None:
         self._apply(self._segmenter.end(reason))
+
+    def _interrupt(self) -> None:
+        """Tell the accounts which interruptions are in force. Again whenever the storage starts."""
+        job = partial(_interrupt, camera=self._camera, interruptions=self.interruptions, since_us=self._since_us)
+        self._writer.submit(job)
 
     def _declare(self) -> None:
         """Tell the accounts why this camera is in a gap, if it is."""
@@ -294,6 +332,10 @@ class RecordedStream(LiveStream):
             minimum_us=None if minimum is None else event.start_us + minimum * _DAY_US,
             clock_offset_us=self._timeline.clock_offset_us,
         )
+
+
+def _interrupt(store: SegmentStore, camera: str, interruptions: Interruptions, since_us: int) -> None:
+    store.accounts.interrupt(camera, interruptions, since_us)
 
 
 def _begin_account(store: SegmentStore, camera: str, at_us: int, window: Window) -> None:

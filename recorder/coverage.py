@@ -1,7 +1,11 @@
 """What was recorded and what is missing: runs and gaps of one camera over an interval (invariant 2).
 
 Under orders is under orders whether or not a row says more: what neither a run nor a gap covers is itself a gap,
-`ours` and "unaccounted", so that the sum is always 100 %. Time without an authorisation is not expected.
+`ours` and "unaccounted", so that the sum is always 100 %.
+
+Expected is what the recorder had to record. Time without an authorisation isn't, nor masked time: recording was not
+allowed (CSI L.252-1), or forbidden by order. Planned time is: the camera has to be recorded and is while it gives
+pictures, and an announcement must not make a month look better than it was; that it was announced is its own cause.
 """
 
 import bisect
@@ -17,6 +21,8 @@ ALIVE_US = 15_000_000
 """A recorder whose last wave is older than this isn't running: the time since is a gap already."""
 
 RECORDED = "recorded"
+NOT_EXPECTED = frozenset({Cause.AUTHORISATION, Cause.MASKED})
+"""Causes for which nothing was to be recorded."""
 Interval = tuple[int, int]
 
 
@@ -108,7 +114,7 @@ def account(
     missing += [Missing(a, b, Cause.OURS, "unaccounted") for a, b in subtract(ordered, covered)]
     missing.sort(key=lambda gap: gap.from_us)
     recorded_us = sum(b - a for a, b in recorded)
-    expected_us = recorded_us + sum(g.to_us - g.from_us for g in missing if g.cause != Cause.AUTHORISATION)
+    expected_us = recorded_us + sum(g.to_us - g.from_us for g in missing if g.cause not in NOT_EXPECTED)
     return Coverage(to_us, expected_us, recorded_us, recorded, missing)
 
 

@@ -3,7 +3,7 @@
     run
      |- control      answers the centre on run/recorder.sock
      |- feed         packets to the gateway and the detector on run/packets.sock
-     |- tick         once a second: windows, lost cameras, the machine's clock
+     |- tick         once a second: windows and masks, lost cameras, the machine's clock
      |- streams      one Streamer a stream, started and stopped by the orders in force
     and, outside the loop, the writer's thread
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recorder.alarms import CAMERA_LOST, OVERDUE, Alarms, read_alarms
-from recorder.camera import LOST_S, LiveStream, RecordedStream, Window
+from recorder.camera import LOST_S, LiveStream, RecordedStream
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
@@ -150,7 +150,7 @@ class Recorder:
         """New orders, kept on disk, then obeyed. Raises OrderRefused, OSError."""
         async with self._accepting:
             orders = await asyncio.to_thread(self._orders_file.accept, envelope)
-            self._obey(orders)
+            self._obey(orders, now_us())
         self._untold_version = orders.version
         self._tell_orders()
         return orders
@@ -173,10 +173,11 @@ class Recorder:
             self.alarms.raise_("ORDERS_REFUSED", "orders.json", str(refused), now_us())
             return
         if orders is not None:
-            self._obey(orders)
+            self._obey(orders, since_us=0)
 
-    def _obey(self, orders: Orders) -> None:
-        """Apply orders by difference: streams whose address stays are not interrupted."""
+    def _obey(self, orders: Orders, since_us: int) -> None:
+        """Apply orders by difference: streams whose address stays are not interrupted. Those that were on the disk are
+        in force since ever (0)."""
         new = {order.camera: order for order in orders.cameras}
         for camera in self._orders.keys() - new.keys():
             self._end_stream(camera, "sub")
@@ -186,13 +187,13 @@ class Recorder:
         for camera, order in new.items():
             old = self._orders.get(camera)
             self._orders[camera] = order
-            self._obey_stream(order, "main", order.main)
-            self._obey_stream(order, "sub", order.sub)
+            self._obey_stream(order, "main", order.main, since_us)
+            self._obey_stream(order, "sub", order.sub, since_us)
             if old is None or (order.authorisation, order.retention_days) != (old.authorisation, old.retention_days):
                 self._shorten(order)
         self._orders = new
 
-    def _obey_stream(self, order: CameraOrder, name: str, address: StreamAddress | None) -> None:
+    def _obey_stream(self, order: CameraOrder, name: str, address: StreamAddress | None, since_us: int) -> None:
         key = (order.camera, name)
         running = self._streams.get(key)
         if running is not None and (address is None or (running.address, running.adapter) != (address, order.adapter)):
@@ -201,38 +202,36 @@ class Recorder:
         if address is None:
             return
         if running is None:
-            running = self._streams[key] = _Running(address, order.adapter, self._make_stream(order, name))
-        elif isinstance(running.stream, RecordedStream):
-            running.stream.obey(order)
+            running = self._streams[key] = _Running(address, order.adapter, self._make_stream(order, name, since_us))
         else:
-            running.stream.window = Window.of(order)
+            running.stream.obey(order, since_us)
         self._follow_window(running, now_us())
 
-    def _make_stream(self, order: CameraOrder, name: str) -> LiveStream:
+    def _make_stream(self, order: CameraOrder, name: str, since_us: int) -> LiveStream:
         feed = self._feed.stream(order.camera, name)
         if name == "sub":
-            return LiveStream(name, Window.of(order), feed, self._anchor)
-        stream = RecordedStream(order, feed, self.writer, self._anchor)
+            return LiveStream(name, order, feed, self._anchor)
+        stream = RecordedStream(order, feed, self.writer, self._anchor, since_us)
         if self.storage.ready:
             stream.storage_ready()
         return stream
 
     def _follow_window(self, running: _Running, at_us: int) -> None:
-        """Pull a stream exactly while its authorisation's window is open."""
-        inside = running.stream.window.holds(at_us)
-        if inside and running.task is None:
+        """Pull a stream exactly while its authorisation's window is open, and no mask is on it."""
+        shut = running.stream.look(at_us)
+        if shut is None and running.task is None:
             running.stream.connecting()
             address = running.address
             config = SourceConfig(address.url, address.username, address.password or "", running.adapter)
             streamer = Streamer(config, running.stream, self._budget, running.stream.lost)
             running.stream.last_packet_s = time.monotonic()
             running.task = self._tasks.create_task(streamer.run())
-        elif not inside:
+        elif shut is not None:
             if running.task is not None:
                 running.task.cancel()
                 running.task = None
-            if running.stream.state != "forbidden":
-                running.stream.forbidden()
+            if running.stream.state != shut:
+                running.stream.shut(shut)
 
     def _end_stream(self, camera: str, name: str) -> None:
         running = self._streams.pop((camera, name), None)
@@ -322,7 +321,9 @@ class Recorder:
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
-        if running.task is not None and silent_s > LOST_S:
+        if running.stream.interruptions.is_planned(at_us):
+            self.alarms.end(CAMERA_LOST, camera, at_us)
+        elif running.task is not None and silent_s > LOST_S:
             self.alarms.raise_(CAMERA_LOST, camera, running.stream.fault or "stalled", at_us)
         elif running.task is None or running.stream.state in ("recording", "live"):
             self.alarms.end(CAMERA_LOST, camera, at_us)

@@ -21,6 +21,7 @@ from recorder.sealed import OrderRefused, seal, unseal
 from recorder.utc import at_from_text, text_from_at
 
 Adapter = Literal["native", "pyav"]
+InterruptionCause = Literal["planned", "masked"]
 _DOMAIN = b"csu orders 1\n"
 
 
@@ -31,6 +32,16 @@ class StreamAddress:
     url: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A window announced by the centre, half-open: of maintenance ("planned": what is missing in it for the camera's or
+    the network's sake has this cause, pictures that come are kept), or of no pictures at all ("masked")."""
+
+    cause: InterruptionCause
+    from_at: datetime
+    to_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,7 @@ class CameraOrder:
     retention_days: int
     minimum_days: int | None = None
     priority: int = 0
+    interruptions: tuple[Interruption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,8 @@ def _check(orders: Orders) -> None:
             check_retention(order.retention_days, order.minimum_days)
         except RetentionRefused as error:
             raise OrderRefused(error.code, f"camera {order.camera}: {error} ({error.source})") from error
+        if any(i.to_at <= i.from_at for i in order.interruptions):
+            raise OrderRefused("ORDER_INVALID", f"camera {order.camera}: an interruption ends before it begins")
 
 
 def _to_json(orders: Orders) -> dict[str, Any]:
@@ -110,6 +124,10 @@ def _camera_to_json(order: CameraOrder) -> dict[str, Any]:
         "retention_days": order.retention_days,
         "minimum_days": order.minimum_days,
         "priority": order.priority,
+        "interruptions": [
+            {"cause": i.cause, "from_at": text_from_at(i.from_at), "to_at": text_from_at(i.to_at)}
+            for i in order.interruptions
+        ],
     }
 
 
@@ -141,7 +159,14 @@ def _camera_from_json(document: dict[str, Any]) -> CameraOrder:
         retention_days=_integer(document["retention_days"]),
         minimum_days=None if minimum is None else _integer(minimum),
         priority=_integer(document["priority"]),
+        interruptions=tuple(_interruption_from_json(i) for i in document.get("interruptions", ())),
     )
+
+
+def _interruption_from_json(document: dict[str, Any]) -> Interruption:
+    if document["cause"] not in ("planned", "masked"):
+        raise ValueError("cause of an interruption")
+    return Interruption(document["cause"], at_from_text(document["from_at"]), at_from_text(document["to_at"]))
 
 
 def _address_from_json(document: dict[str, Any]) -> StreamAddress:

@@ -177,6 +177,7 @@ class SegmentStore:
         idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
+        self.accounts.look(now_us)
         self.index.put("alive_us", now_us)
         self.index.commit()
         self._active -= idle

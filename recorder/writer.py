@@ -168,14 +168,17 @@ class Writer:
         try:
             index.put("playback_boot", None)
             stopped = "stopped" if index.get("stopped") else "killed"
-            report = recover(storage, index, now_us(), *(self._failure or (Cause.OURS, stopped)))
+            why = self._failure or (Cause.OURS, stopped)
+            report = recover(storage, index, now_us(), *why)
             index.put("stopped", None)
             restore_holds(storage, index)
             self._adoption = None
             if is_needed(storage, index):
                 self._adoption = Adoption(storage, index, now_us())
                 self._adoption.begin()
-            self._store = SegmentStore(storage, index, Accounts(index))
+            accounts = Accounts(index)
+            accounts.down(index.get("alive_us", now_us()), *why)  # as the recovery told; here for what memory holds
+            self._store = SegmentStore(storage, index, accounts)
             self._clock = self._clock or TrustedClock(_load_memory(index), read_clock())
             while self._destroy(limit=2000):
                 pass

@@ -18,6 +18,8 @@ _REASONS: dict[str, str] = {
     CameraFault.GARBAGE: "La caméra envoie des données illisibles.",
     RECORDER_UNREACHABLE: "L'enregistreur ne répond pas.",
     UNKNOWN_STREAM: "L'enregistreur n'a pas encore reçu l'ordre d'ouvrir ce flux.",
+    "forbidden": "L'autorisation de cette caméra n'est pas en vigueur.",
+    "masked": "Les images de cette caméra sont masquées par consigne.",
     "connecting": "Connexion à la caméra en cours.",
 }
 

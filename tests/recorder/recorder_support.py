@@ -58,7 +58,9 @@ def start(path: Path, now_us: int = START_US) -> Bench:
     storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
     index = Index.open(storage.index_path, storage.identity, now_us)
     recovery = recover(storage, index, now_us, Cause.OURS, "killed")
-    return Bench(storage, index, SegmentStore(storage, index, Accounts(index)), recovery)
+    accounts = Accounts(index)
+    accounts.down(index.get("alive_us", now_us), Cause.OURS, "killed")
+    return Bench(storage, index, SegmentStore(storage, index, accounts), recovery)
 
 
 def apply(store: SegmentStore, camera: str, events: "Iterator[Event] | tuple[Event, ...]", days: int = 15) -> None:

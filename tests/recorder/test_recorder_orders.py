@@ -1,15 +1,18 @@
 """Signed orders whose version only rises."""
 
+import base64
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recorder.orders import CameraOrder, Orders, OrdersFile, StreamAddress, sign, verify
-from recorder.sealed import OrderRefused, key_id
+from recorder.orders import _DOMAIN, CameraOrder, Interruption, Orders, OrdersFile, StreamAddress, sign, verify
+from recorder.sealed import OrderRefused, key_id, seal
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.generate()
@@ -27,14 +30,33 @@ CAMERA = CameraOrder(
     minimum_days=3,
 )
 ORDERS = Orders(7, NOW, [CAMERA])
+INTERRUPTIONS = (
+    Interruption("planned", NOW, NOW + timedelta(hours=2)),
+    Interruption("masked", NOW + timedelta(hours=1), NOW + timedelta(hours=3)),
+)
 
 
 def test_round_trip() -> None:
     assert verify(sign(ORDERS, KEY), KEYS) == ORDERS
 
 
+def test_interruptions_come_through_and_orders_of_before_have_none(tmp_path: Path) -> None:
+    announced = replace(ORDERS, cameras=[replace(CAMERA, interruptions=INTERRUPTIONS)])
+    assert verify(sign(announced, KEY), KEYS) == announced
+    payload = json.loads(base64.b64decode(sign(ORDERS, KEY)["payload"]))
+    del payload["cameras"][0]["interruptions"]
+    path = tmp_path / "orders.json"
+    path.write_text(json.dumps(seal(_DOMAIN, payload, KEY)))
+    assert OrdersFile(path, KEYS).load() == ORDERS
+
+
 def test_passwords_are_not_in_the_text_of_an_object() -> None:
     assert "sésame" not in repr(ORDERS)
+
+
+def _interrupted(cause: Any, from_at: datetime, to_at: datetime) -> dict[str, str]:
+    window = Interruption(cause, from_at, to_at)
+    return sign(replace(ORDERS, cameras=[replace(CAMERA, interruptions=(window,))]), KEY)
 
 
 def test_altered_or_foreign_orders_are_refused() -> None:
@@ -48,6 +70,8 @@ def test_altered_or_foreign_orders_are_refused() -> None:
         (sign(replace(ORDERS, cameras=[CAMERA, CAMERA]), KEY), "ORDER_INVALID"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, camera="../x")]), KEY), "ORDER_INVALID"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, adapter="shell")]), KEY), "ORDER_INVALID"),
+        (_interrupted("upside down", NOW, NOW + timedelta(hours=1)), "ORDER_INVALID"),
+        (_interrupted("masked", NOW, NOW), "ORDER_INVALID"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, retention_days=32)]), KEY), "RETENTION_TOO_LONG"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, minimum_days=16)]), KEY), "RETENTION_INVALID"),
     ]
