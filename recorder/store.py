@@ -184,9 +184,12 @@ class SegmentStore:
 
     def _write_changed(self) -> None:
         changed, self._changed = self._changed, []
+        growing = [segment for segment in changed if not segment.closed]
+        for segment in growing:
+            self.storage.begin_sync(segment.fd)
+        for segment in growing:
+            self.storage.sync(segment.fd)
         for segment in changed:
-            if not segment.closed:
-                self.storage.sync(segment.fd)
             segment.dirty = False
         for directory in self._new_directories:
             self.storage.sync_directory(directory)

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 WAVE_S = 1.0
 ADOPTION_S = 0.2
 """Of each wave, while files that the index lost are filed again."""
+REST_S = 0.1
+"""Between looks at the queue: to be woken for each part of hundreds of cameras costs more than the work itself."""
 RETRY_S = 2.0
 QUEUE_BYTES = 256 * 1024 * 1024
 RESERVE_BYTES = 64 * 1024 * 1024
@@ -197,17 +199,16 @@ class Writer:
         assert store is not None
         next_wave_s = time.monotonic() + self._wave_s
         while True:
-            try:
-                item = self._queue.get(timeout=max(0.0, next_wave_s - time.monotonic()))
+            for _ in range(self._queue.qsize()):
+                item = self._queue.get()
                 if item is None:
                     self._wave(store)
                     return
                 self._do(item, store)
-            except queue.Empty:
-                pass
             if time.monotonic() >= next_wave_s:
                 self._wave(store)
                 next_wave_s = time.monotonic() + self._wave_s
+            time.sleep(min(REST_S, self._wave_s))
 
     def _do(self, item: tuple[int, int, Job], store: SegmentStore | None) -> None:
         epoch, nbytes, job = item
