@@ -25,6 +25,7 @@ from csu.clock import utc_now
 from csu.errors import not_found
 from csu.events import Events
 from csu.holds import routes as hold_routes
+from csu.interruptions import routes as interruption_routes
 from csu.metrics import exposition
 from csu.recording import releases as release_routes
 from csu.recording import routes as recorder_routes
@@ -105,6 +106,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         territory_routes.router,
         accounts_routes.router,
         hold_routes.router,
+        interruption_routes.router,
         recorder_routes.router,
         release_routes.router,
     ):

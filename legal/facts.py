@@ -150,19 +150,23 @@ class Commune:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera with the lines of every arrêté that names it."""
+    """A camera with the lines of every arrêté that names it. `masks`: when it is neither recorded nor shown
+    (CSI L.251-3), those to come and those that were too."""
 
     id: str
     regime: Regime
     authorisations: tuple[Authorisation, ...]
+    masks: tuple[Validity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an act is about: a camera of a commune, a commune, or the centre itself (both None)."""
+    """What an act is about: a camera of a commune, a commune, or the centre itself (both None). `window`: the
+    pictures' own time, from (included) to (excluded), of a replay."""
 
     commune: Commune | None = None
     camera: Camera | None = None
+    window: tuple[datetime, datetime] | None = None
 
 
 CENTRE = Subject()

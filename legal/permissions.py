@@ -27,6 +27,7 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import Motif
+from legal.retention import PARIS
 
 
 class Act(StrEnum):
@@ -296,6 +297,24 @@ def _convention_for_lent_staff(case: _Case) -> datetime | Refused:
     return Refused("CONVENTION_MISSING", reason, "CSI L.132-14 IV")
 
 
+def _not_masked(case: _Case) -> datetime | Refused:
+    """A masked camera is shown to nobody, live or afterwards, and no role lifts a mask (CSI L.251-3)."""
+    masks = () if case.subject.camera is None else case.subject.camera.masks
+    if case.act is Act.PICTURE_REPLAY:
+        window = case.subject.window
+        for mask in masks:
+            if window is not None and mask.from_at < window[1] and window[0] < mask.end_at:
+                reason = (
+                    f"Images masquées du {_local(mask.from_at)} au {_local(mask.end_at)} : demandez avant ou après."
+                )
+                return Refused("MASK_LOCKED", reason, "CSI L.251-3")
+        return FOREVER
+    until = _latest_of(masks, case.at)
+    if until is not None:
+        return Refused("MASK_LOCKED", f"Cette caméra est masquée jusqu'au {_local(until)}.", "CSI L.251-3")
+    return min((mask.from_at for mask in masks if case.at < mask.from_at < mask.end_at), default=FOREVER)
+
+
 def _motif_given(case: _Case) -> datetime | Refused:
     """Every operation carries its motif (CSI R.253-5): the shift's for live pictures, one with a reference
     for a
@@ -355,7 +374,16 @@ class _Dated(Protocol):
 
 def _latest(facts: Iterable[_Dated], at: datetime) -> datetime | None:
     """The latest end among the facts in force, None when none is."""
-    return max((fact.validity.end_at for fact in facts if fact.validity.in_force(at)), default=None)
+    return _latest_of((fact.validity for fact in facts), at)
+
+
+def _latest_of(validities: Iterable[Validity], at: datetime) -> datetime | None:
+    return max((validity.end_at for validity in validities if validity.in_force(at)), default=None)
+
+
+def _local(at: datetime) -> str:
+    """In the civil time of the persons who read it."""
+    return f"{at.astimezone(PARIS):%d/%m/%Y à %H:%M}"
 
 
 _RIGHT_OF = {Act.PICTURE_LIVE: Right.LIVE, Act.PICTURE_REPLAY: Right.REPLAY}
@@ -371,6 +399,7 @@ _PICTURE_RULES: tuple[Rule, ...] = (
     _habilitated,
     _approved,
     _convention_for_lent_staff,
+    _not_masked,
     _motif_given,
     _purpose_authorised,
 )

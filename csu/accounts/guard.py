@@ -8,7 +8,7 @@ commits its own entry. Reads that are journalled when refused only, and that ope
 import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -71,13 +71,22 @@ class Visit:
 
     @asynccontextmanager
     async def perform(
-        self, subject: Subject = CENTRE, *, detail: Mapping[str, Any] | None = None, whole_centre: bool = False
+        self,
+        subject: Subject = CENTRE,
+        *,
+        detail: Mapping[str, Any] | None = None,
+        camera: KnownCamera | None = None,
+        window: tuple[datetime, datetime] | None = None,
+        whole_centre: bool = False,
     ) -> AsyncIterator[AsyncConnection]:
         """The transaction of this visit's act, journalled; raises Refusal 403, journalled, when it is not allowed.
 
-        `whole_centre` is for acts whose rows belong to no commune's scope of this person (their own session).
+        `camera` and `window`: what the entry says it was about. `whole_centre` is for acts whose rows belong to no
+        commune's scope of this person (their own session).
         """
-        entry = self._entry_of_act(subject, None, detail or {})
+        entry = self._entry_of_act(subject, camera, detail or {})
+        if window is not None:
+            entry = replace(entry, from_at=window[0], to_at=window[1])
         await self._decide(subject, entry)
         async with self.centre.store.transaction(None if whole_centre else self.communes) as connection:
             if self.act not in QUIET:

@@ -16,7 +16,8 @@ from csu.errors import Refusal, invalid
 from csu.gateway.faults import fault_reason
 from csu.gateway.gaps import gap_reason
 from csu.schemas import CommuneRef
-from csu.store.facts import KnownCamera
+from csu.store.facts import AnnouncedInterruption, KnownCamera
+from legal.interruptions import Cause
 from legal.motifs import Motif
 from legal.permissions import Act, Allowed, Refused, foresee
 from recorder.channel import ChannelError
@@ -24,6 +25,7 @@ from recorder.channel import ChannelError
 router = APIRouter(prefix="/api/cameras", tags=["cameras"])
 LONGEST_TIMELINE = timedelta(days=32)
 _RECORDER_S = 5.0
+_SOON = timedelta(days=1)
 
 
 class Permission(BaseModel):
@@ -38,7 +40,21 @@ class Permission(BaseModel):
         return cls(allowed=False, code=outcome.code, reason=outcome.reason)
 
 
+class InterruptionBody(BaseModel):
+    """Announced and decided; `from` may lie in the future."""
+
+    cause: str
+    from_at: datetime = Field(serialization_alias="from")
+    to_at: datetime = Field(serialization_alias="to")
+
+    @classmethod
+    def of(cls, one: AnnouncedInterruption) -> "InterruptionBody":
+        return cls(cause=one.cause, from_at=one.validity.from_at, to_at=one.validity.end_at)
+
+
 class CameraBody(BaseModel):
+    """`interruption`: the one in force, else the next to begin within a day."""
+
     id: str
     number: str
     name: str
@@ -50,6 +66,7 @@ class CameraBody(BaseModel):
     since: datetime | None
     last_frame_at: datetime | None
     streams: tuple[str, ...]
+    interruption: InterruptionBody | None
     live: Permission
     replay: Permission
 
@@ -71,6 +88,7 @@ class GapBody(RunBody):
 class TimelineBody(RunBody):
     runs: list[RunBody]
     gaps: list[GapBody]
+    interruptions: list[InterruptionBody]
     now: datetime
 
 
@@ -102,6 +120,11 @@ async def read_timeline(
             GapBody(from_at=gap["from"], to_at=gap["to"], cause=gap["cause"], reason=gap_reason(gap["cause"]))
             for gap in answer["gaps"]
         ],
+        interruptions=[
+            InterruptionBody.of(one)
+            for one in camera.interruptions
+            if one.validity.from_at < to_at and from_at < one.validity.end_at
+        ],
         now=visit.now,
     )
 
@@ -122,9 +145,16 @@ def _body(visit: Visit, camera: KnownCamera) -> CameraBody:
         since=state.since,
         last_frame_at=state.last_frame_at,
         streams=camera.streams,
+        interruption=_interruption(camera, visit.now),
         live=Permission.of(visit.decide(Act.PICTURE_LIVE, camera.subject, motif)),
         replay=Permission.of(foresee(visit.session.actor, Act.PICTURE_REPLAY, camera.subject, visit.now)),
     )
+
+
+def _interruption(camera: KnownCamera, now: datetime) -> InterruptionBody | None:
+    near = (one for one in camera.interruptions if one.validity.from_at < now + _SOON and now < one.validity.end_at)
+    first = min(near, key=lambda one: (one.validity.from_at > now, one.cause is Cause.PLANNED), default=None)
+    return None if first is None else InterruptionBody.of(first)
 
 
 async def _coverage(visit: Visit, camera_id: str, from_at: datetime, to_at: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Tickets for pictures: many tiles in one request, one transaction, one journal entry per camera."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from csu.schemas import Body, Line
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
+from legal.facts import Subject
 from legal.motifs import Motif
 from legal.permissions import Act, Allowed, Refused, scope
 
@@ -95,8 +96,8 @@ def _answer(visit: Visit, request: LiveRequest | ReplayRequest, camera: KnownCam
         entry = visit.entry(act, detail={"camera": str(request.camera)})
         return _refuse(entry, str(request.camera), UNKNOWN_CAMERA, UNKNOWN_CAMERA)
     motif = _motif(visit, request)
-    outcome: Allowed | Refused = visit.decide(act, camera.subject, motif)
     interval = _interval(request, visit.now)
+    outcome: Allowed | Refused = visit.decide(act, _subject(camera, interval), motif)
     if isinstance(interval, Refused):
         outcome, interval = interval if isinstance(outcome, Allowed) else outcome, (None, None)
     entry = visit.entry(act, camera, motif=_safe_motif(motif, outcome), from_at=interval[0], to_at=interval[1])
@@ -110,6 +111,13 @@ def _answer(visit: Visit, request: LiveRequest | ReplayRequest, camera: KnownCam
         not_after=ticket.not_after_at,
     )
     return _Answer(entry, result)
+
+
+def _subject(camera: KnownCamera, interval: tuple[datetime | None, datetime | None] | Refused) -> Subject:
+    """The camera, and for a replay the pictures' own time."""
+    if isinstance(interval, Refused) or interval[0] is None or interval[1] is None:
+        return camera.subject
+    return replace(camera.subject, window=(interval[0], interval[1]))
 
 
 def _refuse(entry: Entry, camera: str, true: Refused, shown: Refused) -> _Answer:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -132,7 +132,8 @@ def _decide(ticket: str, known: _Facts, now: datetime) -> Refused | None:
     if camera is None:
         return _UNKNOWN
     motif = Motif(row["motif_code"], row["motif_reference"])
-    outcome = decide(actor, Act(row["op"]), camera.subject, motif, now)
+    window = None if row["from_at"] is None or row["to_at"] is None else (row["from_at"], row["to_at"])
+    outcome = decide(actor, Act(row["op"]), replace(camera.subject, window=window), motif, now)
     return outcome if isinstance(outcome, Refused) else None
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Table, select
+from sqlalchemy import Column, ColumnElement, RowMapping, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.store import tables
 from legal import facts
 from legal.facts import Basis, Category, Regime, Right, Role, Subject, Validity
+from legal.interruptions import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,14 @@ class KnownCommune:
 
     legal: facts.Commune
     authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedInterruption:
+    """One that is decided: its cause, and when it holds."""
+
+    cause: Cause
+    validity: Validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class KnownCamera:
     commune: KnownCommune
     streams: tuple[str, ...]
     subject: Subject
+    # Those decided, past ones too, by their beginning.
+    interruptions: tuple[AnnouncedInterruption, ...] = ()
 
     @property
     def insee(self) -> str:
@@ -57,18 +68,21 @@ async def cameras(
     connection: AsyncConnection, ids: Iterable[str] | None = None, *, of_communes: Iterable[str] | None = None
 ) -> dict[str, KnownCamera]:
     """Cameras by id, each with the lines of every arrêté that names it; all of them, or those named, or of communes."""
-    table, line = tables.camera, tables.authorisation_line
-    chosen, lines_chosen = [], []
+    table, line, announced = tables.camera, tables.authorisation_line, tables.interruption
+    chosen, lines_chosen, announced_chosen = [], [], []
     if ids is not None:
         wanted = list(ids)
         chosen.append(table.c.id.in_(wanted))
         lines_chosen.append(line.c.camera.in_(wanted))
+        announced_chosen.append(announced.c.camera.in_(wanted))
     if of_communes is not None:
         places = list(of_communes)
         chosen.append(table.c.commune.in_(places))
         lines_chosen.append(line.c.commune.in_(places))
+        announced_chosen.append(announced.c.commune.in_(places))
     known = await communes(connection)
     lines = await _lines(connection, lines_chosen)
+    interruptions = await _interruptions(connection, announced_chosen)
     statement = select(
         table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
     )
@@ -76,7 +90,9 @@ async def cameras(
     found = {}
     for row in (await connection.execute(statement)).mappings():
         commune = known[row["commune"]]
-        legal_camera = facts.Camera(row["id"], Regime(row["regime"]), tuple(lines.get(row["id"], ())))
+        known_of = tuple(interruptions.get(row["id"], ()))
+        masks = tuple(one.validity for one in known_of if one.cause is Cause.MASKED)
+        legal_camera = facts.Camera(row["id"], Regime(row["regime"]), tuple(lines.get(row["id"], ())), masks)
         found[row["id"]] = KnownCamera(
             id=row["id"],
             number=row["number"],
@@ -85,6 +101,7 @@ async def cameras(
             commune=commune,
             streams=("main",) if row["sub_url"] is None else ("main", "sub"),
             subject=Subject(commune.legal, legal_camera),
+            interruptions=known_of,
         )
     return found
 
@@ -136,6 +153,21 @@ async def _lines(
         )
         lines.setdefault(row["camera"], []).append(fact)
     return lines
+
+
+async def _interruptions(
+    connection: AsyncConnection, chosen: Sequence[ColumnElement[bool]]
+) -> dict[str, list[AnnouncedInterruption]]:
+    table = tables.interruption
+    begins = func.greatest(table.c.from_at, table.c.decided_at).label("begins_at")
+    statement = select(table.c.camera, table.c.cause, table.c.to_at, table.c.ended_at, begins)
+    statement = statement.where(table.c.decided_at.is_not(None), *chosen).order_by(begins)
+    found: dict[str, list[AnnouncedInterruption]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        validity = Validity(row["begins_at"], row["to_at"], row["ended_at"])
+        if validity.from_at < validity.end_at:
+            found.setdefault(row["camera"], []).append(AnnouncedInterruption(Cause(row["cause"]), validity))
+    return found
 
 
 def _agrement(row: RowMapping) -> facts.Agrement | None:

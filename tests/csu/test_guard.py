@@ -48,6 +48,11 @@ GUARDED = {
     ("GET", "/api/holds"): (Act.HOLD_LIST, "saA"),
     ("POST", "/api/holds"): (Act.HOLD_PUT, "s"),
     ("POST", "/api/holds/{fact_id}/release"): (Act.HOLD_RELEASE, "sA"),
+    ("GET", "/api/interruptions"): (Act.INTERRUPTION_LIST, "sdaA"),
+    ("POST", "/api/interruptions/planned"): (Act.INTERRUPTION_PLAN, "sA"),
+    ("POST", "/api/interruptions/masked"): (Act.INTERRUPTION_MASK, "s"),
+    ("POST", "/api/interruptions/{fact_id}/confirm"): (Act.INTERRUPTION_CONFIRM, "s"),
+    ("POST", "/api/interruptions/{fact_id}/end"): (Act.INTERRUPTION_END, "sA"),
     ("GET", "/api/recorder"): (Act.RECORDER_READ, "saA"),
     ("POST", "/api/recorder/releases"): (Act.RELEASE_PROPOSE, "sA"),
     ("POST", "/api/recorder/releases/{fact_id}/confirm"): (Act.RELEASE_CONFIRM, "sA"),
@@ -57,7 +62,15 @@ GUARDED = {
     ("POST", "/api/accounts/{account_id}/close"): (Act.ACCOUNT_CLOSE, "A"),
 }
 LOGINS = {"o": "operateur", "s": "superviseur", "d": "delegue", "a": "auditeur", "A": "administrateur"}
+INTERRUPTION = {
+    "camera": str(uuid4()),
+    "from": "2026-11-24T14:00:00Z",
+    "to": "2026-11-24T16:00:00Z",
+    "reason": "ENTRETIEN",
+}
 BODIES: dict[str, Any] = {
+    "/api/interruptions/planned": INTERRUPTION,
+    "/api/interruptions/masked": INTERRUPTION | {"reason": "HABITATION"},
     "/api/holds": {
         "camera": str(uuid4()),
         "from": "2026-11-23T14:00:00Z",

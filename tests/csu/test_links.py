@@ -411,6 +411,17 @@ class TestTheRecorderItself:
             assert not (await auditor.get("/api/recorder")).json()["answers"]
 
 
+MASK_NOW = """
+    WITH decided (at) AS (SELECT %s::timestamptz)
+    INSERT INTO interruption (id, commune, camera, cause, reason, from_at, to_at, proposed_at, proposed_by, decided_at,
+        decided_by)
+    SELECT gen_random_uuid(), camera.commune, camera.id, 'masked', 'HABITATION', at, at + interval '1 hour', at,
+        one.id, at, other.id
+    FROM decided, camera, account one, account other
+    WHERE camera.number = '01' AND one.login = 'superviseur' AND other.login = 'administrateur'
+"""
+
+
 class TestOpenPictures:
     async def test_pictures_with_a_right_stay_open(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
@@ -439,6 +450,7 @@ class TestOpenPictures:
             ("UPDATE authorisation SET to_at = %s WHERE commune = '27229'", "AUTH_EXPIRED"),
             ("UPDATE account SET agrement_suspended_at = %s WHERE login = 'operateur'", "AGREMENT_MISSING"),
             ("UPDATE account SET closed_at = %s WHERE login = 'operateur'", "SESSION_ENDED"),
+            (MASK_NOW, "MASK_LOCKED"),
         ],
     )
     async def test_row_8_a_right_withdrawn_while_watching_cuts_its_pictures(

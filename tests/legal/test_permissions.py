@@ -103,6 +103,30 @@ class TestPictures:
         lines = (replace(LINE, id="au2", finalites=frozenset({"3"}), visualised=False), LINE)
         assert refusal(subject=authorised(*lines), motif=Motif("CIRCULATION")) == "FINALITE_NOT_AUTHORISED"
 
+    def test_rows_11_and_12_a_masked_camera_is_shown_to_nobody(self) -> None:
+        def masked(*masks: Validity, window: tuple[datetime, datetime] | None = None) -> Subject:
+            return Subject(VERNON, replace(CAMERA, masks=masks), window)
+
+        hour = timedelta(hours=1)
+        now = Validity(AT, AT + hour)
+        assert refusal(subject=masked(now)) == "MASK_LOCKED"
+        assert refusal(subject=masked(now), motif=None) == "MASK_LOCKED"
+        ended = masked(Validity(AT - hour, AT + hour, AT))
+        assert decide(CIVIL, Act.PICTURE_LIVE, ended, LIVE_MOTIF, AT) == Allowed(AT + 265 * DAY)
+        coming = masked(Validity(AT + 2 * hour, AT + 3 * hour), Validity(AT + hour, AT + 4 * hour))
+        assert decide(CIVIL, Act.PICTURE_LIVE, coming, LIVE_MOTIF, AT) == Allowed(AT + hour)
+        replays = {
+            (AT - 3 * hour, AT - 2 * hour): True,
+            (AT - 3 * hour, AT - 2 * hour + timedelta(microseconds=1)): False,
+            (AT - hour, AT): True,
+            (AT - 3 * hour, AT): False,
+        }
+        for window, may in replays.items():
+            subject = masked(Validity(AT - 2 * hour, AT - hour), window=window)
+            outcome = decide(CIVIL, Act.PICTURE_REPLAY, subject, REPLAY_MOTIF, AT)
+            assert isinstance(outcome, Allowed) == may
+            assert may or (isinstance(outcome, Refused) and outcome.code == "MASK_LOCKED")
+
     def test_row_22_replay_without_motif(self) -> None:
         for motif in (None, Motif("INTERVENTION"), Motif("SECURITE", "2026-1"), Motif("?", "2026-1")):
             assert refusal(act=Act.PICTURE_REPLAY, motif=motif) == "MOTIF_REQUIRED"

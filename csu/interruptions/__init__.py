@@ -1,0 +1,1 @@
+"""Announced interruptions: planned work on a camera, and masking."""
