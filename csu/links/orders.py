@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,26 +16,41 @@ from csu.audit.entries import SYSTEM, Entry
 from csu.cameras.secrets import SecretBox
 from csu.clock import iso
 from csu.store import tables
+from csu.store.facts import interruptions
 from csu.store.store import Store
 from legal.facts import Validity
-from recorder.orders import CameraOrder, Orders, StreamAddress
+from recorder.orders import CameraOrder, Interruption, Orders, StreamAddress
 
 RECORDER = "recorder"
 
 
-def plan(cameras: Iterable[Mapping[str, Any]], lines: Iterable[Mapping[str, Any]], now: datetime) -> list[CameraOrder]:
+# Past interruptions stay in the orders for a while: a recorder that was away accounts by them when it is back.
+_TOLD_AFTER = timedelta(days=1)
+
+
+def plan(
+    cameras: Iterable[Mapping[str, Any]],
+    lines: Iterable[Mapping[str, Any]],
+    now: datetime,
+    announced: Mapping[str, Iterable[Interruption]] = MappingProxyType({}),
+) -> list[CameraOrder]:
     """One order per camera that has ever been authorised to record, in the order of their ids.
 
     The line in force counts, the one that ends last if there are several; without one, the next to begin, else the
     last that was: the recorder then knows the camera, and that it may not record it (CSI L.252-1).
     `cameras`: id, number, name, main_url, sub_url, username, password, adapter, priority. `lines`: camera, reference,
-    from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording.
+    from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording. `announced`: decided
+    interruptions by camera.
     """
     by_camera: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
         by_camera.setdefault(line["camera"], []).append(line)
     return [
-        _order(camera, min(by_camera[camera["id"]], key=lambda line: _rank(line, now)))
+        _order(
+            camera,
+            min(by_camera[camera["id"]], key=lambda line: _rank(line, now)),
+            tuple(one for one in announced.get(camera["id"], ()) if now < one.to_at + _TOLD_AFTER),
+        )
         for camera in sorted(cameras, key=lambda camera: str(camera["id"]))
         if camera["id"] in by_camera
     ]
@@ -49,7 +65,7 @@ def _rank(line: Mapping[str, Any], now: datetime) -> tuple[int, float, str]:
     return 2, -validity.end_at.timestamp(), line["reference"]
 
 
-def _order(camera: Mapping[str, Any], line: Mapping[str, Any]) -> CameraOrder:
+def _order(camera: Mapping[str, Any], line: Mapping[str, Any], interruptions: tuple[Interruption, ...]) -> CameraOrder:
     validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
     username, password = camera["username"], camera["password"]
     sub = camera["sub_url"]
@@ -65,6 +81,7 @@ def _order(camera: Mapping[str, Any], line: Mapping[str, Any]) -> CameraOrder:
         retention_days=line["retention_days"],
         minimum_days=line["minimum_days"],
         priority=camera["priority"],
+        interruptions=interruptions,
     )
 
 
@@ -108,7 +125,11 @@ async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> l
         .where(line.c.recorded)
     )
     lines = [dict(row) for row in (await connection.execute(statement)).mappings()]
-    return plan(cameras, lines, now)
+    announced = {
+        camera: [Interruption(one.cause.value, one.validity.from_at, one.validity.end_at) for one in found]
+        for camera, found in (await interruptions(connection)).items()
+    }
+    return plan(cameras, lines, now, announced)
 
 
 def _canonical(planned: list[CameraOrder]) -> bytes:

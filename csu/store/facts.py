@@ -82,7 +82,7 @@ async def cameras(
         announced_chosen.append(announced.c.commune.in_(places))
     known = await communes(connection)
     lines = await _lines(connection, lines_chosen)
-    interruptions = await _interruptions(connection, announced_chosen)
+    announcements = await interruptions(connection, *announced_chosen)
     statement = select(
         table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
     )
@@ -90,7 +90,7 @@ async def cameras(
     found = {}
     for row in (await connection.execute(statement)).mappings():
         commune = known[row["commune"]]
-        known_of = tuple(interruptions.get(row["id"], ()))
+        known_of = tuple(announcements.get(row["id"], ()))
         masks = tuple(one.validity for one in known_of if one.cause is Cause.MASKED)
         legal_camera = facts.Camera(row["id"], Regime(row["regime"]), tuple(lines.get(row["id"], ())), masks)
         found[row["id"]] = KnownCamera(
@@ -155,9 +155,10 @@ async def _lines(
     return lines
 
 
-async def _interruptions(
-    connection: AsyncConnection, chosen: Sequence[ColumnElement[bool]]
+async def interruptions(
+    connection: AsyncConnection, *chosen: ColumnElement[bool]
 ) -> dict[str, list[AnnouncedInterruption]]:
+    """Those decided, past ones too, by camera and beginning."""
     table = tables.interruption
     begins = func.greatest(table.c.from_at, table.c.decided_at).label("begins_at")
     statement = select(table.c.camera, table.c.cause, table.c.to_at, table.c.ended_at, begins)

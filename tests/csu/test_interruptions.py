@@ -64,12 +64,12 @@ async def test_planned_is_one_persons_word_shown_and_ended_early(centre: Running
         again = await administrator.post(f"/api/interruptions/{told['id']}/end")
         assert (again.status_code, again.json()["code"]) == (409, "INTERRUPTION_OVER")
     entries = [e for e in await centre.journal() if e["op"].startswith("interruption:")]
-    assert [(e["op"], e["result"], e["camera"]) for e in reversed(entries)] == [
+    assert {(e["op"], e["result"], e["camera"]) for e in entries} == {
         ("interruption:list", "refused", None),
         ("interruption:plan", "done", camera["id"]),
         ("interruption:end", "done", camera["id"]),
         ("interruption:end", "refused", camera["id"]),
-    ]
+    }
 
 
 async def test_a_mask_takes_two_supervisors_and_so_does_lifting_it(centre: Running) -> None:

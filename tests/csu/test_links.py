@@ -24,7 +24,7 @@ from csu.settings import Database
 from csu.store.store import UNAVAILABLE, Store
 from csu.tickets import verify
 from recorder.channel import ChannelClient, ChannelError, ChannelServer
-from recorder.orders import Orders
+from recorder.orders import Interruption, Orders
 from recorder.orders import verify as verify_orders
 
 
@@ -178,6 +178,19 @@ class TestOrders:
         assert [camera.record_to_at for camera in suspended] == [centre.clock.at]
         issued = [entry for entry in await centre.journal() if entry["op"] == "orders:issue"]
         assert len(issued) == 2
+
+    async def test_announced_interruptions_go_with_the_orders_until_a_day_after_their_end(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher, superuser: str
+    ) -> None:
+        await pusher.run_once()
+        async with await psycopg.AsyncConnection.connect(superuser) as connection:
+            await connection.execute(MASK_NOW.encode(), (START,))
+        await pusher.run_once()
+        for hours in (24, 1):
+            centre.clock.advance(hours=hours)
+            await pusher.run_once()
+        told = [[one for camera in orders.cameras for one in camera.interruptions] for orders in recorder.orders]
+        assert told == [[], [Interruption("masked", START, START + timedelta(hours=1))], []]
 
     async def test_a_recorder_that_comes_back_is_told_again(
         self, centre: Running, recorder: Recorder, pusher: OrderPusher, to_recorder: ChannelClient

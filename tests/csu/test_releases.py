@@ -30,7 +30,7 @@ from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_at
 
 CHECKED = "Heure comparée à l'horloge parlante"
-JUMP_S = 3600
+JUMP_S = 3630
 CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 
