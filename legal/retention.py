@@ -10,6 +10,12 @@ from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
 LONGEST_DAYS = 31
+UNFIXED_MINIMUM_DAYS = 8
+"""Before this no recording goes for want of space, where the authorisation fixes no minimum (R.253-4: it may).
+
+Nothing forbids an earlier end then, but a case would be lost by it: an enquête de flagrance lasts eight days (CPP,
+art. 53), and in it recordings are requisitioned (CPP, art. 60-1). A delay shorter than that ends at its own deadline.
+"""
 SOURCE = "CSI, art. L.252-5 et R.253-4"
 
 

@@ -1,6 +1,7 @@
 """The index brought back from the files alone (FORMAT.md, "Rebuild"): deleted, damaged, or older than the disk.
 
 Files are read and never changed, but for one: a camera's newest file without a whole part holds no picture and goes.
+So does what was derived from pictures and has no row: it can be derived again.
 The same work is done at once by `csu index rebuild`, and beside the recording by a recorder that finds its index gone:
 it needs only the newest file of each camera before it can go on, and files the others a little in each wave.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
 from recorder.accounts import Cause
+from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
 from recorder.format import MAX_PART_BYTES, file_name, pack_entry, segment_of
 from recorder.index import CLOSED, Index
@@ -110,6 +112,7 @@ class Adoption:
                     if number <= limit:
                         self._adopt(camera, number, name)
                         yield
+        yield from discard_unknown(self._storage, self._index)
         for row, camera in self._index.cameras().items():
             yield from self._forget_gone(row, camera, limit)
             self._bridge_lawful(row, camera)
@@ -205,8 +208,8 @@ class Adoption:
     def _forget_gone(self, camera: int, name: str, limit: int) -> Iterator[None]:
         """Rows of a restored index whose files were destroyed since."""
         directories: dict[str, set[str]] = {}
-        for segment, start_us in self._index.query(
-            "SELECT id, start_us FROM segment WHERE camera = ? AND id <= ? ORDER BY id", (camera, limit)
+        for segment, start_us, end_us in self._index.query(
+            "SELECT id, start_us, end_us FROM segment WHERE camera = ? AND id <= ? ORDER BY id", (camera, limit)
         ):
             path = file_name(name, start_us, segment)
             directory = os.path.dirname(path)
@@ -214,6 +217,7 @@ class Adoption:
                 directories = {directory: set(self._storage.names(directory))}
                 yield
             if os.path.basename(path) not in directories[directory]:
+                doom(self._index, [(segment, camera, start_us, end_us)])
                 self._index.execute("DELETE FROM segment WHERE id = ?", (segment,))
                 self._index.execute("DELETE FROM part WHERE segment = ?", (segment,))
                 self.report.gone += 1

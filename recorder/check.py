@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recorder.derived import DIRECTORY as DERIVED
+from recorder.derived import Derived, read_derived
 from recorder.files import INDEX, walk
 from recorder.format import file_name, read_part_mark, read_segment_header, segment_of
 from recorder.index import CLOSED, open_reader
@@ -55,11 +57,13 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
     """Compare one storage directory's index and files. Raises sqlite3.Error, OSError."""
     # Files first: one that comes after them is in the index or newer than it; one that goes, goes from both.
     files = dict(walk(storage))
+    copies = dict(walk(storage, DERIVED))
     with closing(open_reader(storage / INDEX)) as connection:
         connection.execute("BEGIN")
         rows = _rows(connection)
         held = _held(connection)
         doomed = _doomed(connection)
+        derived = read_derived(connection)
         active = {name for (name,) in connection.execute("SELECT name FROM active_directory")}
         (last,) = connection.execute("SELECT value FROM meta WHERE key = 'last_segment'").fetchone()
         bridges = _bridges(connection)
@@ -74,9 +78,24 @@ def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = No
             report.overdue.append(row.name)
         if _is_missing(storage, row, files.get(row.name)):
             report.missing_files.append(row.name)
+    _check_derived(storage, copies, derived, now_us, report)
     if deep:
         _check_content(storage, rows, bridges, report, progress)
     return report
+
+
+def _check_derived(storage: Path, files: dict[str, int], derived: list[Derived], now_us: int, report: Report) -> None:
+    """Each derived file has a row and each row that isn't marked its file, and none outlives its parents."""
+    for name in sorted(files.keys() - {one.name for one in derived}):
+        if (storage / name).exists():
+            report.orphan_files.append(name)
+    for one in derived:
+        if one.state != CLOSED:
+            continue
+        if files.get(one.name, -1) != one.length and not (storage / one.name).exists():
+            report.missing_files.append(one.name)
+        if not one.is_held and one.deadline_us + OVERDUE_US < now_us:
+            report.overdue.append(one.name)
 
 
 def _rows(connection: sqlite3.Connection) -> list[_Row]:

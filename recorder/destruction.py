@@ -1,52 +1,88 @@
-"""Destruction of what is past its deadline (invariant 4), in the written order: mark, unlink, sync, forget, tell.
+"""Destruction of recordings (invariant 4), in the written order: mark, unlink, sync, file in the ledger; then tell.
 
-Driven by the index's order of deadlines, never by walking the tree. The caller has a clock that it trusts.
+What is due goes by the index's order of deadlines, never by walking the tree; what goes for want of space, by the
+cameras' priority. The caller has a clock that it trusts. What was derived from a picture dies with it.
 """
 
 import os
+import struct
 from collections import defaultdict
 from typing import Any
 
-from recorder.format import file_name, hour_directory, merkle_root
-from recorder.index import CLOSED, Index
+from recorder.derived import doom
+from recorder.format import NO_HASH, file_name, merkle_root
+from recorder.index import CLOSED, HOUR_US, Index
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 
 BATCH = 200
-DEADLINE = "deadline"
+DEADLINE, RELEASED, SPACE = "deadline", "released", "space"
+_LEAF = struct.Struct(">Q32s")  # in the ledger: a segment's number and its hash
 
 
 def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATCH) -> int:
     """Destroy up to `limit` segments whose deadline is at or before `due_us`; how many there were.
 
-    An open segment is left until it is closed: a deadline is days away from it. What a hold names stays.
+    An open segment is left until it is closed: a deadline is days away from it. What a hold names stays. The cause of
+    what a hold kept beyond its deadline is its release.
     """
-    return _destroy(
-        store,
-        "SELECT id, camera, start_us, end_us, length, hash, previous FROM unheld WHERE deadline_us <= ? AND state = ?"
-        " ORDER BY deadline_us LIMIT ?",
-        (due_us, CLOSED, limit),
-        DEADLINE,
-        now_us,
+    store.index.begin()  # holds are read in the transaction that marks: there is no instant between
+    rows = store.index.query(
+        "SELECT id, camera, start_us, end_us, length, hash, previous, CASE WHEN released THEN ? ELSE ? END FROM unheld"
+        " WHERE deadline_us <= ? AND state = ? ORDER BY deadline_us LIMIT ?",
+        (RELEASED, DEADLINE, due_us, CLOSED, limit),
     )
+    _destroy(store, rows, now_us)
+    return len(rows)
 
 
-def _destroy(store: SegmentStore, query: str, values: tuple[int, int, int], cause: str, now_us: int) -> int:
-    """Mark, then finish. Holds are read in the transaction that marks: there is no instant between."""
+def destroy_for_space(store: SegmentStore, nbytes: int, due_us: int, now_us: int, limit: int = BATCH) -> int:
+    """Destroy what is past its minimum at `due_us` though not past its deadline, up to `limit` segments, until `nbytes`
+    are free; how many bytes that was.
+
+    The cameras of lowest priority first, of equal ones the oldest. What a hold names stays, read in the transaction
+    that marks; so does what is below its minimum.
+    """
     index = store.index
     index.begin()
-    rows = index.query(query, values)
+    rows: list[Any] = []
+    freed = 0
+    for priority, hour_us in index.query(
+        "SELECT DISTINCT c.priority, h.hour_us FROM hour h JOIN camera c ON c.id = h.camera WHERE h.early_us <= ?"
+        " ORDER BY c.priority DESC, h.hour_us",
+        (due_us,),
+    ):
+        for row in index.query(
+            "SELECT s.id, s.camera, s.start_us, s.end_us, s.length, s.hash, s.previous, ? FROM camera c"
+            " CROSS JOIN unheld s ON s.camera = c.id WHERE c.priority = ? AND s.start_us >= ? AND s.start_us < ?"
+            " AND s.state = ? AND s.early_us <= ? ORDER BY s.start_us",
+            (SPACE, priority, hour_us, hour_us + HOUR_US, CLOSED, due_us),
+        ):
+            if freed >= nbytes or len(rows) >= limit:
+                break
+            rows.append(row)
+            freed += row[4]
+        if freed >= nbytes or len(rows) >= limit:
+            break
+    _destroy(store, rows, now_us)
+    return freed
+
+
+def _destroy(store: SegmentStore, rows: list[Any], now_us: int) -> None:
+    """Mark these rows in the transaction that read them, then finish. Each: id, camera, start, end, length, hash,
+    previous, cause."""
     if not rows:
-        return 0
-    for _, camera, *_, digest, previous in rows:
+        return
+    index = store.index
+    for _, camera, *_, digest, previous, _ in rows:
         if digest is not None:
             _bridge(index, camera, previous, digest)
-    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row[:6], cause) for row in rows])
+    index.execute_many("INSERT INTO destroy VALUES (?, ?, ?, ?, ?, ?, ?)", [(*row[:6], row[7]) for row in rows])
+    doom(index, [row[:4] for row in rows])
     index.execute_many("DELETE FROM segment WHERE id = ?", [row[:1] for row in rows])
     index.execute_many("DELETE FROM part WHERE segment = ?", [row[:1] for row in rows])
     index.commit()
     finish_destruction(store, now_us)
-    return len(rows)
 
 
 def _bridge(index: Index, camera: int, before: bytes, after: bytes) -> None:
@@ -62,10 +98,11 @@ def _bridge(index: Index, camera: int, before: bytes, after: bytes) -> None:
 
 
 def finish_destruction(store: SegmentStore, now_us: int) -> None:
-    """Unlink what is marked, then forget the marks and tell the centre; also after a crash in between."""
+    """Unlink what is marked, then forget the marks and file them in the ledger; also after a crash in between."""
     index, storage = store.index, store.storage
     rows = index.query("SELECT segment, camera, start_us, end_us, length, hash, cause FROM destroy ORDER BY segment")
-    if not rows:
+    images = index.query("SELECT name, segment FROM doomed ORDER BY name")
+    if not rows and not images:
         return
     cameras = index.cameras()
     missing: set[int] = set()
@@ -75,29 +112,78 @@ def finish_destruction(store: SegmentStore, now_us: int) -> None:
         if not storage.unlink(name):
             missing.add(segment)
         directories.add(os.path.dirname(name))
+    derived: dict[int, int] = defaultdict(int)
+    for name, segment in images:
+        storage.unlink(name)
+        derived[segment] += 1
+        directories.add(os.path.dirname(name))
     for directory in sorted(directories):
         if storage.sync_directory(directory) and not store.is_active(directory):
             storage.prune(directory)
-    groups: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    groups: dict[tuple[int, int, str], list[Any]] = defaultdict(list)
     for row in rows:
-        groups[cameras[row[1]], hour_directory(cameras[row[1]], row[2]), row[6]].append(row)
-    for (camera, _, cause), group in groups.items():
-        _tell(store, camera, cause, group, missing, now_us)
+        groups[row[1], row[2] - row[2] % HOUR_US, row[6]].append(row)
+    for key, group in groups.items():
+        _file(index, key, group, missing, derived, now_us)
     index.execute_many("DELETE FROM destroy WHERE segment = ?", [row[:1] for row in rows])
+    index.execute("DELETE FROM doomed")
     index.commit()
 
 
-def _tell(store: SegmentStore, camera: str, cause: str, rows: list[Any], missing: set[int], now_us: int) -> None:
-    """One fact per camera and hour, with a Merkle root (RFC 6962) over the hashes of what was destroyed."""
-    store.index.fact(
-        now_us,
-        "destroyed",
-        camera,
-        count=len(rows),
-        bytes=sum(row[4] for row in rows),
-        first=text_from_us(min(row[2] for row in rows)),
-        last=text_from_us(max(row[3] for row in rows)),
-        cause=cause,
-        root=merkle_root([bytes(row[5] or b"") for row in rows]).hex(),
-        missing=sum(row[0] in missing for row in rows),
+def _file(
+    index: Index, key: tuple[int, int, str], rows: list[Any], missing: set[int], derived: dict[int, int], now_us: int
+) -> None:
+    """Add what was destroyed of a camera's hour under one cause to its row in the ledger."""
+    leaves = b"".join(_LEAF.pack(row[0], bytes(row[5] or NO_HASH)) for row in rows)
+    known = index.query("SELECT hashes FROM ledger WHERE camera = ? AND hour_us = ? AND cause = ?", key)
+    index.execute(
+        "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(camera, hour_us, cause) DO UPDATE SET"
+        " count = count + excluded.count, bytes = bytes + excluded.bytes, first_us = min(first_us, excluded.first_us),"
+        " last_us = max(last_us, excluded.last_us), missing = missing + excluded.missing,"
+        " derived = derived + excluded.derived, at_us = excluded.at_us, hashes = excluded.hashes",
+        (
+            *key,
+            len(rows),
+            sum(row[4] for row in rows),
+            min(row[2] for row in rows),
+            max(row[3] for row in rows),
+            sum(row[0] in missing for row in rows),
+            sum(derived.get(row[0], 0) for row in rows),
+            now_us,
+            bytes(known[0][0]) + leaves if known else leaves,
+        ),
     )
+
+
+def tell_destroyed(index: Index, now_us: int) -> None:
+    """Move rows of the ledger to the feed, once nothing of their camera and hour is left to destroy now.
+
+    An hour in which destruction has stopped (for want of space no longer wanted, waiting for two persons) is told when
+    nothing has gone for an hour. The caller commits: the fact is there when the row isn't.
+    """
+    cameras = index.cameras()
+    for camera, hour_us, cause, count, size, first_us, last_us, missing, derived, hashes in index.query(
+        "SELECT camera, hour_us, cause, count, bytes, first_us, last_us, missing, derived, hashes FROM ledger l"
+        " WHERE at_us NOT BETWEEN ? AND ? OR (hour_us + ? <= ? AND NOT EXISTS (SELECT 1 FROM unheld s WHERE"
+        " s.camera = l.camera AND s.start_us >= l.hour_us AND s.start_us < l.hour_us + ?))",
+        (now_us - HOUR_US, now_us + HOUR_US, HOUR_US, now_us, HOUR_US),
+    ):
+        leaves = [digest for _, digest in sorted(_LEAF.iter_unpack(hashes))]
+        index.fact(
+            now_us,
+            "destroyed",
+            cameras[camera],
+            hour=text_from_us(hour_us),
+            count=count,
+            bytes=size,
+            first=text_from_us(first_us),
+            last=text_from_us(last_us),
+            cause=cause,
+            root=merkle_root(leaves).hex(),
+            missing=missing,
+            derived=derived,
+        )
+        index.execute(
+            "DELETE FROM ledger WHERE camera = ? AND hour_us = ? AND cause = ?",
+            (camera, hour_us, cause),
+        )

@@ -267,10 +267,12 @@ def lock_file(path: Path) -> int:
     return fd
 
 
-def walk(directory: Path) -> list[tuple[str, int]]:
+def walk(directory: Path, below: str = "") -> list[tuple[str, int]]:
     """Every file of the cameras' directories with its size, by relative name. For the checker: reads only."""
     found: list[tuple[str, int]] = []
-    for top in sorted(directory.iterdir()):
+    if not (directory / below).exists():
+        return found
+    for top in sorted((directory / below).iterdir()):
         with contextlib.suppress(ValueError):
             uuid.UUID(top.name)
             for folder, _, names in os.walk(top):

@@ -75,6 +75,10 @@ def release_hold(
             return
         raise OrderRefused("HOLD_UNKNOWN", f"no hold {release.id}")
     camera, from_us, to_us = known[0]
+    index.execute(
+        "UPDATE segment SET released = 1 WHERE camera = ? AND start_us < ? AND end_us > ? AND deadline_us <= ?",
+        (camera, to_us, from_us, now_us),
+    )
     _write(storage, release.id + _RELEASED, envelope)
     _forget(storage, index, release.id)
     name = index.cameras()[camera]

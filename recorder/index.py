@@ -5,6 +5,7 @@ microseconds. What each table is for, and which row a file has when, is in FORMA
 """
 
 import json
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
@@ -14,14 +15,15 @@ from typing import Any
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 OPEN, CLOSED = 0, 1
-
+HOUR_US = 3_600_000_000
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE storage(uuid TEXT PRIMARY KEY, since_us INTEGER NOT NULL) WITHOUT ROWID;
--- chain: the hash of the camera's last segment, which the next one bears.
-CREATE TABLE camera(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, chain BLOB NOT NULL);
+-- chain: the hash of the camera's last segment, which the next one bears. priority: as last ordered.
+CREATE TABLE camera(id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, chain BLOB NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0);
 -- Under orders from .. to; to_us NULL while it is.
 CREATE TABLE period(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER);
 CREATE INDEX period_by_camera ON period(camera, from_us);
@@ -34,9 +36,13 @@ CREATE TABLE gap(id INTEGER PRIMARY KEY AUTOINCREMENT, camera INTEGER NOT NULL, 
     cause TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX gap_by_camera ON gap(camera, from_us);
 CREATE INDEX gap_open ON gap(camera) WHERE to_us IS NULL;
+-- early_us: when it may be destroyed at the earliest, for want of space (legal.retention.UNFIXED_MINIMUM_DAYS).
+-- released: a hold that kept it beyond its deadline has ended.
 CREATE TABLE segment(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, run INTEGER NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, state INTEGER NOT NULL, length INTEGER NOT NULL, media_90k INTEGER NOT NULL,
-    deadline_us INTEGER NOT NULL, minimum_us INTEGER, authorisation TEXT NOT NULL, previous BLOB NOT NULL, hash BLOB);
+    deadline_us INTEGER NOT NULL, minimum_us INTEGER, authorisation TEXT NOT NULL, previous BLOB NOT NULL, hash BLOB,
+    released INTEGER NOT NULL DEFAULT 0,
+    early_us INTEGER AS (min(deadline_us, coalesce(minimum_us, start_us + 691200000000))));
 -- The delay that the segments' deadlines were last brought in line with.
 CREATE TABLE terms(camera INTEGER NOT NULL, authorisation TEXT NOT NULL, retention_days INTEGER NOT NULL,
     PRIMARY KEY(camera, authorisation)) WITHOUT ROWID;
@@ -45,8 +51,43 @@ CREATE INDEX segment_by_deadline ON segment(deadline_us);
 CREATE INDEX segment_open ON segment(id) WHERE state = 0;
 -- Where a segment's parts are; apart, so that listing a month never reads it.
 CREATE TABLE part(segment INTEGER PRIMARY KEY, header_size INTEGER NOT NULL, entries BLOB NOT NULL);
+-- What the closed segments of a camera's hour add up to, kept by triggers. early_us, late_us: the first and the last
+-- early_us of them; deadline_us: the last deadline.
+CREATE TABLE hour(camera INTEGER NOT NULL, hour_us INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    time_us INTEGER NOT NULL, early_us INTEGER NOT NULL, late_us INTEGER NOT NULL, deadline_us INTEGER NOT NULL,
+    PRIMARY KEY(camera, hour_us)) WITHOUT ROWID;
+CREATE TRIGGER hour_filed AFTER INSERT ON segment WHEN new.state = 1 BEGIN INSERT INTO hour VALUES (new.camera,
+    new.start_us - new.start_us % 3600000000, 1, new.length, new.end_us - new.start_us, new.early_us, new.early_us,
+    new.deadline_us) ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + 1, bytes = bytes + excluded.bytes,
+    time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),
+    late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us); END;
+CREATE TRIGGER hour_closed AFTER UPDATE OF state ON segment WHEN old.state = 0 AND new.state = 1 BEGIN
+    INSERT INTO hour VALUES (new.camera,
+    new.start_us - new.start_us % 3600000000, 1, new.length, new.end_us - new.start_us, new.early_us, new.early_us,
+    new.deadline_us) ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + 1, bytes = bytes + excluded.bytes,
+    time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),
+    late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us); END;
+CREATE TRIGGER hour_left AFTER DELETE ON segment WHEN old.state = 1 BEGIN UPDATE hour SET count = count - 1,
+    bytes = bytes - old.length, time_us = time_us - (old.end_us - old.start_us)
+    WHERE camera = old.camera AND hour_us = old.start_us - old.start_us % 3600000000; DELETE FROM hour
+    WHERE camera = old.camera AND hour_us = old.start_us - old.start_us % 3600000000 AND count = 0; END;
 CREATE TABLE destroy(segment INTEGER PRIMARY KEY, camera INTEGER NOT NULL, start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL, length INTEGER NOT NULL, hash BLOB, cause TEXT NOT NULL);
+-- What was destroyed of a camera's hour, until the centre is told. hashes: 40 bytes each, number and hash.
+CREATE TABLE ledger(camera INTEGER NOT NULL, hour_us INTEGER NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, missing INTEGER NOT NULL,
+    derived INTEGER NOT NULL, at_us INTEGER NOT NULL, hashes BLOB NOT NULL,
+    PRIMARY KEY(camera, hour_us, cause)) WITHOUT ROWID;
+-- Shortened delays that wait for two persons; released once they have signed.
+CREATE TABLE withheld(camera INTEGER NOT NULL, authorisation TEXT NOT NULL, retention_days INTEGER NOT NULL,
+    segments INTEGER NOT NULL, bytes INTEGER NOT NULL, since_us INTEGER NOT NULL, released INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(camera, authorisation)) WITHOUT ROWID;
+-- Files made from a camera's pictures of an interval; state OPEN until they are durable.
+CREATE TABLE derived(name TEXT PRIMARY KEY, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
+    state INTEGER NOT NULL, length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX derived_by_time ON derived(camera, from_us);
+-- A derived file marked for destruction, with the segment that takes it along.
+CREATE TABLE doomed(name TEXT PRIMARY KEY, segment INTEGER NOT NULL) WITHOUT ROWID;
 -- Destroyed stretches of a camera's chain: the hash before the first and that of the last.
 CREATE TABLE bridge(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, before BLOB NOT NULL, after BLOB NOT NULL);
 CREATE INDEX bridge_before ON bridge(camera, before);
@@ -65,6 +106,13 @@ CREATE TABLE fact(n INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, k
     body TEXT NOT NULL, acked_us INTEGER);
 CREATE INDEX fact_acked ON fact(acked_us) WHERE acked_us IS NOT NULL;
 """
+
+
+_COUNT_HOURS = (
+    "INSERT INTO hour SELECT camera, start_us - start_us % 3600000000 AS hour_us, count(*), sum(length),"
+    " sum(end_us - start_us), min(early_us), max(early_us), max(deadline_us) FROM segment"
+    " WHERE state = 1 AND camera BETWEEN ? AND ? GROUP BY camera, hour_us"
+)
 
 
 class IndexRefused(Exception):
@@ -163,6 +211,11 @@ class Index:
     def set_chain(self, camera: int, digest: bytes) -> None:
         self.execute("UPDATE camera SET chain = ? WHERE id = ?", (digest, camera))
 
+    def count_hours(self, camera: int) -> None:
+        """Add up the camera's hours anew, after deadlines have changed."""
+        self.execute("DELETE FROM hour WHERE camera = ?", (camera,))
+        self.execute(_COUNT_HOURS, (camera, camera))
+
     def fact(self, at_us: int, kind: str, camera: str | None, **body: Any) -> None:
         """Add to the numbered feed; it is visible to readers with the next commit."""
         self.execute(
@@ -190,12 +243,40 @@ def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an index of a version before to this one, in place and in one transaction."""
     (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or (None,)
-    if version != 1:
+    if version not in (1, 2):
         return
     connection.execute("BEGIN EXCLUSIVE")
-    connection.execute(next(s for s in SCHEMA.split(";\n") if "CREATE VIEW unheld" in s))
+    if version == 1:
+        connection.execute(_statement("VIEW unheld"))
+    connection.execute("ALTER TABLE camera ADD COLUMN priority INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE segment ADD COLUMN released INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "ALTER TABLE segment ADD COLUMN early_us INTEGER"
+        " AS (min(deadline_us, coalesce(minimum_us, start_us + 691200000000)))"
+    )
+    for made in _MADE_BY_3:
+        connection.execute(_statement(made))
+    connection.execute(_COUNT_HOURS, (0, 2**62))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
     connection.execute("COMMIT")
+
+
+_MADE_BY_3 = (
+    "TABLE hour",
+    "TRIGGER hour_filed",
+    "TRIGGER hour_closed",
+    "TRIGGER hour_left",
+    "TABLE ledger",
+    "TABLE withheld",
+    "TABLE derived",
+    "INDEX derived_by_time",
+    "TABLE doomed",
+)
+
+
+def _statement(made: str) -> str:
+    """The schema's statement that makes this table, index, trigger or view."""
+    return next(s for s in SCHEMA.split(";\n") if re.search(rf"\bCREATE {made}\b", s))
 
 
 def _check(connection: sqlite3.Connection, directory: str) -> None:

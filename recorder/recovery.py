@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from recorder.accounts import Accounts, Cause
+from recorder.derived import discard_unfinished
 from recorder.destruction import finish_destruction
 from recorder.files import StorageDirectory
 from recorder.format import (
@@ -24,7 +25,7 @@ from recorder.format import (
     segment_of,
 )
 from recorder.index import CLOSED, OPEN, Index
-from recorder.store import SegmentStore
+from recorder.store import SEGMENT_ROW, SegmentStore
 from streams.fmp4 import FormatError, parse_init, parse_part_header
 from streams.ticks import us_from_90k
 
@@ -123,6 +124,7 @@ def recover(storage: StorageDirectory, index: Index, now_us: int, cause: Cause, 
     """
     report = Recovery()
     finish_destruction(SegmentStore(storage, index, Accounts(index)), now_us)
+    discard_unfinished(storage, index)
     cameras = index.cameras()
     for segment, camera, start_us, length, deadline in index.query(
         "SELECT id, camera, start_us, length, deadline_us FROM segment WHERE state = ? ORDER BY id", (OPEN,)
@@ -216,7 +218,7 @@ def _file(index: Index, scan: Scan, deadline_us: int | None) -> None:
         header.previous,
         scan.digest,
     )
-    index.execute("INSERT OR REPLACE INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    index.execute(SEGMENT_ROW, values)
     entries = bytearray()
     previous_us = header.start_us
     for entry in scan.entries:

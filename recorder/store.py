@@ -28,6 +28,13 @@ from streams.ticks import at_from_us, us_from_90k, us_from_at
 
 log = logging.getLogger(__name__)
 
+SEGMENT_ROW = (
+    "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us, minimum_us,"
+    " authorisation, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE"
+    " SET end_us = excluded.end_us, state = excluded.state, length = excluded.length,"
+    " media_90k = excluded.media_90k, hash = excluded.hash"
+)
+"""A segment's row, new or grown; what it was born with stays."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
 
 
@@ -217,10 +224,7 @@ class SegmentStore:
         header = segment.header
         digest = segment.hasher.digest() if segment.closed else None
         self.index.execute(
-            "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us, minimum_us,"
-            " authorisation, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE"
-            " SET end_us = excluded.end_us, state = excluded.state, length = excluded.length,"
-            " media_90k = excluded.media_90k, hash = excluded.hash",
+            SEGMENT_ROW,
             (
                 header.segment,
                 segment.camera,

@@ -7,9 +7,11 @@ of its own; only the oldest hour directory of each camera unless the whole inven
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recorder.derived import DIRECTORY as DERIVED
+from recorder.derived import read_name
 from recorder.format import HEADER_READ_BYTES, SegmentHeader, read_segment_header, segment_of
 from recorder.holds import DIRECTORY, read_hold_file
 from streams.fmp4 import FormatError, parse_init
@@ -22,8 +24,8 @@ _SEGMENT_US = 120_000_000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps; `held`:
-    how many are past it that one keeps."""
+    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps, also
+    those that derive from pictures; `held`: how many are past it that one keeps."""
 
     camera: str
     files: int
@@ -35,8 +37,15 @@ class Look:
 
 def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
     """Every camera's oldest hour, or with `whole` all it has. Raises OSError when the storage can't be read."""
+    os.stat(storage)
     holds = list(_holds(storage))
-    return [_look(storage, camera, now_us, holds, whole) for camera in _cameras(storage)]
+    late = {
+        camera: tuple(_late_derived(storage, camera, now_us, holds, whole)) for camera in _cameras(storage / DERIVED)
+    }
+    looks = [_look(storage, camera, now_us, holds, whole) for camera in _cameras(storage)]
+    gone = late.keys() - {one.camera for one in looks}
+    looks += [Look(camera, 0, 0, None, ()) for camera in sorted(gone) if late[camera]]
+    return [replace(one, overdue=one.overdue + late.get(one.camera, ())) for one in looks]
 
 
 def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, int]], whole: bool) -> Look:
@@ -63,6 +72,20 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
     return Look(camera, files, size, oldest_us, tuple(overdue), held)
 
 
+def _late_derived(
+    storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, int]], whole: bool
+) -> Iterator[str]:
+    """Derived files past the deadline in their names, of which no hold keeps a picture."""
+    for hour in _hours(storage / DERIVED / camera, 4):
+        told = {name: told for name in sorted(_names(hour)) if (told := read_name(name)) is not None}
+        for name, (from_us, to_us, deadline_us) in told.items():
+            is_held = any(held == camera and from_us < to and to_us > since for held, since, to in holds)
+            if deadline_us + OVERDUE_US < now_us and not is_held:
+                yield str((hour / name).relative_to(storage))
+        if told and not whole:
+            return
+
+
 def _is_held(header: SegmentHeader, holds: list[tuple[str, int, int]]) -> bool:
     """A file doesn't say where it ends: a segment longer than any is taken, so that no held file is called overdue."""
     return any(
@@ -83,7 +106,7 @@ def _holds(storage: Path) -> Iterator[tuple[str, int, int]]:
 
 def _cameras(storage: Path) -> list[str]:
     found = []
-    for name in sorted(os.listdir(storage)):
+    for name in sorted(_names(storage)):
         try:
             if str(uuid.UUID(name)) == name:
                 found.append(name)

@@ -20,7 +20,7 @@ from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
 from recorder.clock import ClockMemory, ClockState, TrustedClock
-from recorder.destruction import destroy_due
+from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
 from recorder.holds import restore_holds
 from recorder.index import Index, IndexRefused
@@ -226,6 +226,7 @@ class Writer:
         if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
             self._adoption = None
         self._destroy()
+        tell_destroyed(store.index, now)
         store.index.commit()
         self._report()
 

@@ -121,11 +121,13 @@ async def _recorder(paths: Paths, cameras: Cameras, wanted: Wanted) -> tuple[Cos
         await asyncio.sleep(AGAIN_BOUND_S)
     causes = [f"{f['cause']}: {f['detail']}" for f in facts if f["kind"] == "gap_opened"]
     again = [t["soonest_again_s"] for t in (first, json.loads(times.read_text())) if t["soonest_again_s"] is not None]
+    with closing(open_reader(paths.recordings / INDEX)) as index:
+        ((untold,),) = index.execute("SELECT coalesce(sum(count), 0) FROM ledger").fetchall()
     shutil.rmtree(paths.recordings)
     return _with_footage(cost, counted.counter.found()), Kept(
         gaps=len(causes),
         gap_causes=dict(Counter(causes)),
-        destroyed=sum(f["count"] for f in facts if f["kind"] == "destroyed"),
+        destroyed=untold + sum(f["count"] for f in facts if f["kind"] == "destroyed"),
         late_frames=first["late_frames"],
         write_wait_ms=round(first["waited_us"] / 1000, 1),
         restart_s=round(restart_s, 1),

@@ -154,7 +154,19 @@ _OPS = {
     "clock_released": "recorder:released",
     "breaker_released": "recorder:released",
 }
-_KEPT = ("authorisation", "reason", "cause", "count", "bytes", "root", "missing", "day", "persons")
+_KEPT = (
+    "authorisation",
+    "reason",
+    "cause",
+    "hour",
+    "count",
+    "bytes",
+    "root",
+    "missing",
+    "derived",
+    "day",
+    "persons",
+)
 _KEPT_OF_REBUILT = ("segments", "damaged", "conflicts", "holes", "gone")
 
 

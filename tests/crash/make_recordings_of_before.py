@@ -1,6 +1,8 @@
-"""Makes `recordings_of_before.zip`: a storage directory as a recorder of format 1 and index 1 leaves it when killed.
+"""Makes `recordings_of_<index version>.zip`: a storage directory as a recorder of before leaves it when killed.
 
-    git worktree add --detach DIR 9d12a95 && PYTHONPATH=DIR .venv/bin/python tests/crash/make_recordings_of_before.py
+    git worktree add --detach DIR COMMIT && PYTHONPATH=DIR .venv/bin/python tests/crash/make_recordings_of_before.py
+
+COMMIT: 9d12a95 for format 1 and index 1, d1082ac for format 1 and index 2.
 
 Two cameras; a run that ended, one that goes on with a part that no commit knows, a gap, a deadline, a fact, an alarm.
 """
@@ -12,13 +14,13 @@ from pathlib import Path
 
 from recorder.accounts import Accounts, Cause
 from recorder.files import StorageDirectory
-from recorder.index import Index
+from recorder.index import INDEX_VERSION, Index
 from recorder.recovery import recover
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
 
-FILE = Path(__file__).with_name("recordings_of_before.zip")
+FILES = {version: Path(__file__).with_name(f"recordings_of_{version}.zip") for version in (1, 2)}
 CAMERAS = ("6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01", "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02")
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 BEGIN_US = 1_795_441_200_000_000
@@ -75,7 +77,10 @@ def make(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as directory, zipfile.ZipFile(FILE, "w", zipfile.ZIP_LZMA) as archive:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        zipfile.ZipFile(FILES[INDEX_VERSION], "w", zipfile.ZIP_LZMA) as archive,
+    ):
         make(Path(directory))
-        for file in sorted(Path(directory).rglob("*")):
-            archive.write(file, file.relative_to(directory))
+        for path in sorted(Path(directory).rglob("*")):
+            archive.write(path, path.relative_to(directory))

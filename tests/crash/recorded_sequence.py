@@ -12,7 +12,7 @@ from disk_model import Op, RecordedOs, image
 
 from recorder import files
 from recorder.accounts import Accounts, Cause
-from recorder.destruction import destroy_due
+from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
 from recorder.index import Index
 from recorder.recovery import recover
@@ -110,6 +110,7 @@ class Sequence:
         wall_us = BEGIN_US + (second + 1) * 1_000_000
         self._store.wave(wall_us)
         destroy_due(self._store, wall_us, wall_us, limit=1)
+        tell_destroyed(self._store.index, wall_us)
         self._store.index.commit()
 
     def _end(self) -> None:

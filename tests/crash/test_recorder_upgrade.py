@@ -6,14 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from make_recordings_of_before import BEGIN_US, CAMERAS, FILE, SECONDS, make
+from make_recordings_of_before import BEGIN_US, CAMERAS, FILES, SECONDS, make
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
 from recorder.check import check
 from recorder.coverage import read_coverage
+from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
-from recorder.index import Index, open_reader
+from recorder.index import Index, open_reader, read_facts
 from recorder.recovery import Recovery, recover
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
@@ -24,9 +25,9 @@ FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.from
 KEPT = ("segment", "part", "run", "gap", "period", "terms", "alarm", "fact", "camera")
 
 
-@pytest.fixture
-def before(tmp_path: Path) -> Path:
-    with zipfile.ZipFile(FILE) as archive:
+@pytest.fixture(params=FILES)
+def before(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    with zipfile.ZipFile(FILES[request.param]) as archive:
         archive.extractall(tmp_path)
     return tmp_path
 
@@ -42,9 +43,28 @@ def _open(path: Path) -> tuple[StorageDirectory, Index, Recovery]:
     return storage, index, recover(storage, index, NOW_US, Cause.OURS, "killed")
 
 
-def test_it_is_of_the_version_before(before: Path) -> None:
+@pytest.mark.parametrize(("before", "version"), [(1, 1), (2, 2)], indirect=["before"])
+def test_it_is_of_the_version_before(before: Path, version: int) -> None:
     with closing(sqlite3.connect(before / "recordings" / "index.db")) as index:
-        assert index.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (1,)
+        assert index.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (version,)
+
+
+def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path) -> None:
+    storage, index, _ = _open(before)
+    counted = "SELECT sum(count), sum(bytes), min(early_us) FROM hour"
+    expected = "SELECT count(*), sum(length), min(minimum_us) FROM segment"
+    assert index.query(counted) == index.query(expected)
+    store = SegmentStore(storage, index, Accounts(index))
+    ((kept,),) = index.query("SELECT count(*) FROM segment")
+    due_us = NOW_US + 16 * 86_400_000_000
+    assert destroy_due(store, due_us, due_us) == kept > 0
+    tell_destroyed(index, due_us)
+    told = [f["count"] for f in read_facts(index._db, 0, 1000)["facts"] if f["kind"] == "destroyed"]
+    assert sum(told) == kept
+    index.commit()
+    index.close()
+    storage.close()
+    assert not list(before.rglob("*.mp4"))
 
 
 def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
@@ -60,7 +80,7 @@ def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
     for table in ("gap", "period", "fact"):
         assert [row[0] for row in was[table]] == [row[0] for row in is_[table]][: len(was[table])]
     closed = [row for row in was["segment"] if row[5] == 1]
-    assert [row for row in is_["segment"] if row[0] in {r[0] for r in closed}] == closed
+    assert [row[:13] for row in is_["segment"] if row[0] in {r[0] for r in closed}] == closed
     with closing(open_reader(before / "recordings" / "index.db")) as reader:
         ends = [reader.execute("SELECT max(to_us) FROM run WHERE camera = ?", (n,)).fetchone()[0] for n in (1, 2)]
         for camera in CAMERAS:
@@ -94,7 +114,7 @@ def test_recording_goes_on_in_the_same_chain(before: Path) -> None:
 def test_a_directory_of_now_is_like_that_of_before(tmp_path: Path) -> None:
     """The script still makes what the fixture holds, but for what a new version adds."""
     make(tmp_path / "now")
-    with zipfile.ZipFile(FILE) as archive:
+    with zipfile.ZipFile(FILES[1]) as archive:
         names = {Path(name).name for name in archive.namelist() if name.endswith(".mp4")}
     assert {file.name for file in (tmp_path / "now").rglob("*.mp4")} == names
 

@@ -148,8 +148,9 @@ def test_a_segment_put_into_the_chain(tmp_path: Path) -> None:
         assert check(recordings, NOW_US, True).ok
         forged = _forge(recordings, _files(recordings)[free - 2], free, before)
         made.index.execute(
-            "INSERT INTO segment SELECT ?, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
-            " minimum_us, authorisation, ?, ? FROM segment WHERE id = ?",
+            "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us, minimum_us,"
+            " authorisation, previous, hash) SELECT ?, camera, run, start_us, end_us, state, length, media_90k,"
+            " deadline_us, minimum_us, authorisation, ?, ? FROM segment WHERE id = ?",
             (free, before, forged, free - 1),
         )
         made.index.commit()

@@ -1,17 +1,31 @@
 """Destruction by deadline: nothing earlier, nothing later, with its trace, whole after a crash at any step."""
 
+import uuid
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
-from recorder.destruction import destroy_due, finish_destruction
+from legal.retention import UNFIXED_MINIMUM_DAYS
+from recorder.decisions import Hold, Release
+from recorder.destruction import destroy_due, finish_destruction, tell_destroyed
 from recorder.format import merkle_root
-from recorder.index import read_facts
+from recorder.holds import put_hold, release_hold
+from recorder.index import HOUR_US, SCHEMA, read_facts
+from streams.ticks import at_from_us
 
 
 def _files(path: Path) -> int:
     return len(list((path / "recordings").rglob("*.mp4")))
+
+
+def _told(made: Bench, now_us: int) -> list[dict[str, Any]]:
+    """What the centre is told of destruction, all of it, after another look at the ledger."""
+    tell_destroyed(made.index, now_us)
+    made.index.commit()
+    return [f for f in read_facts(made.index._db, 0, 1000)["facts"] if f["kind"] == "destroyed"]
 
 
 def _two_cameras(made: Bench) -> list[tuple[int, int]]:
@@ -39,7 +53,7 @@ def test_the_trace_adds_up(tmp_path: Path) -> None:
         rows = _two_cameras(made)
         hashes = [h for (h,) in made.index.query("SELECT hash FROM segment WHERE camera = 1 ORDER BY id")]
         assert destroy_due(made.store, START_US + 20 * DAY_US, START_US + 20 * DAY_US) == len(rows)
-        facts = [f for f in read_facts(made.index._db, 0, 1000)["facts"] if f["kind"] == "destroyed"]
+        facts = _told(made, START_US + 20 * DAY_US)
         assert {f["camera"] for f in facts} == {CAMERA, OTHER}
         assert sum(f["count"] for f in facts) == len(rows)
         assert sum(f["bytes"] for f in facts) == sum(length for _, length in rows)
@@ -58,8 +72,7 @@ def test_an_outage_between_mark_and_unlink_is_finished(tmp_path: Path, monkeypat
     with bench(tmp_path) as again:
         assert _files(tmp_path) == 0
         assert again.index.query("SELECT count(*) FROM destroy") == [(0,)]
-        facts = [f for f in read_facts(again.index._db, 0, 1000)["facts"] if f["kind"] == "destroyed"]
-        assert sum(f["missing"] for f in facts) == 1
+        assert sum(f["missing"] for f in _told(again, START_US + DAY_US)) == 1
         finish_destruction(again.store, START_US)
 
 
@@ -77,3 +90,76 @@ def test_a_shorter_delay_brings_deadlines_forward_and_a_longer_one_changes_nothi
         assert rows
         assert all(deadline == start + 5 * DAY_US for start, deadline in rows)
         assert made.index.query("SELECT count(*) FROM segment WHERE camera = 2 AND deadline_us < ?", (before[0][1],))
+
+
+def test_one_row_for_each_camera_hour_and_cause(tmp_path: Path) -> None:
+    """However many times destruction ran over an hour, and wherever it was killed; nothing is told before its end."""
+    hashes: dict[int, bytes] = {}
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 200))
+        hashes.update(made.index.query("SELECT id, hash FROM segment"))
+    rows = 0
+    for n, (deadline_us, segment) in enumerate(_deadlines(tmp_path)):
+        with bench(tmp_path) as made:
+            assert destroy_due(made.store, deadline_us, deadline_us) == 1
+            facts = _told(made, deadline_us)
+            assert (len(facts) == 1) == (n == len(hashes) - 1), segment
+            rows += 1
+    (fact,) = facts
+    assert (fact["count"], fact["hour"], fact["cause"]) == (rows, "2026-11-23T13:00:00.000000Z", "deadline")
+    assert fact["root"] == merkle_root([digest for _, digest in sorted(hashes.items())]).hex()
+    with bench(tmp_path) as made:
+        assert _told(made, deadline_us + DAY_US) == facts
+        assert made.index.query("SELECT count(*) FROM ledger") == [(0,)]
+
+
+def test_an_hour_that_is_only_partly_gone_is_told_when_nothing_goes_any_more(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        rows = _two_cameras(made)
+        now_us = rows[0][0]
+        destroy_due(made.store, now_us, now_us)
+        assert _told(made, now_us + HOUR_US - 1) == []
+        assert [f["count"] for f in _told(made, now_us + HOUR_US + 1)] == [1, 1]
+
+
+def test_what_a_hold_kept_is_told_apart_when_it_is_released(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        rows = _two_cameras(made)
+        start = at_from_us(START_US)
+        hold = Hold(str(uuid.uuid4()), CAMERA, start, start + timedelta(seconds=10), "PV 2026/1", start)
+        put_hold(made.storage, made.index, hold, {}, START_US, complete=True)
+        due_us = START_US + 20 * DAY_US
+        gone = destroy_due(made.store, due_us, due_us)
+        assert gone == len(rows) - 1
+        assert {(f["camera"], f["cause"]) for f in _told(made, due_us)} == {(CAMERA, "deadline"), (OTHER, "deadline")}
+        release_hold(made.storage, made.index, Release("hold", hold.id, ("a", "b")), {}, due_us)
+        assert destroy_due(made.store, due_us, due_us) == 1
+        told = _told(made, due_us)
+        assert [(f["camera"], f["cause"], f["count"]) for f in told[2:]] == [(CAMERA, "released", 1)]
+
+
+def test_the_hours_add_up_to_the_segments(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        rows = _two_cameras(made)
+        for due_us in (0, rows[0][0], rows[-1][0]):
+            destroy_due(made.store, due_us, START_US)
+            kept = made.index.query("SELECT * FROM hour ORDER BY camera, hour_us")
+            for camera in (1, 2):
+                made.index.count_hours(camera)
+            counted = made.index.query("SELECT * FROM hour ORDER BY camera, hour_us")
+            assert [row[:5] for row in kept] == [row[:5] for row in counted]
+            assert made.index.query("SELECT coalesce(sum(count), 0), coalesce(sum(bytes), 0) FROM hour") == (
+                made.index.query("SELECT count(*), coalesce(sum(length), 0) FROM segment")
+            )
+        assert counted == []
+
+
+def test_the_index_knows_the_law_s_minimum() -> None:
+    assert f"start_us + {UNFIXED_MINIMUM_DAYS * DAY_US})" in SCHEMA
+    assert f"% {HOUR_US}" in SCHEMA
+
+
+def _deadlines(path: Path) -> list[tuple[int, int]]:
+    with bench(path) as made:
+        rows: list[tuple[int, int]] = made.index.query("SELECT deadline_us, id FROM segment ORDER BY deadline_us")
+    return rows

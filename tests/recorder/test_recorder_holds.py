@@ -1,6 +1,5 @@
 """Holds: what a requisition names outlives its deadline, the index and the orders; only two persons free it."""
 
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +12,6 @@ from recorder.check import check
 from recorder.decisions import Hold, Release, sign_hold, sign_release, verify_hold, verify_release
 from recorder.destruction import destroy_due
 from recorder.holds import list_holds, put_hold, release_hold, restore_holds
-from recorder.index import INDEX_VERSION
 from recorder.sealed import OrderRefused, key_id, seal
 from recorder.utc import text_from_us
 from streams.ticks import at_from_us
@@ -156,20 +154,3 @@ def test_documents_are_verified() -> None:
     bare = Hold(hold.id, CAMERA, hold.from_at, hold.to_at, " ", hold.since_at)
     with pytest.raises(OrderRefused, match="HOLD_WITHOUT_PROCEDURE"):
         verify_hold(sign_hold(bare, KEY), KEYS)
-
-
-def test_an_index_of_the_version_before_is_brought_up_in_place(tmp_path: Path) -> None:
-    with bench(tmp_path) as made:
-        record(made.store, CAMERA, packets(25 * 100))
-        before = _spans(made)
-    # What version 1 had: all of it but the view.
-    connection = sqlite3.connect(tmp_path / "recordings" / "index.db")
-    connection.execute("DROP VIEW unheld")
-    connection.execute("UPDATE meta SET value = 1 WHERE key = 'version'")
-    connection.commit()
-    connection.close()
-    with bench(tmp_path) as again:
-        assert again.index.get("version") == INDEX_VERSION
-        assert _spans(again) == before
-        assert check(tmp_path / "recordings", START_US, deep=True).ok
-        assert destroy_due(again.store, LATER_US, LATER_US) == len(before)
