@@ -9,7 +9,7 @@ from datetime import datetime
 
 from streams.packets import Packet, VideoFormat
 from streams.pull import pull
-from streams.source import SourceConfig, SourceInfo
+from streams.source import SourceConfig, SourceInfo, Transport
 from streams.ticks import TICKS_PER_S
 from streams.timeline import Anchor, Timeline
 
@@ -34,6 +34,7 @@ class ProbeReport:
     clock_offset_s: float | None  # the camera's clock ahead of ours
     first_picture_s: float  # from the start to the first key frame
     server: str
+    transport: Transport  # how the pictures came
 
     @property
     def real_fps(self) -> float | None:
@@ -104,6 +105,7 @@ class _Measure:
             clock_offset_s=None if offset_us is None else round(offset_us / 1e6, 3),
             first_picture_s=round(first_picture_s, 3),
             server=self.info.server,
+            transport=self.info.transport,
         )
 
 

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 from streams.packets import Packet, VideoFormat
 
+Transport = Literal["tcp", "tls", "udp"]
+
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
@@ -24,13 +26,15 @@ class SourceInfo:
     """What the camera said of itself before the first picture.
 
     `tracks` are the media kinds it advertises ("video", "audio", ...): only video is ever fetched.
-    `format` is None where the parameters come with the pictures, `declared_fps` where it does not say.
+    `format` is None where the parameters come with the pictures, `declared_fps` where it does not say. `transport` is
+    how the pictures come.
     """
 
     server: str
     tracks: tuple[str, ...]
     format: VideoFormat | None
     declared_fps: float | None = None
+    transport: Transport = "tcp"
 
 
 class PacketSink(Protocol):

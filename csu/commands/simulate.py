@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264", help="of the pictures (default h264)")
     parser.add_argument("--audio", action="store_true", help="offer a sound track")
     parser.add_argument("--tls", action="store_true", help="RTSP over TLS (rtsps), with a certificate of its own")
+    parser.add_argument("--udp", action="store_true", help="RTP over UDP only: interleaved TCP is refused")
     parser.add_argument("--fault", choices=[f.value for f in Fault], help="camera 01 starts with this fault")
     parser.add_argument("--json", action="store_true", help="print the addresses as one JSON object once ready")
     parser.add_argument(
@@ -50,8 +51,11 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.cameras <= 1000 or not 0 <= args.port <= 65535:
         print("csu simulate: expected 1 to 1000 cameras and a port of 0 to 65535", file=sys.stderr)
         return 2
+    if args.udp and (args.tls or args.audio):
+        print("csu simulate: --udp goes neither with --tls nor with --audio", file=sys.stderr)
+        return 2
     paths = Paths(default_data())
-    manner = Manner(replace(QUALITIES[args.quality], codec=args.codec), burst=args.burst, audio=args.audio)
+    manner = Manner(replace(QUALITIES[args.quality], codec=args.codec), args.burst, args.audio, args.udp)
     fault = Fault(args.fault) if args.fault else None
     plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, fault, args.tls)
     running.ensure_loops(paths, args.cameras, manner.quality)

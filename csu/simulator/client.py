@@ -6,16 +6,19 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
+from csu.simulator.datagrams import Datagrams
+
 MAX_QUEUED_S = 1.0
 _KERNEL_BUFFER_BYTES = 128 * 1024  # small, so that what waits does so here, where it is counted
 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """The interleaved channels that a client asked for; RTCP goes on the next higher one."""
+    """The interleaved channels that a client asked for; RTCP goes on the next higher one. `whole`: as datagrams."""
 
     video: int | None = None
     audio: int | None = None
+    whole: bool = False
 
 
 class Client:
@@ -27,6 +30,7 @@ class Client:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
         self.tracks = Tracks()
+        self.datagrams: Datagrams | None = None
         self.drops = 0
         self.is_open = True
         self._loop = loop
@@ -42,6 +46,9 @@ class Client:
 
     def piece(self, data: memoryview, at_s: float, opens: bool, closes: bool) -> None:
         """Send a part of a frame; `at_s` is the monotonic time, `opens` and `closes` mark first and last part."""
+        if self.datagrams is not None:
+            self.datagrams.send(data)
+            return
         if opens:
             self._skips_frame = bool(self._queue) and at_s - self._queue[0][0] > MAX_QUEUED_S
             self.drops += self._skips_frame
@@ -78,6 +85,8 @@ class Client:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._queue.clear()
         self._socket.close()
+        if self.datagrams is not None:
+            self.datagrams.close()
 
     def _send(self, data: memoryview, at_s: float) -> None:
         if not self.is_open:

@@ -17,6 +17,10 @@ class Fault(StrEnum):
     BACKWARDS = "backwards"  # one frame in ten is stamped 60 ms early, before the one before it
     TRICKLE = "trickle"  # byte after byte, far too slowly
     WRONG_EXTENSIONS = "wrong-extensions"  # header extensions, in one frame in ten longer than their packets
+    # What the network does to datagrams; over TCP nothing.
+    REORDERING = "reordering"  # one packet in seven comes after the three that follow it
+    DUPLICATION = "duplication"  # one packet in seven comes twice
+    LOSS = "loss"  # one packet in thirty-one never comes; small ones are spared
 
 
 CLOCK_JUMP_S = 3600

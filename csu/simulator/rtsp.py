@@ -26,6 +26,7 @@ REASONS = {
 }
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]*))')
 _INTERLEAVED = re.compile(r"interleaved=(\d{1,3})-\d{1,3}")
+_CLIENT_PORT = re.compile(r"client_port=(\d{1,5})-(\d{1,5})")
 
 
 class BadRequest(Exception):
@@ -120,6 +121,16 @@ def interleaved_channel(request: Request, default: int) -> int | None:
         match = _INTERLEAVED.search(transport)
         channel = int(match[1]) if match else default
         return channel if channel < 255 else None
+    return None
+
+
+def datagram_ports(request: Request) -> tuple[int, int] | None:
+    """The client's ports for RTP and RTCP over UDP, or None when it does not ask for that."""
+    for transport in request.headers.get("transport", "").split(","):
+        match = _CLIENT_PORT.search(transport)
+        if match and "RTP/AVP/TCP" not in transport.upper() and "multicast" not in transport:
+            ports = int(match[1]), int(match[2])
+            return ports if max(ports) < 65_536 else None
     return None
 
 

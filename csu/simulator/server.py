@@ -12,6 +12,7 @@ from typing import Any
 from csu.simulator import rtsp
 from csu.simulator.cameras import STREAMS, Stream, parse_path, scene_of
 from csu.simulator.client import Client, Tracks
+from csu.simulator.datagrams import Datagrams
 from csu.simulator.faults import Fault
 from csu.simulator.loops import Loop
 from csu.simulator.rtsp import Credentials, Request
@@ -77,8 +78,14 @@ class Server:
             "drops": sum(s.drops for s in self.streams.values()),
             "clients": sum(c.is_open for s in self.streams.values() for c in s.clients),
             "skipped_ticks": self.skipped_ticks,
+            "receiver_reports": sum(d.reports for d in self.datagrams()),
             "faults": {camera: s.fault for (camera, stream), s in self.streams.items() if s.fault and stream == "main"},
         }
+
+    def datagrams(self) -> list[Datagrams]:
+        """Of the clients that play over UDP now."""
+        found = [c.datagrams for s in self.streams.values() for c in s.clients if c.is_open]
+        return [d for d in found if d is not None]
 
     def play(self, sender: StreamSender, client: Client) -> None:
         sender.add(client)
@@ -125,6 +132,7 @@ class Connection:
         self.client = Client(loop, connection)
         self.camera: int | None = None
         self._server = server
+        self._loop = loop
         self._socket = connection
         self._buffer = bytearray()
         self._nonce = secrets.token_hex(16)
@@ -211,6 +219,9 @@ class Connection:
         if not request.path.endswith("/" + rtsp.VIDEO_TRACK) and not (is_audio and self._server.manner.audio):
             self._reply(404, request)
             return
+        if self._server.manner.udp:
+            self._set_up_datagrams(request, sender)
+            return
         channel = rtsp.interleaved_channel(request, 2 if is_audio else 0)
         if channel is None:
             self._reply(461, request)
@@ -219,6 +230,22 @@ class Connection:
         tracks = self.client.tracks
         self.client.tracks = Tracks(tracks.video, channel) if is_audio else Tracks(channel, tracks.audio)
         transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+        self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout=60"})
+
+    def _set_up_datagrams(self, request: Request, sender: StreamSender) -> None:
+        ports = rtsp.datagram_ports(request)
+        if ports is None or not request.path.endswith("/" + rtsp.VIDEO_TRACK):
+            self._reply(461, request)
+            return
+        host, peer = self._socket.getsockname()[0], self._socket.getpeername()[0]
+        client = self.client
+        if client.datagrams is not None:
+            client.datagrams.close()
+        client.datagrams = Datagrams(self._loop, host, (peer, *ports), lambda: sender.fault)
+        client.tracks = Tracks(0, None, True)
+        self._sender = sender
+        mine = client.datagrams.port
+        transport = f"RTP/AVP;unicast;client_port={ports[0]}-{ports[1]};server_port={mine}-{mine + 1}"
         self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout=60"})
 
     def _play(self, request: Request) -> None:

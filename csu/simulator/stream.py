@@ -30,6 +30,7 @@ class Manner:
     quality: Quality
     burst: bool = False
     audio: bool = False
+    udp: bool = False  # over UDP only
 
 
 class StreamSender:
@@ -120,7 +121,7 @@ class StreamSender:
                 data = self._audio(tracks.audio, number) + data
             if self.fault is Fault.GARBAGE:
                 data = secrets.token_bytes(len(data))
-            self._pieces[tracks] = self._cut(memoryview(data))
+            self._pieces[tracks] = self._cut_whole(data) if tracks.whole else self._cut(memoryview(data))
         self._packets += self._sequence - sequence
         self._octets += sum(map(len, nals))
 
@@ -155,6 +156,12 @@ class StreamSender:
         start = number % fps * samples
         at_8k = number * samples
         return rtp.audio_packet(_TONE[start : start + samples], channel, number, at_8k, self._ssrc ^ 1)
+
+    def _cut_whole(self, data: bytes) -> list[memoryview]:
+        """Between packets."""
+        packets = list(distortion.split(data))
+        each = ceil(len(packets) / (1 if self.manner.burst else _WRITES_PER_FRAME))
+        return [memoryview(b"".join(packets[i : i + each])) for i in range(0, len(packets), each)]
 
     def _cut(self, data: memoryview) -> list[memoryview]:
         writes = 1 if self.manner.burst else _WRITES_PER_FRAME

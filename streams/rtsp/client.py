@@ -13,8 +13,9 @@ from streams.errors import CameraError, CameraFault
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, parse_address
 from streams.rtsp.pace import BUFFER_BYTES, Pace, running_pace
-from streams.rtsp.session import RedirectedError, Session
+from streams.rtsp.session import RedirectedError, Session, State
 from streams.rtsp.tls import TlsSocket
+from streams.rtsp.udp import Datagrams
 from streams.rtsp.video import HEAD_BYTES
 from streams.source import PacketSink, SourceConfig
 
@@ -45,10 +46,15 @@ class _Connection:
         self._sink = sink
         self._much = True
         self._new = _NEW_READS
+        self._datagrams: Datagrams | None = None
 
     @property
     def in_hurry(self) -> bool:
-        return self._much or self._new > 0 or self._sink.is_watched
+        return self._much or self._new > 0 or self._sink.is_watched or self._is_tight
+
+    @property
+    def _is_tight(self) -> bool:
+        return self._datagrams is not None and not self._datagrams.is_roomy
 
     async def shake_hands(self) -> None:
         """Until the camera plays. Raises CameraError; the time limit is the caller's."""
@@ -67,6 +73,8 @@ class _Connection:
             data = self._rest + data
             self._view[: len(data)] = data
             self._parse(len(data))
+            self._open_datagrams()
+            self.flush()
 
     async def _receive(self) -> bytes:
         if isinstance(self._sock, TlsSocket):
@@ -75,6 +83,15 @@ class _Connection:
 
     def read(self) -> None:
         """What has arrived since the last beat. All that fails ends `ended`."""
+        self._read_connection()
+        self._new -= self._new > 0
+        if self._datagrams is not None and not self.ended.done():
+            try:
+                self._much = self._datagrams.read(time.monotonic()) > _MUCH_BYTES
+            except Exception as error:  # the sink's own fault too, see below
+                self._end(error)
+
+    def _read_connection(self) -> None:
         rest, view = self._rest, self._view
         if rest:
             view[: len(rest)] = rest
@@ -86,7 +103,6 @@ class _Connection:
             self._end(_broken())
             return
         self._much = count > _MUCH_BYTES
-        self._new -= self._new > 0
         try:
             if not count:
                 raise _closed()
@@ -115,13 +131,25 @@ class _Connection:
             return  # the goodbye is a courtesy
         finally:
             self._sock.close()
+            if self._datagrams is not None:
+                self._datagrams.close()
+
+    def _open_datagrams(self) -> None:
+        """Gives the session the ports that it asks for, and turns them to the camera's before it is asked to play."""
+        session = self._session
+        if session.asks_ports and self._datagrams is None:
+            assert isinstance(self._sock, socket.socket)  # over TLS the session refuses
+            self._datagrams = Datagrams(self._sock, session, self._view)
+            session.set_up_datagrams(self._datagrams.port)
+        elif session.state is State.PLAY and session.server_ports is not None and self._datagrams is not None:
+            self._datagrams.direct(session.server_ports)
 
     def _parse(self, end: int) -> None:
         session, view, now_s = self._session, self._view, time.monotonic()
         done = session.receive(view, end, now_s)
         self._rest = bytes(view[done:end]) if done < end else b""
         session.video.settle(now_s)
-        if session.outgoing:
+        if session.outgoing and session.playing:
             self.flush()
 
     def _end(self, error: Exception) -> None:

@@ -137,6 +137,23 @@ def parse_channels(transport: str) -> tuple[int, int]:
     return media, control
 
 
+def wants_datagrams(transport: str) -> bool:
+    """Whether an answer to a request for interleaved TCP names UDP ports instead."""
+    return "interleaved" not in transport and re.search(r"(client|server)_port\s*=", transport) is not None
+
+
+def parse_ports(transport: str) -> tuple[int, int]:
+    """The UDP ports that the camera sends from (12.39): media, and its RTCP; 0 where it does not say."""
+    if "multicast" in transport.lower() or not wants_datagrams(transport):
+        raise CameraError(CameraFault.PROTOCOL, f"no unicast UDP in {printable(transport)!r}")
+    match = re.search(r"server_port\s*=\s*(\d{1,5})(?:-(\d{1,5}))?", transport)
+    media = int(match[1]) if match else 0
+    control = int(match[2]) if match and match[2] else media + 1 if media else 0
+    if media > 65_535 or control > 65_535:
+        raise CameraError(CameraFault.PROTOCOL, f"no UDP ports in {printable(transport)!r}")
+    return media, control
+
+
 def resolve(base: str, control: str) -> str:
     """A track's address: absolute, the whole (`*` or none), or appended to the base (RFC 2326 C.1.1)."""
     control = _CONTROL.sub("", control)[:2048]

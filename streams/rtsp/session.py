@@ -1,8 +1,10 @@
 """One RTSP session without I/O (RFC 2326): bytes and the time in; requests, packets and CameraError out.
 
-    OPTIONS -> DESCRIBE -> SETUP (video only, interleaved TCP) -> PLAY -> playing -> over
+    OPTIONS -> DESCRIBE -> SETUP (video only) -> PLAY -> playing -> over
 
 A 401 repeats the request once with an answer. While playing, requests only keep the session awake.
+Interleaved TCP is asked for first. A camera that refuses it (461), or answers with UDP ports, is asked again for UDP,
+once the owner of the sockets has told their port; over TLS it is refused, for its pictures would travel in clear.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from streams.errors import CameraError, CameraFault
 from streams.rtsp import messages, sdp
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, Message
+from streams.rtsp.reorder import CHANNEL
 from streams.rtsp.video import H264Reader, VideoReader, reader_of
-from streams.source import PacketSink, SourceInfo
+from streams.source import PacketSink, SourceInfo, Transport
 from streams.ticks import at_from_ntp, unwrap_90k
 
 _DOLLAR = 0x24
@@ -65,6 +68,9 @@ class Session:
         self.outgoing: list[bytes] = []
         self.video: VideoReader = H264Reader(sink.packet)
         self.keep_alive_s = 30.0
+        self.asks_ports = False  # the camera sends over UDP only: `set_up_datagrams` is waited for
+        self.server_ports: tuple[int, int] | None = None  # media and RTCP, as the camera told them; 0 where it did not
+        self.last_report = (0, 0.0)  # the middle of the NTP time in the last sender report, and when it came
         self._address = address
         self._authenticator = authenticator
         self._sink = sink
@@ -80,6 +86,7 @@ class Session:
         self._declared_fps: float | None = None
         self._channel_control = -1
         self._foreign = 0
+        self._client_port = 0  # of UDP, once that is asked for
 
     @property
     def playing(self) -> bool:
@@ -92,6 +99,11 @@ class Session:
         """To be called every `keep_alive_s` while playing."""
         self._foreign = 0
         self._send(self._alive_method, self._aggregate)
+
+    def set_up_datagrams(self, port: int) -> None:
+        """Asks again for the track, over UDP to this port, with its RTCP to the next."""
+        self.asks_ports, self._client_port = False, port
+        self._ask()
 
     def stop(self) -> None:
         """Says goodbye, if there is anything to end."""
@@ -119,7 +131,7 @@ class Session:
                 if after > end:
                     return at
                 if view[at + 1] == self._channel_control:
-                    self._control_packet(view[at + 4 : after], now_s)
+                    self.control_packet(view[at + 4 : after], now_s)
                 at = after
             elif first in b"\r\n":
                 at += 1  # some cameras end a message with one line too many
@@ -154,6 +166,11 @@ class Session:
             self._kept_alive(message.status)
         elif self.state is State.OPTIONS:
             self._options(message)
+        elif self.state is State.SETUP and not self._client_port and _only_datagrams(message):
+            self._refuse_clear()
+            if message.header("session"):
+                self._identifier, _ = messages.parse_session(message.header("session"))
+            self.asks_ports = True
         elif self.state is not State.OVER:
             self._require_success(message)
             {State.DESCRIBE: self._described, State.SETUP: self._set_up, State.PLAY: self._playing}[self.state](message)
@@ -190,7 +207,9 @@ class Session:
         elif self.state is State.DESCRIBE:
             self._send("DESCRIBE", self._address.url, {"Accept": "application/sdp"})
         elif self.state is State.SETUP:
-            self._send("SETUP", self._track, {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+            port = self._client_port
+            udp, tcp = f"RTP/AVP;unicast;client_port={port}-{port + 1}", "RTP/AVP/TCP;unicast;interleaved=0-1"
+            self._send("SETUP", self._track, {"Transport": udp if port else tcp})
         else:
             self._send("PLAY", self._aggregate, {"Range": "npt=0.000-"})
 
@@ -230,14 +249,23 @@ class Session:
     def _set_up(self, message: Message) -> None:
         self._identifier, timeout_s = messages.parse_session(message.header("session"))
         self.keep_alive_s = timeout_s / 2
-        media, control = messages.parse_channels(message.header("transport"))
-        self._channel_control = control
-        self.video.attach(media, self._payload_type)
+        transport = message.header("transport")
+        if self._client_port:
+            self.server_ports = messages.parse_ports(transport)
+            self.video.attach(CHANNEL, self._payload_type)
+        else:
+            media, self._channel_control = messages.parse_channels(transport)
+            self.video.attach(media, self._payload_type)
         self._move()
+
+    def _refuse_clear(self) -> None:
+        if self._address.is_tls:
+            raise CameraError(CameraFault.PROTOCOL, "pictures over UDP only, in clear: refused over rtsps")
 
     def _playing(self, message: Message) -> None:
         self._move()
-        self._sink.connected(SourceInfo(self._server, self._tracks, self.video.format, self._declared_fps))
+        transport: Transport = "udp" if self._client_port else "tls" if self._address.is_tls else "tcp"
+        self._sink.connected(SourceInfo(self._server, self._tracks, self.video.format, self._declared_fps, transport))
 
     def _kept_alive(self, status: int) -> None:
         if status == 454 or status == 401:
@@ -248,11 +276,16 @@ class Session:
 
     def _is_of_source(self, packet: memoryview, at: int, words: int) -> bool:
         """Cameras may name any source; once there have been several, only the one that is read counts."""
-        if self.video.sources < 2 or not words:
-            return True
-        return bool(struct.unpack_from(">I", packet, at + 4)[0] == self.video.source)
+        return self.video.sources < 2 or not words or self._names_source(packet, at, words)
 
-    def _control_packet(self, packet: memoryview, now_s: float) -> None:
+    def _may_end(self, packet: memoryview, at: int, words: int) -> bool:
+        """Over UDP a goodbye must name the source that is read: whoever can forge an address must know that too."""
+        return not self._client_port or self.video.source is None or self._names_source(packet, at, words)
+
+    def _names_source(self, packet: memoryview, at: int, words: int) -> bool:
+        return words > 0 and bool(struct.unpack_from(">I", packet, at + 4)[0] == self.video.source)
+
+    def control_packet(self, packet: memoryview, now_s: float) -> None:
         """A compound RTCP packet (RFC 3550 section 6): sender reports and goodbyes, the rest passed over."""
         at = 0
         while at + 4 <= len(packet):
@@ -265,8 +298,14 @@ class Session:
                 continue
             if kind == _SENDER_REPORT and words >= 6 and self.video.pts_90k is not None:
                 ntp, rtp = struct.unpack_from(">QI", packet, at + 8)
+                self.last_report = (ntp >> 16 & 0xFFFFFFFF, now_s)
                 if ntp:  # zero: the camera has no clock
                     self._sink.sender_report(at_from_ntp(ntp), unwrap_90k(self.video.pts_90k, rtp), now_s)
-            elif kind == _GOODBYE and self.state is State.PLAYING:
+            elif kind == _GOODBYE and self.state is State.PLAYING and self._may_end(packet, at, words):
                 raise CameraError(CameraFault.CLOSED, "the camera said goodbye")
             at = after
+
+
+def _only_datagrams(message: Message) -> bool:
+    """Whether a camera that was asked for interleaved TCP has nothing but UDP."""
+    return message.status == 461 or (message.status == 200 and messages.wants_datagrams(message.header("transport")))

@@ -38,9 +38,9 @@ class Simulator:
 
 
 @contextmanager
-def simulator(data: Path, cameras: int, codec: str = "h264") -> Iterator[Simulator]:
+def simulator(data: Path, cameras: int, codec: str = "h264", *options: str) -> Iterator[Simulator]:
     command = [sys.executable, "-m", "csu.cli", "simulate", "--cameras", str(cameras), "--port", "0"]
-    command += ["--quality", "quick", "--codec", codec, "--json"]
+    command += ["--quality", "quick", "--codec", codec, "--json", *options]
     data.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         command, env={**os.environ, "CSU_DATA": str(data)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -10,9 +10,10 @@ import av
 import numpy as np
 import pytest
 from recorder_process import Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from served_frames import check_served, of_loop
 
 from csu.settings import Paths
-from csu.simulator import barcode, loops, sei
+from csu.simulator import barcode, loops
 from csu.simulator.cameras import QUICK
 from recorder.feed import FeedFormat, FeedPacket, PacketFeedClient
 from recorder.playback import PlaybackStore, VirtualMp4
@@ -61,28 +62,17 @@ async def test_h265_is_recorded_and_played_bit_for_bit(tmp_path: Path, data: Pat
     assert film.mime.startswith('video/mp4; codecs="hvc1.')
     files = sorted((tmp_path / "data").rglob("*.mp4"))
     loop = loops.load(Paths(data).simulator, 1, "main", H265)
-    for source in (str(files[0]), io.BytesIO(media)):
+    for source in (files[0], io.BytesIO(media)):
         _is_what_was_served(source, loop)
 
 
-def _is_what_was_served(source: str | io.BytesIO, loop: loops.Loop) -> None:
-    numbers = []
-    with av.open(source, "r") as container:
-        for packet in container.demux(video=0):
-            if not packet.size:
-                continue
-            stamp = sei.find(bytes(packet))
-            assert stamp is not None
-            frame = loop.frames[stamp.number % len(loop.frames)]
-            served = (sei.nal(stamp, "h265"), *frame.nals)
-            assert bytes(packet) == b"".join(len(nal).to_bytes(4, "big") + nal for nal in served)
-            assert bool(packet.is_keyframe) == frame.is_key
-            numbers.append(stamp.number)
+def _is_what_was_served(source: Path | io.BytesIO, loop: loops.Loop) -> None:
+    numbers = check_served(source, of_loop(loop), "h265")
     assert len(numbers) >= 100
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     if isinstance(source, io.BytesIO):
         source.seek(0)
-    with av.open(source, "r") as container:
+    with av.open(str(source) if isinstance(source, Path) else source, "r") as container:
         for number, picture in zip(numbers, container.decode(video=0), strict=True):
             reading = barcode.read(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
             assert reading is not None

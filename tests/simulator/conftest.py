@@ -121,9 +121,9 @@ def simulate(simulator_paths: Paths) -> Start:
 
     @contextlib.asynccontextmanager
     async def start(
-        cameras: int = 2, burst: bool = False, audio: bool = False, **options: object
+        cameras: int = 2, burst: bool = False, audio: bool = False, udp: bool = False, **options: object
     ) -> AsyncIterator[Simulation]:
-        plan = Plan(cameras, 0, Manner(QUICK, burst, audio), **options)  # type: ignore[arg-type]
+        plan = Plan(cameras, 0, Manner(QUICK, burst, audio, udp), **options)  # type: ignore[arg-type]
         async with running.simulating(simulator_paths, plan) as simulation:
             yield simulation
 

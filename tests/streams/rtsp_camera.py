@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import socket
 import ssl
 import struct
 from collections.abc import Iterator
@@ -81,6 +82,8 @@ class Manners:
     control: str = "track1"
     framerate: str = ""
     further: tuple[bytes, ...] = ()  # more parameter sets, in the description only
+    udp: str = ""  # sends over UDP only: "refuses" TCP, "answers" it with ports, "unsaid": from ports it does not tell
+    answer_udp: str = ""  # the Transport of its answer to a request for UDP, instead of the right one
 
 
 class Camera:
@@ -92,6 +95,7 @@ class Camera:
         self.clip = clip or make_clip()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.connections = 0
+        self.ports: tuple[socket.socket, socket.socket] | None = None  # RTP and RTCP, to the client's
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = asyncio.Event()
 
@@ -106,6 +110,8 @@ class Camera:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for port in self.ports or ():
+            port.close()
 
     async def wait_request(self, method: str, count: int = 1) -> None:
         async with asyncio.timeout(20):
@@ -152,8 +158,27 @@ class Camera:
             return self._say(200, "OK", sequence, [*base, "Content-Type: application/sdp"], self._sdp())
         if method == "SETUP":
             session = f"Session: 1234;timeout={self.manners.timeout_s}"
+            if self.manners.udp:
+                return self._set_up_udp(sequence, headers["transport"], session)
             return self._say(200, "OK", sequence, ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", session])
         return self._say(200, "OK", sequence, [f"Public: {self.manners.public}"])
+
+    def _set_up_udp(self, sequence: str, asked: str, session: str) -> bytes:
+        wanted = re.search(r"client_port=(\d+)-(\d+)", asked)
+        if wanted is None and self.manners.udp == "refuses":
+            return self._say(461, "Unsupported Transport", sequence, [])
+        if wanted is None:
+            return self._say(200, "OK", sequence, ["Transport: RTP/AVP;unicast;client_port=0-0", session])
+        media, control = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.ports = media, control
+        for port, number in ((media, 1), (control, 2)):
+            port.bind(("127.0.0.1", 0))
+            port.setblocking(False)
+            port.connect(("127.0.0.1", int(wanted[number])))
+        transport = f"RTP/AVP;unicast;client_port={wanted[1]}-{wanted[2]}"
+        if self.manners.udp != "unsaid":
+            transport += f";server_port={media.getsockname()[1]}-{control.getsockname()[1]}"
+        return self._say(200, "OK", sequence, [f"Transport: {self.manners.answer_udp or transport}", session])
 
     def _say(self, status: int, words: str, sequence: str, headers: list[str], body: bytes = b"") -> bytes:
         lines = [f"RTSP/1.0 {status} {words}", f"CSeq: {sequence}", "Server: test", *headers]
@@ -218,17 +243,25 @@ class Camera:
             time = manners.first_time + sent * step
             if sent % self.clip.fps == 1:
                 at = datetime.fromtimestamp(datetime.now(UTC).timestamp() + manners.skew_s, UTC)
-                writer.write(framed(1, sender_report(at, time)))
+                if self.ports:
+                    self.ports[1].send(sender_report(at, time))
+                else:
+                    writer.write(framed(1, sender_report(at, time)))
             unit = manners.unit_of.get(sent, self.clip.units[sent % len(self.clip.units)])
             packets = picture(unit, sequence, time, manners.mtu, self.clip.format.codec)
             kept = [
                 p for n, p in enumerate(packets, sequence) if n - manners.first_sequence not in manners.skip_packets
             ]
-            data = b"".join(framed(0, packet) for packet in kept)
-            size = -(-len(data) // manners.pieces)
+            if self.ports:
+                for packet in kept:
+                    self.ports[0].send(packet)
+            data = b"" if self.ports else b"".join(framed(0, packet) for packet in kept)
+            size = max(-(-len(data) // manners.pieces), 1)
             for at_byte in range(0, len(data), size):
                 writer.write(data[at_byte : at_byte + size])
                 await asyncio.sleep(1 / self.clip.fps / manners.speed / manners.pieces)
+            if self.ports:
+                await asyncio.sleep(1 / self.clip.fps / manners.speed)
             await writer.drain()
             sequence += len(packets)
             sent += 1
@@ -243,6 +276,9 @@ class Camera:
             sock.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER: close sends RST
             writer.transport.abort()
         elif ending == "goodbye":
-            writer.write(framed(1, GOODBYE))
+            if self.ports:
+                self.ports[1].send(GOODBYE)
+            else:
+                writer.write(framed(1, GOODBYE))
         elif ending == "garbage":
             writer.write(bytes(range(128, 256)) * 300)

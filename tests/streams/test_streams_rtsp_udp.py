@@ -1,0 +1,163 @@
+"""RTP over UDP, before a camera that has nothing else."""
+
+import asyncio
+import socket
+import struct
+from datetime import UTC, datetime
+
+import pytest
+from h264_clip import avcc, make_clip
+from rtsp_camera import GOODBYE, PASSWORD, USER, Camera, Manners, picture
+from sinks import Collector
+from test_streams_rtsp_client import collect, failure, reply
+from test_streams_rtsp_tls import certificate, trust
+
+from streams.errors import CameraError, CameraFault
+from streams.pull import pull
+from streams.rtsp import client, messages, udp
+from streams.source import SourceConfig
+
+__all__ = ["trust"]  # a fixture
+
+
+@pytest.mark.parametrize("way", ["refuses", "answers", "unsaid"])
+async def test_udp_is_chosen_when_tcp_is_refused(way: str) -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(udp=way, auth="md5", skew_s=40.0), clip) as camera:
+        sink = await collect(camera, 60)
+        await camera.wait_request("TEARDOWN")
+    assert [packet.data for packet in sink.packets[:60]] == [avcc(unit) for unit in clip.units] * 2
+    assert {packet.lost_before for packet in sink.packets} == {0}
+    assert sink.infos[0].transport == "udp"
+    asked = [headers["transport"] for method, _, headers in camera.requests if method == "SETUP"]
+    assert "interleaved" in asked[0]
+    first, second = map(int, asked[-1].partition("client_port=")[2].split("-"))
+    assert (first % 2, second) == (0, first + 1)
+    if way != "unsaid":  # else its port is known only once a report has come
+        assert 39 < (sink.reports[0][0] - datetime.now(UTC)).total_seconds() < 41
+
+
+async def test_tcp_is_chosen_when_both_are_offered() -> None:
+    async with Camera() as camera:
+        assert (await collect(camera, 3)).infos[0].transport == "tcp"
+
+
+async def test_the_camera_hears_what_was_received_and_a_session_is_kept_awake() -> None:
+    async with Camera(Manners(udp="refuses", timeout_s=2, mtu=100, skip_packets={40, 41})) as camera:
+        task = asyncio.create_task(pull(SourceConfig(camera.url), Collector()))
+        await camera.wait_request("GET_PARAMETER", 2)
+        assert camera.ports
+        reports: list[bytes] = []
+        async with asyncio.timeout(20):
+            while not any(report[0] & 31 for report in reports):
+                reports.append(await asyncio.get_running_loop().sock_recv(camera.ports[1], 2048))
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait((task,))
+    assert {report[1] for report in reports} == {201}
+    assert struct.unpack_from(">I", reports[-1], 8) == (7,)  # the source
+
+
+async def test_lost_datagrams_are_told_by_the_next_picture() -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(udp="refuses", mtu=100, skip_packets={30, 31}), clip) as camera:
+        sink = await collect(camera, 40)
+    damaged = [n for n, packet in enumerate(sink.packets) if packet.lost_before]
+    assert [sink.packets[n].lost_before for n in damaged] == [2]
+
+
+async def test_what_others_send_is_ignored() -> None:
+    """From another port of the same host, by one who knows everything but cannot forge the camera's port."""
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(udp="refuses"), clip) as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(SourceConfig(camera.url), sink))
+        await sink.wait_packets(5)
+        assert camera.ports
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            for round in range(40):
+                for packet in picture(clip.units[0], 65_500 + 40 * round, 0xFFFF0000, 300):
+                    other.sendto(packet, camera.ports[0].getpeername())
+                other.sendto(GOODBYE, camera.ports[1].getpeername())
+                await sink.wait_packets(6 + round)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait((task,))
+    wanted = [avcc(unit) for unit in clip.units] * 10
+    assert [packet.data for packet in sink.packets] == wanted[: len(sink.packets)]
+    assert {packet.lost_before for packet in sink.packets} == {0}
+
+
+async def test_what_came_before_the_camera_was_known_is_sifted() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()) as connection:
+        one, other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        with one, other:
+            one.bind(("127.0.0.1", 0))
+            media, control = udp._bound_pair(socket.AF_INET, connection.getsockname())
+            for _ in range(5):
+                other.sendto(b"theirs", ("127.0.0.1", media.port))
+            media.direct("127.0.0.1", one.getsockname()[1])
+            one.sendto(b"ours", ("127.0.0.1", media.port))
+            other.sendto(b"late", ("127.0.0.1", media.port))
+            view = memoryview(bytearray(100))
+            got = []
+            while (size := media.receive(view)) >= 0:
+                got.append(bytes(view[:size]))
+            assert got == [b"ours"]
+            media.close()
+            control.close()
+
+
+@pytest.mark.parametrize(
+    ("ending", "fault"),
+    [("hang", CameraFault.STALLED), ("close", CameraFault.CLOSED), ("goodbye", CameraFault.CLOSED)],
+)
+async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "STALL_S", 1.0)
+    async with Camera(Manners(udp="refuses", stop_after=10, ending=ending)) as camera:
+        assert (await failure(camera)).fault is fault
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "RTP/AVP;multicast;destination=224.2.0.1;client_port=4000-4001",
+        "RTP/AVP/TCP;unicast;interleaved=0-1",
+        "RTP/AVP;unicast;client_port=4-5;server_port=70000-70001",
+        "RTP/AVP",
+    ],
+)
+async def test_answers_that_cannot_be(answer: str) -> None:
+    async with Camera(Manners(udp="refuses", answer_udp=answer)) as camera:
+        assert (await failure(camera)).fault is CameraFault.PROTOCOL
+
+
+async def test_a_camera_that_refuses_both_is_asked_once_for_each() -> None:
+    async with Camera(Manners(answers={"SETUP": reply("461 Unsupported Transport")})) as camera:
+        assert (await failure(camera)).fault is CameraFault.PROTOCOL
+    assert sum(method == "SETUP" for method, _, _ in camera.requests) == 2
+
+
+async def test_udp_over_rtsps_is_refused(tmp_path, trust: pytest.MonkeyPatch) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    async with Camera(Manners(udp="refuses"), tls=context) as camera:
+        error = await failure(camera)
+    assert error.fault is CameraFault.PROTOCOL
+    assert "in clear" in error.detail
+    assert sum(method == "SETUP" for method, _, _ in camera.requests) == 1
+
+
+async def test_no_free_ports_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "_TRIES", 0)
+    async with Camera(Manners(udp="refuses")) as camera:
+        with pytest.raises(CameraError) as caught:
+            await pull(SourceConfig(camera.url, USER, PASSWORD), Collector())
+    assert caught.value.fault is CameraFault.UNREACHABLE
+
+
+def test_ports_of_a_transport() -> None:
+    assert messages.parse_ports("RTP/AVP;unicast;client_port=4-5;server_port=6000-6001") == (6000, 6001)
+    assert messages.parse_ports("RTP/AVP/UDP;unicast;client_port=4-5;server_port=6000;ssrc=1") == (6000, 6001)
+    assert messages.parse_ports("RTP/AVP;unicast;client_port=4-5") == (0, 0)
