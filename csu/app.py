@@ -31,6 +31,7 @@ from csu.recording import releases as release_routes
 from csu.recording import routes as recorder_routes
 from csu.schemas import RefusalBody
 from csu.settings import Settings
+from csu.statements import routes as statement_routes
 from csu.store.store import Store
 from csu.territory import accounts_routes
 from csu.territory import routes as territory_routes
@@ -109,6 +110,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         interruption_routes.router,
         recorder_routes.router,
         release_routes.router,
+        statement_routes.router,
     ):
         app.include_router(router)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]

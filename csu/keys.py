@@ -59,7 +59,11 @@ def load_private(directory: Path, use: str) -> tuple[str, Ed25519PrivateKey]:
 
 def load_public(directory: Path, use: str) -> dict[str, Ed25519PublicKey]:
     """The keys that verify signatures of a use, by id. Raises KeyFileError."""
-    file = directory / "public" / f"{_known(use)}.pem"
+    return read_public(directory / "public" / f"{_known(use)}.pem")
+
+
+def read_public(file: Path) -> dict[str, Ed25519PublicKey]:
+    """The key in a file, by its id. Raises KeyFileError."""
     try:
         key = serialization.load_pem_public_key(file.read_bytes())
     except (OSError, ValueError) as error:

@@ -45,6 +45,7 @@ class Act(StrEnum):
     CHECKPOINT_READ = "checkpoint:read"
     CONVENTION_RESUME = "convention:resume"
     CONVENTION_SUSPEND = "convention:suspend"
+    COVERAGE_READ = "coverage:read"
     EVENT_FOLLOW = "event:follow"
     HABILITATION_END = "habilitation:end"
     HABILITATION_GRANT = "habilitation:grant"
@@ -72,6 +73,8 @@ class Act(StrEnum):
     SESSION_READ = "session:read"
     SESSION_SHIFT = "session:shift"
     SESSION_UNLOCK = "session:unlock"
+    STATEMENT_LIST = "statement:list"
+    STATEMENT_READ = "statement:read"
     TERRITORY_READ = "territory:read"
     TICKET_REQUEST = "ticket:request"
     TIMELINE_READ = "timeline:read"
@@ -416,6 +419,9 @@ _knows_interruptions = _for_roles(
     Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-5"
 )
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
+_answers_for_recordings = _for_roles(
+    Role.DELEGATE, Role.AUDITOR, Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI L.252-5, R.253-4"
+)
 _governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
 _reads_territory = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.ADMINISTRATOR, source="CSI R.252-16")
 
@@ -432,6 +438,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.CHECKPOINT_READ: (_controls,),
     Act.CONVENTION_RESUME: (_governs, _within_scope),
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
+    Act.COVERAGE_READ: (_answers_for_recordings, _within_scope),
     Act.EVENT_FOLLOW: (_everyone,),
     Act.HABILITATION_END: (_supervises,),
     Act.HABILITATION_GRANT: (_supervises,),
@@ -459,6 +466,8 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.SESSION_READ: (_everyone,),
     Act.SESSION_SHIFT: (_everyone,),
     Act.SESSION_UNLOCK: (_everyone,),
+    Act.STATEMENT_LIST: (_answers_for_recordings,),
+    Act.STATEMENT_READ: (_answers_for_recordings, _within_scope),
     Act.TERRITORY_READ: (_reads_territory,),
     Act.TICKET_REQUEST: (_everyone,),  # each request in it is then an act on pictures
     Act.TIMELINE_READ: (_within_scope,),

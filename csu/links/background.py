@@ -13,6 +13,8 @@ from csu.centre_state import Centre
 from csu.links.gateway_link import Renewer, SpoolPuller
 from csu.links.recorder_link import FactsPuller, OrderPusher, StatusPoller
 from csu.loop import repeat
+from csu.statements.signer import EVERY_S as STATEMENTS_S
+from csu.statements.signer import StatementSigner
 from recorder.channel import ChannelClient
 
 
@@ -24,6 +26,7 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
     paths = centre.settings.paths
     _, orders_key = keys.load_private(paths.keys, "orders")
     box = SecretBox(paths.keys)
+    statements = StatementSigner(centre.store, *keys.load_private(paths.keys, "statements"), centre.now)
 
     def recorder() -> ChannelClient:
         return ChannelClient(paths.recorder_socket)
@@ -42,5 +45,6 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         repeat("recorder's facts", FactsPuller(centre, recorder()).run_once, 1.0),
         repeat("open pictures", Renewer(centre, gateway()).run_once, 2.0, centre.renewer_wake),
         repeat("served pictures", SpoolPuller(centre, gateway()).run_once, 2.0),
+        repeat("statements", statements.run_once, STATEMENTS_S),
         repeat("alarms", AlarmKeeper(centre).run_once, 1.0),
     ]

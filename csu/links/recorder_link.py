@@ -15,6 +15,7 @@ from csu.cameras.secrets import SecretBox
 from csu.centre_state import Centre, StreamState
 from csu.links import feed, orders
 from csu.recording.state import Freeze, RecorderState, read_state
+from csu.statements import intake
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from recorder.channel import ChannelClient, ChannelError
@@ -125,6 +126,7 @@ class FactsPuller:
                 return _BATCH
             written = [entry for fact in batch if (entry := _entry(source, fact, cameras)) is not None]
             await entries.append(connection, written)
+            await intake.keep(connection, source, batch, cameras)
             for fact in batch:
                 await _alarm(connection, fact, cameras)
             await cursor.advance(connection, int(batch[-1]["n"]))

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 METADATA = MetaData()
 
@@ -36,6 +37,22 @@ def _text(name: str, *args: ForeignKey, **options: Any) -> Column[str]:
 
 def _at(name: str, *, nullable: bool = True) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _count(name: str, *, nullable: bool = False, **options: Any) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, **options)
+
+
+def _told() -> tuple[Column[Any], ...]:
+    """A recorder's fact about a camera's civil day, by index and number."""
+    return (
+        _uuid("source", primary_key=True),
+        _count("n", primary_key=True, autoincrement=False),
+        _text("commune", ForeignKey("commune.insee"), nullable=False),
+        _uuid("camera", ForeignKey("camera.id"), nullable=False),
+        Column("day", Date, nullable=False),
+        _at("told_at", nullable=False),
+    )
 
 
 def _suspension() -> tuple[Column[object], Column[str]]:
@@ -218,6 +235,57 @@ interruption = Table(
     _uuid("end_proposed_by", ForeignKey("account.id")),
     _at("ended_at"),
     _uuid("ended_by", ForeignKey("account.id")),
+)
+
+coverage_day = Table(
+    "coverage_day", METADATA, *_told(), _count("expected_us"), Column("sums_us", JSONB, nullable=False)
+)
+
+destruction = Table(
+    "destruction",
+    METADATA,
+    *_told(),
+    _at("hour", nullable=False),
+    _text("cause", nullable=False),
+    _count("count"),
+    _count("bytes"),
+    _at("first_at", nullable=False),
+    _at("last_at", nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    _count("missing"),
+    _count("derived"),
+)
+
+inventory = Table(
+    "inventory",
+    METADATA,
+    *_told(),
+    _count("files"),
+    _count("bytes"),
+    _at("oldest_at"),
+    _count("overdue"),
+    _count("held"),
+)
+
+statement_due = Table(
+    "statement_due",
+    METADATA,
+    _text("commune", ForeignKey("commune.insee"), primary_key=True),
+    Column("day", Date, primary_key=True),
+)
+
+statement = Table(
+    "statement",
+    METADATA,
+    _text("commune", ForeignKey("commune.insee"), primary_key=True),
+    _count("number", primary_key=True, autoincrement=False),
+    Column("day", Date, nullable=False),
+    _count("corrects", nullable=True),
+    _at("signed_at", nullable=False),
+    _text("document", nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    _text("kid", nullable=False),
+    Column("signature", LargeBinary, nullable=False),
 )
 
 orders_state = Table(

@@ -56,6 +56,12 @@ GUARDED = {
     ("GET", "/api/recorder"): (Act.RECORDER_READ, "saA"),
     ("POST", "/api/recorder/releases"): (Act.RELEASE_PROPOSE, "sA"),
     ("POST", "/api/recorder/releases/{fact_id}/confirm"): (Act.RELEASE_CONFIRM, "sA"),
+    ("GET", "/api/statements"): (Act.STATEMENT_LIST, "sdaA"),
+    ("GET", "/api/communes/{insee}/statements"): (Act.STATEMENT_LIST, "sdaA"),
+    ("GET", "/api/communes/{insee}/statements/{number}"): (Act.STATEMENT_READ, "sdaA"),
+    ("GET", "/api/communes/{insee}/statements/{number}/text"): (Act.STATEMENT_READ, "sdaA"),
+    ("GET", "/api/communes/{insee}/coverage"): (Act.COVERAGE_READ, "sdaA"),
+    ("GET", "/api/communes/{insee}/coverage.csv"): (Act.COVERAGE_READ, "sdaA"),
     ("GET", "/api/accounts"): (Act.ACCOUNT_LIST, "A"),
     ("POST", "/api/accounts"): (Act.ACCOUNT_CREATE, "A"),
     ("POST", "/api/accounts/{account_id}/password"): (Act.ACCOUNT_RESET, "A"),
@@ -244,5 +250,6 @@ REASON = {"reason": "essai"}
 
 def filled(path: str) -> str:
     made_up = str(uuid4())
-    query = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z" if path.endswith("timeline") else ""
-    return path.format(camera_id=made_up, fact_id=made_up, account_id=made_up, alarm_id=made_up) + query
+    query = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z" if path.endswith("timeline") else "?month=2026-11"
+    ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id"), made_up)
+    return path.format(**ids, insee="27229", number=1) + query

@@ -1,0 +1,118 @@
+"""`csu statement`: verify signed daily statements, and show one."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from csu.settings import Database
+    from csu.statements.document import StatementFault
+
+HELP = "verify signed daily statements of communes, or show one"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    verify = actions.add_parser(
+        "verify", help="check signatures, and that statements given together follow one another"
+    )
+    verify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    verify.add_argument("--key", type=Path, metavar="PEM", help="public key (default: the centre's, keys/public)")
+    show = actions.add_parser("show", help="print the last statement of a commune's day, in French")
+    show.add_argument("--commune", required=True, metavar="INSEE")
+    show.add_argument("--day", required=True, metavar="YYYY-MM-DD")
+    for action in (verify, show):
+        action.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
+        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    return _verify(args) if args.action == "verify" else _show(args)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from csu import keys, settings
+
+    try:
+        if args.key is not None:
+            public = keys.read_public(args.key)
+        else:
+            data = settings.load(args.config).paths if args.config else settings.Paths(settings.default_data())
+            public = keys.load_public(data.keys, "statements")
+        contents = {file: file.read_bytes() for file in args.files}
+    except (settings.SettingsError, keys.KeyFileError, OSError) as error:
+        print(f"csu statement: {error}", file=sys.stderr)
+        return 2
+    faults = _faults(contents, public)
+    for file, fault in faults:
+        print(f"{file}: {fault.reason}")
+    print(f"{len(contents)} relevés : {'conforme' if not faults else 'NON CONFORME'}")
+    if args.json:
+        told = [{"file": str(file), "code": fault.code, "reason": fault.reason} for file, fault in faults]
+        print(json.dumps({"files": len(contents), "faults": told, "ok": not faults}))
+    return 1 if faults else 0
+
+
+def _faults(
+    contents: Mapping[Path, bytes], public: Mapping[str, "Ed25519PublicKey"]
+) -> "list[tuple[Path, StatementFault]]":
+    from csu.statements.document import StatementFault, chain_faults, read_file
+
+    faults: list[tuple[Path, StatementFault]] = []
+    signed: dict[int, tuple[Path, dict[str, Any]]] = {}
+    for file, content in contents.items():
+        try:
+            statement = read_file(content, public)
+        except StatementFault as fault:
+            faults.append((file, fault))
+        else:
+            signed[id(statement)] = (file, statement)
+    broken = chain_faults([statement for _, statement in signed.values()])
+    return faults + [(signed[id(statement)][0], fault) for statement, fault in broken]
+
+
+def _show(args: argparse.Namespace) -> int:
+    import asyncio
+    from datetime import date
+
+    from sqlalchemy.exc import DBAPIError
+
+    from csu import engines, settings
+    from csu.statements.words import text_of
+
+    try:
+        day = date.fromisoformat(args.day)
+        loaded = settings.resolve(args.config)
+        with engines.database(loaded) as database:
+            file = asyncio.run(_read(database, args.commune, day))
+    except (settings.SettingsError, ValueError) as error:
+        print(f"csu statement: {error}", file=sys.stderr)
+        return 2
+    except (DBAPIError, engines.EngineError) as error:
+        print(f"csu statement: {getattr(error, 'orig', error)}", file=sys.stderr)
+        return 1
+    if file is None:
+        print(f"csu statement: aucun relevé de la commune {args.commune} pour le {day}", file=sys.stderr)
+        return 1
+    print(json.dumps(file, ensure_ascii=False) if args.json else text_of(file["statement"], file["kid"]))
+    return 0
+
+
+async def _read(database: "Database", commune: str, day: "date") -> dict[str, Any] | None:
+    from csu.statements.reading import file_of, last_statement
+    from csu.store.store import Store
+
+    store = Store(database, pool_size=1)
+    try:
+        async with store.transaction(None) as connection:
+            row = await last_statement(connection, commune, day)
+    finally:
+        await store.close()
+    return None if row is None else file_of(row)

@@ -1,0 +1,212 @@
+"""The daily statement of one commune: what was destroyed, what is left, what was recorded (CSI L.252-5, R.253-4).
+
+Built by a pure function from rows, as canonical JSON of text, whole numbers, lists and null; then signed with the key
+of the use `statements`. Its hash is the SHA-256 of those bytes, and the commune's next statement bears it. A file of it
+is `{"statement", "kid", "sig"}`, and stays right when its white space changes.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from csu.clock import iso
+from csu.statements.days import begins_at, ends_at
+from legal.ledger import canonical
+
+FORMAT = "csu statement 1"
+_DOMAIN = f"{FORMAT}\n".encode()
+NO_HASH = "0" * 64
+Row = Mapping[str, Any]
+
+
+class StatementFault(Exception):
+    """A file that can't be vouched for: a stable code, and a reason in French."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+def first_told(rows: Iterable[Row]) -> list[Row]:
+    """Each camera's coverage of each day as it was told first: a day is added up once, and an index that was made again
+    since knows less of it."""
+    found: dict[tuple[str, date], Row] = {}
+    for row in sorted(rows, key=lambda row: (row["told_at"], row["source"], row["n"])):
+        found.setdefault((row["camera"], row["day"]), row)
+    return list(found.values())
+
+
+def build(
+    commune: Row,
+    day: date,
+    cameras: Sequence[Row],
+    expected: frozenset[str],
+    coverage: Sequence[Row],
+    destruction: Sequence[Row],
+    inventory: Sequence[Row],
+) -> dict[str, Any]:
+    """What a commune's statement says of a day; the rows are that day's and commune's, in any order.
+
+    `commune`: insee, name. `cameras`: id, number, name of all that it has. `expected`: those that an authorisation let
+    record that day; what isn't known of them is in `missing`. Cameras of which nothing is expected and nothing told
+    are left out.
+    """
+    covered = {row["camera"]: row for row in first_told(coverage)}
+    counted = {camera: _inventory(rows) for camera, rows in _by_camera(inventory).items()}
+    destroyed = {camera: _destruction(rows) for camera, rows in _by_camera(destruction).items()}
+    shown = expected | covered.keys() | counted.keys() | destroyed.keys()
+    told = [
+        {
+            "camera": camera["id"],
+            "number": camera["number"],
+            "name": camera["name"],
+            "destroyed": destroyed.get(camera["id"], []),
+            "inventory": counted.get(camera["id"]),
+            "coverage": _coverage(covered.get(camera["id"])),
+        }
+        for camera in sorted(cameras, key=lambda camera: (camera["number"], camera["id"]))
+        if camera["id"] in shown
+    ]
+    return {
+        "format": FORMAT,
+        "commune": {"insee": commune["insee"], "name": commune["name"]},
+        "day": day.isoformat(),
+        "from": iso(begins_at(day)),
+        "to": iso(ends_at(day)),
+        "cameras": told,
+        "totals": _totals(told),
+        "missing": [
+            {"camera": one["camera"], "what": what}
+            for one in told
+            if one["camera"] in expected
+            for what in ("coverage", "inventory")
+            if one[what] is None
+        ],
+    }
+
+
+def _by_camera(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["told_at"], row["source"], row["n"])):
+        found.setdefault(row["camera"], []).append(row)
+    return found
+
+
+def _coverage(row: Row | None) -> dict[str, Any] | None:
+    return None if row is None else {"expected_us": row["expected_us"], "sums_us": dict(row["sums_us"])}
+
+
+def _inventory(rows: list[Row]) -> dict[str, Any]:
+    """One count from each index, added up: a camera may lie on several disks."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row["source"], row)
+    counts = list(first.values())
+    return {
+        "at": iso(max(row["told_at"] for row in counts)),
+        "oldest": iso(min((row["oldest_at"] for row in counts if row["oldest_at"] is not None), default=None)),
+        **{name: sum(row[name] for row in counts) for name in ("files", "bytes", "overdue", "held")},
+    }
+
+
+def _destruction(rows: list[Row]) -> list[dict[str, Any]]:
+    """By cause, with the root of each hour over the hashes of what went."""
+    by_cause: dict[str, list[Row]] = {}
+    for row in rows:
+        by_cause.setdefault(row["cause"], []).append(row)
+    return [
+        {
+            "cause": cause,
+            **_sums(of_cause),
+            "first": iso(min(row["first_at"] for row in of_cause)),
+            "last": iso(max(row["last_at"] for row in of_cause)),
+            "roots": [
+                {"hour": iso(row["hour"]), "count": row["count"], "root": bytes(row["root"]).hex()} for row in of_cause
+            ],
+        }
+        for cause, of_cause in sorted(by_cause.items())
+    ]
+
+
+def _sums(rows: Sequence[Row]) -> dict[str, int]:
+    return {name: sum(row[name] for row in rows) for name in ("count", "bytes", "missing", "derived")}
+
+
+def _totals(cameras: list[dict[str, Any]]) -> dict[str, Any]:
+    counted = [one["inventory"] for one in cameras if one["inventory"] is not None]
+    covered = [one["coverage"] for one in cameras if one["coverage"] is not None]
+    return {
+        "destroyed": _sums([row for one in cameras for row in one["destroyed"]]),
+        "oldest": min((one["oldest"] for one in counted if one["oldest"] is not None), default=None),
+        **{name: sum(one[name] for one in counted) for name in ("files", "bytes", "overdue", "held")},
+        "expected_us": sum(one["expected_us"] for one in covered),
+        "recorded_us": sum(one["sums_us"].get("recorded", 0) for one in covered),
+    }
+
+
+def digest(statement: Row) -> bytes:
+    return hashlib.sha256(canonical(statement)).digest()
+
+
+def sign(statement: Row, key: Ed25519PrivateKey) -> bytes:
+    return key.sign(_DOMAIN + canonical(statement))
+
+
+def to_file(statement: Row, kid: str, signature: bytes) -> dict[str, Any]:
+    return {"statement": dict(statement), "kid": kid, "sig": base64.b64encode(signature).decode("ascii")}
+
+
+def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
+    """The statement in a file, signed by one of the keys. Raises StatementFault."""
+    try:
+        file = json.loads(content, object_pairs_hook=_once)
+        statement, kid = file["statement"], file["kid"]
+        signed = _DOMAIN + canonical(statement)
+        signature = base64.b64decode(file["sig"], validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.") from error
+    key = keys.get(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise StatementFault("KEY_UNKNOWN", "Le relevé est signé par une autre clé que celle du centre.")
+    try:
+        key.verify(signature, signed)
+    except InvalidSignature as error:
+        raise StatementFault("SIGNATURE", "Le relevé a été modifié depuis sa signature.") from error
+    if statement.get("format") != FORMAT:
+        raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.")
+    result: dict[str, Any] = statement
+    return result
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A member that comes twice could show a reader another value than the signed one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member comes twice")
+    return found
+
+
+def chain_faults(statements: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], StatementFault]]:
+    """What is wrong between statements whose signatures hold, commune by commune in the order of their numbers."""
+    faults = []
+    before: dict[str, Any] | None = None
+    for one in sorted(statements, key=lambda one: (one["commune"]["insee"], one["number"])):
+        if before is None or before["commune"]["insee"] != one["commune"]["insee"]:
+            before = one
+            continue
+        if one["number"] != before["number"] + 1:
+            reason = f"Entre les relevés n° {before['number']} et n° {one['number']}, il en manque."
+            faults.append((one, StatementFault("HOLE", reason)))
+        elif one["previous"] != digest(before).hex():
+            reason = f"Le relevé n° {one['number']} ne suit pas le relevé n° {before['number']} qui est donné."
+            faults.append((one, StatementFault("CHAIN", reason)))
+        before = one
+    return faults

@@ -1,0 +1,17 @@
+"""What the recorders tell of each camera's days, and the daily signed statements made of it.
+
+Revision: 0004
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
