@@ -20,8 +20,9 @@ def services(settings: Settings, config: Path) -> list[Service]:
     paths = settings.paths
     gateway = f"http://{settings.gateway.bind}:{settings.gateway.port}/health"
     console = f"http://{settings.console.bind}:{settings.console.port}/api/health"
+    storage = [word for directory in settings.recordings for word in ("--storage", str(directory))]
     return [
-        Service("recorder", ("recorder", "--data", str(paths.data)), paths.recorder_socket.exists),
+        Service("recorder", ("recorder", "--data", str(paths.data), *storage), paths.recorder_socket.exists),
         Service("gateway", ("gateway", "--config", str(config)), lambda: answers(gateway)),
         Service("serve", ("serve", "--config", str(config)), lambda: answers(console)),
     ]

@@ -1,7 +1,9 @@
 """Settings of a centre, read once from a TOML file and handed down by value; and the places in its data directory."""
 
+import hashlib
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -36,7 +38,17 @@ class Paths:
 
     @property
     def recordings(self) -> Path:
+        """The storage directory, where the settings name none."""
         return self.data / "recordings"
+
+    def storage(self, directories: Sequence[Path]) -> dict[Path, Path]:
+        """For each storage directory the recorder's file that remembers its identity."""
+        return {directory: self._memory(directory) for directory in directories}
+
+    def _memory(self, directory: Path) -> Path:
+        if directory == self.recordings:
+            return self.recorder / "storage.json"
+        return self.recorder / f"storage-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]}.json"
 
     @property
     def recorder(self) -> Path:
@@ -129,6 +141,8 @@ class Settings(_Table):
 
     name: str = Field(default="Centre de supervision urbain", min_length=1)
     data: Path
+    # Storage directories, each on a disk of its own; of a loaded file never empty.
+    recordings: tuple[Path, ...] = ()
     # The demo's: PostgreSQL and Valkey come from their wheels, and a command may start them for its own time.
     embedded: bool = False
     console: Console = Console()
@@ -175,6 +189,19 @@ def load(file: Path) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"{file}: {faults}") from error
-    if settings.data.is_absolute():
-        return settings
-    return settings.model_copy(update={"data": (file.parent / settings.data).resolve()})
+    data = settings.data if settings.data.is_absolute() else (file.parent / settings.data).resolve()
+    recordings = tuple(Path(os.path.normpath(data / directory)) for directory in settings.recordings)
+    check_apart(recordings)
+    return settings.model_copy(update={"data": data, "recordings": recordings or (Paths(data).recordings,)})
+
+
+def check_apart(directories: Sequence[Path]) -> None:
+    """Raise SettingsError when two storage directories are the same, or one lies inside another."""
+    real = [Path(os.path.realpath(directory)) for directory in directories]
+    for number, one in enumerate(real):
+        for other in range(number):
+            if one == real[other] or one in real[other].parents or real[other] in one.parents:
+                raise SettingsError(
+                    f"recordings: {directories[other]} and {directories[number]} are the same directory, or one is"
+                    " inside the other; expected directories apart, each on a disk of its own"
+                )

@@ -68,6 +68,25 @@ class Accounts:
     def cameras(self) -> list[str]:
         return list(self._states)
 
+    def places(self) -> dict[str, int]:
+        """When each camera last came to this directory: under orders here now since, or its last run's start."""
+        names = self._index.cameras()
+        found = {
+            names[camera]: at for camera, at in self._index.query("SELECT camera, max(from_us) FROM run GROUP BY 1")
+        }
+        for camera, from_us in self._index.query("SELECT camera, from_us FROM period WHERE to_us IS NULL"):
+            found[names[camera]] = max(from_us, found.get(names[camera], 0))
+        return found
+
+    def open_since(self, camera: str) -> int | None:
+        """Since when the camera is under orders in this directory; None when it isn't."""
+        if camera not in self._states:
+            return None
+        rows = self._index.query(
+            "SELECT from_us FROM period WHERE camera = ? AND to_us IS NULL", (self._index.camera(camera),)
+        )
+        return int(rows[0][0]) if rows else None
+
     def run_of(self, camera: str) -> int | None:
         """The open run's row."""
         state = self._states.get(camera)

@@ -1,14 +1,18 @@
 """What is wrong with the recorder itself: raised and ended as facts, and remembered over a restart.
 
-Codes: CAMERA_LOST (subject: the camera), STORAGE_* and INDEX_NEW and SEGMENT_DAMAGED (subject: the directory),
-CLOCK_UNTRUSTED (subject: the machine).
+Codes: CAMERA_LOST (subject: the camera), STORAGE_* and INDEX_NEW (subject: the directory), SEGMENT_DAMAGED (subject:
+the file), CLOCK_UNTRUSTED (subject: the machine).
+
+An alarm is kept in one index, its home: the first that answers when it is raised, so that a directory's own trouble is
+told in another's feed. When its home is away it is told again in another; the old home's row goes when it is back.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from recorder.disks import Disk
 from recorder.store import SegmentStore
-from recorder.writer import Writer
 
 CAMERA_LOST = "CAMERA_LOST"
 OVERDUE = "OVERDUE"
@@ -26,42 +30,64 @@ class Alarm:
 
 
 class Alarms:
-    """The alarms that are on. They are durable as soon as the storage answers."""
+    """The alarms that are on. They are durable as soon as a directory answers."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, answering: Callable[[], Sequence[Disk]]) -> None:
+        """`answering`: the directories that answer now."""
+        self._answering = answering
         self._on: dict[Key, Alarm] = {}
-        self._reconciled = False
+        self._homes: dict[Key, str] = {}  # the directory's name; of an alarm not yet written, none
+        self._reconciled: set[str] = set()
 
     def raise_(self, code: str, subject: str, detail: str, now_us: int) -> None:
         """Raise an alarm, unless it is on."""
         if (code, subject) in self._on:
             return
-        alarm = Alarm(code, subject, now_us, detail)
-        self._on[code, subject] = alarm
-        self._writer.submit(partial(_write_raised, alarm=alarm))
+        alarm = self._on[code, subject] = Alarm(code, subject, now_us, detail)
+        self._write((code, subject), alarm)
 
     def end(self, code: str, subject: str, now_us: int) -> None:
         """End an alarm, if it is on."""
-        if self._on.pop((code, subject), None) is not None:
-            self._writer.submit(partial(_write_ended, key=(code, subject), now_us=now_us))
+        key = (code, subject)
+        if self._on.pop(key, None) is None:
+            return
+        home = self._homes.pop(key, None)
+        answering = self._answering()
+        told = next((disk for disk in answering if disk.name == home), answering[0] if answering else None)
+        if told is not None:
+            told.writer.submit(partial(_write_ended, key=key, now_us=now_us))
 
     def subjects(self, code: str) -> list[str]:
         return [subject for known, subject in self._on if known == code]
 
-    def reconcile(self, written: list[Alarm], now_us: int) -> None:
-        """The storage answers: what was raised meanwhile is written, what was on before a restart is taken over."""
+    def reconcile(self, disk: Disk, written: list[Alarm], now_us: int) -> None:
+        """A directory answers: what was raised meanwhile is written, what was on before a restart is taken over."""
         known = {(a.code, a.subject): a for a in written}
         for key, alarm in known.items():
-            if key in self._on or self._reconciled:
-                continue
-            self._on[key] = alarm
+            if key not in self._on and disk.name not in self._reconciled:
+                self._on[key] = alarm
+                self._homes[key] = disk.name
         for key, alarm in self._on.items():
-            if key not in known:
-                self._writer.submit(partial(_write_raised, alarm=alarm))
+            if self._homes.get(key, disk.name) == disk.name and key not in known:
+                self._write(key, alarm)
         for key in known.keys() - self._on.keys():
-            self._writer.submit(partial(_write_ended, key=key, now_us=now_us))
-        self._reconciled = True
+            disk.writer.submit(partial(_write_ended, key=key, now_us=now_us))
+        for key in known.keys() & self._on.keys():
+            if self._homes.setdefault(key, disk.name) != disk.name:
+                disk.writer.submit(partial(_forget, key=key))
+        self._reconciled.add(disk.name)
+
+    def away(self, disk: Disk) -> None:
+        """A directory answers no more: what was written there may be lost, and is told in another."""
+        for key in [key for key, home in self._homes.items() if home == disk.name]:
+            del self._homes[key]
+            self._write(key, self._on[key])
+
+    def _write(self, key: Key, alarm: Alarm) -> None:
+        answering = self._answering()
+        if answering:
+            self._homes[key] = answering[0].name
+            answering[0].writer.submit(partial(_write_raised, alarm=alarm))
 
 
 def read_alarms(store: SegmentStore) -> list[Alarm]:
@@ -81,6 +107,11 @@ def _write_raised(store: SegmentStore, alarm: Alarm) -> None:
         subject=alarm.subject,
         detail=alarm.detail,
     )
+
+
+def _forget(store: SegmentStore, key: Key) -> None:
+    """It is told in another index."""
+    store.index.execute("DELETE FROM alarm WHERE code = ? AND subject = ?", key)
 
 
 def _write_ended(store: SegmentStore, key: Key, now_us: int) -> None:

@@ -6,7 +6,7 @@ there.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any
 
 from legal.retention import deadline_at
 from recorder.accounts import Cause
+from recorder.disks import Disk
 from recorder.feed import UNKNOWN_STREAM, StreamFeed
 from recorder.format import Part
 from recorder.interruptions import Interruptions
@@ -22,7 +23,7 @@ from recorder.orders import CameraOrder
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from recorder.utc import text_from_us
-from recorder.writer import Writer
+from recorder.writer import Job
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
 from streams.source import SourceInfo
@@ -37,6 +38,7 @@ _NETWORK_FAULTS = frozenset((CameraFault.UNREACHABLE, CameraFault.TIMEOUT, Camer
 _CAUSES = {
     "stopped": Cause.OURS,
     "orders": Cause.OURS,
+    "storage": Cause.STORAGE,
     Cut.WALL_CLOCK.value: Cause.OURS,
     "authorisation": Cause.AUTHORISATION,
     "masked": Cause.MASKED,
@@ -186,21 +188,35 @@ class LiveStream:
 
 
 class RecordedStream(LiveStream):
-    """A camera's main stream: also segmented, and handed to the writer.
+    """A camera's main stream: also segmented, and handed to the writer of the directory that it records on.
 
-    Invariant: the segmenter has a run open exactly while the writer was told of one.
+    Invariant: the segmenter has a run open exactly while that writer was told of one.
     """
 
-    def __init__(self, order: CameraOrder, feed: StreamFeed, writer: Writer, anchor: Anchor, since_us: int) -> None:
-        """`since_us`: since when the order is in force; 0 for one that was on the disk."""
+    def __init__(
+        self, order: CameraOrder, feed: StreamFeed, anchor: Anchor, since_us: int, stalled: Callable[[str], None]
+    ) -> None:
+        """`since_us`: since when the order is in force; 0 for one that was on the disk. `stalled` is called with the
+        camera when the directory's queue takes no more."""
         super().__init__("main", order, feed, anchor)
+        self.disk: Disk | None = None
         self._order = order
         self._since_us = since_us
         self._camera = order.camera
-        self._writer = writer
+        self._stalled = stalled
         self._segmenter = Segmenter(order.camera)
         self._storage_ready = False
         self._run_lost = 0
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self._rates[1] / 8
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it records, or can begin to, on the directory where it is."""
+        disk = self.disk
+        return disk is not None and (disk.state.ready if self._segmenter.recording else disk.takes_runs)
 
     def packet(self, packet: Packet) -> None:
         at_us = self._timeline.place(packet.pts_90k, packet.received_s)
@@ -214,13 +230,17 @@ class RecordedStream(LiveStream):
         if self._timeline.cut is not None:
             self.end_run(self._timeline.cut.value)
         self._feed.publish(packet, at_us)
-        if self._segmenter.recording or (self._storage_ready and packet.is_key and self._writer.has_room):
+        if self._segmenter.recording or (packet.is_key and self._storage_ready and self._has_room):
             self._apply(self._segmenter.push(packet, at_us))
         if self.state != "recording":
             if self._segmenter.recording:
                 self._received("recording", None, packet)
             elif not self._storage_ready and self.state != "live":
                 self._received("live", "storage", packet)
+
+    @property
+    def _has_room(self) -> bool:
+        return self.disk is not None and self.disk.writer.has_room
 
     def lost(self, error: CameraError) -> None:
         super().lost(error)
@@ -251,18 +271,37 @@ class RecordedStream(LiveStream):
         if terms != (old.authorisation, old.retention_days, old.minimum_days):
             self.end_run("orders")
 
+    def move_to(self, disk: Disk) -> None:
+        """Record on this directory from its next key frame on; it is under orders there from this instant."""
+        old, at_us = self.disk, now_us()
+        if old is disk:
+            return
+        if old is not None:
+            self.storage_lost()
+            old.writer.submit(partial(_release_account, camera=self._camera, at_us=at_us))
+        self.disk = disk
+        disk.places[self._camera] = at_us
+        self._storage_ready = disk.state.ready
+        if old is not None:
+            code = (old.state.code or "queue").lower()
+            self._submit(partial(_move_account, camera=self._camera, at_us=at_us, code=code))
+        self._interrupt()
+        self._declare()
+
     def storage_ready(self) -> None:
-        """The storage answers, from empty: no run is open."""
+        """The directory answers, from empty: no run is open."""
         self._storage_ready = True
         self._interrupt()
         self._declare()
 
     def storage_lost(self) -> None:
-        """The storage dropped the open run by itself, or will at once when it is merely full."""
+        """The directory takes no more. One that is merely full still takes the end of the run; one that failed has
+        dropped it."""
         self._storage_ready = False
-        if self._segmenter.recording:
+        if self.disk is not None and self.disk.answers:
+            self.end_run("storage")
+        elif self._segmenter.recording:
             self._segmenter.discard()
-            self._submit_end(None, "storage", Cause.STORAGE)
         if self.state == "recording":
             self._move("live", "storage")
 
@@ -272,11 +311,11 @@ class RecordedStream(LiveStream):
     def _interrupt(self) -> None:
         """Tell the accounts which interruptions are in force. Again whenever the storage starts."""
         job = partial(_interrupt, camera=self._camera, interruptions=self.interruptions, since_us=self._since_us)
-        self._writer.submit(job)
+        self._submit(job)
 
     def _declare(self) -> None:
         """Tell the accounts why this camera is in a gap, if it is."""
-        if self._segmenter.recording:
+        if self._segmenter.recording or self.disk is None:
             return
         if self.state == "forbidden":
             job = partial(_forbid_account, window=self.window)
@@ -284,7 +323,7 @@ class RecordedStream(LiveStream):
             job = partial(_lose_account, fault=self.fault)
         else:
             job = partial(_begin_account, window=self.window)
-        self._writer.submit(partial(job, camera=self._camera, at_us=now_us()))
+        self._submit(partial(job, camera=self._camera, at_us=now_us()))
 
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -293,9 +332,10 @@ class RecordedStream(LiveStream):
                     if not self._submit_part(part):
                         self._segmenter.discard()
                         self._submit_end(None, "queue", Cause.STORAGE)
+                        self._stalled(self._camera)
                         return
                 case RunStarted(at_us):
-                    self._writer.submit(
+                    self._submit(
                         partial(
                             SegmentStore.start_run,
                             camera=self._camera,
@@ -305,19 +345,22 @@ class RecordedStream(LiveStream):
                         )
                     )
                 case SegmentOpened():
-                    self._writer.submit(partial(SegmentStore.open_segment, new=self._new_segment(event)))
+                    self._submit(partial(SegmentStore.open_segment, new=self._new_segment(event)))
                 case SegmentClosed(end_us):
-                    self._writer.submit(partial(SegmentStore.close_segment, camera=self._camera, end_us=end_us))
+                    self._submit(partial(SegmentStore.close_segment, camera=self._camera, end_us=end_us))
                 case RunEnded(end_us, reason):
                     self._submit_end(end_us, reason, cause_of(reason))
 
     def _submit_part(self, part: Part) -> bool:
-        return self._writer.submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=part.data_bytes)
+        return self._submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=part.data_bytes)
 
     def _submit_end(self, end_us: int | None, reason: str, cause: Cause) -> None:
-        self._writer.submit(
+        self._submit(
             partial(SegmentStore.end_run, camera=self._camera, end_us=end_us, reason=reason, cause=cause, detail=reason)
         )
+
+    def _submit(self, job: Job, nbytes: int = 0) -> bool:
+        return self.disk is not None and self.disk.writer.submit(job, nbytes)
 
     def _new_segment(self, event: SegmentOpened) -> NewSegment:
         order = self._order
@@ -356,3 +399,13 @@ def _forbid_account(store: SegmentStore, camera: str, at_us: int, window: Window
     if store.accounts.gap_cause(camera) is not None and at_us >= window.to_us:
         at_us = window.to_us
     store.accounts.gap(camera, at_us, Cause.AUTHORISATION, "forbidden")
+
+
+def _move_account(store: SegmentStore, camera: str, at_us: int, code: str) -> None:
+    """A camera comes from another directory, which took no more for this reason."""
+    store.accounts.gap(camera, at_us, Cause.STORAGE, code)
+
+
+def _release_account(store: SegmentStore, camera: str, at_us: int) -> None:
+    """A camera went to another directory."""
+    store.accounts.released(camera, at_us)

@@ -26,12 +26,13 @@ class ClockReading:
 @dataclass(frozen=True, slots=True)
 class ClockMemory:
     """What must outlive the process: `anchor_us` is UTC at boot time zero of `boot_id`, `due_us` the last time that
-    deadlines were held against, `reason` why the clock was distrusted then."""
+    deadlines were held against, `reason` why the clock was distrusted then, `seen_us` the boot time of that look."""
 
     boot_id: str
     anchor_us: int
     due_us: int
     reason: str = ""
+    seen_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,24 @@ class ClockState:
 class TrustedClock:
     def __init__(self, memory: ClockMemory | None, reading: ClockReading) -> None:
         """The first reading after a start. Without memory (the first start ever) the clock is taken as it is."""
-        anchor_us = reading.wall_us - reading.boot_us
-        self._reason = ""
+        self._started_us = reading.boot_us
+        self._rank = _rank(memory, reading)
+        self._memory, self._reason = _begin(memory, reading)
         self._synchronised_since_us: int | None = None
+
+    def learn(self, memory: ClockMemory | None, reading: ClockReading) -> None:
+        """Another storage directory opens, and remembers the clock too.
+
+        What it remembers is begun with instead when it is the newer, unless this process itself has written it since.
+        Deadlines go by the later of both times.
+        """
         if memory is None:
-            self._memory = ClockMemory(reading.boot_id, anchor_us, reading.wall_us)
-            if reading.wall_us < EARLIEST_US:
-                self._reason = "never set"
-        elif memory.boot_id == reading.boot_id:
-            self._memory = memory
-            self._reason = memory.reason
-        else:
-            # Nothing tells how long the machine was off; only that it can't have been less than no time.
-            self._memory = ClockMemory(reading.boot_id, max(anchor_us, memory.due_us - reading.boot_us), memory.due_us)
-            if not reading.synchronised:
-                self._reason = "unsynchronised after a reboot"
+            return
+        rank, due_us = _rank(memory, reading), max(self._memory.due_us, memory.due_us)
+        if self._rank < rank < self._started_us:
+            self._rank = rank
+            self._memory, self._reason = _begin(memory, reading)
+        self._memory = replace(self._memory, due_us=due_us)
 
     def release(self, freeze: str, reading: ClockReading) -> bool:
         """Two persons say that the wall clock is right: it is taken as it is. False when this isn't the freeze."""
@@ -106,8 +110,29 @@ class TrustedClock:
             if 0 < reading.wall_us - due_us <= JUMP_US:
                 due_us = reading.wall_us
             memory = replace(memory, due_us=max(memory.due_us, due_us))
-        self._memory = memory
+        self._memory = replace(memory, seen_us=reading.boot_us)
         is_behind = not settled and ahead_us < -JUMP_US
         freeze = self._freeze() if self._reason else ""
         least_us = memory.anchor_us if is_behind else None
         return ClockState(not self._reason, self._reason, memory.due_us, freeze, least_us)
+
+
+def _begin(memory: ClockMemory | None, reading: ClockReading) -> tuple[ClockMemory, str]:
+    """What is known at the start, and why the clock is distrusted; empty when it isn't."""
+    anchor_us = reading.wall_us - reading.boot_us
+    if memory is None:
+        reason = "never set" if reading.wall_us < EARLIEST_US else ""
+        return ClockMemory(reading.boot_id, anchor_us, reading.wall_us), reason
+    if memory.boot_id == reading.boot_id:
+        return memory, memory.reason
+    # Nothing tells how long the machine was off; only that it can't have been less than no time.
+    anchor_us = max(anchor_us, memory.due_us - reading.boot_us)
+    reason = "" if reading.synchronised else "unsynchronised after a reboot"
+    return ClockMemory(reading.boot_id, anchor_us, memory.due_us), reason
+
+
+def _rank(memory: ClockMemory | None, reading: ClockReading) -> int:
+    """How much a memory says: none, one of another boot, and of this boot the later the more."""
+    if memory is None:
+        return -2
+    return memory.seen_us if memory.boot_id == reading.boot_id else -1

@@ -3,18 +3,20 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recorder.adoption import ADOPTING
 from recorder.channel import ChannelError
-from recorder.coverage import read_coverage
-from recorder.decisions import verify_hold, verify_release
-from recorder.holds import list_holds, put_hold, release_hold
-from recorder.index import open_reader, read_facts
+from recorder.coverage import Account, read_account, unite
+from recorder.decisions import Hold, Release, verify_hold, verify_release
+from recorder.disks import Disk
+from recorder.holds import kept_by, list_holds, put_hold, release_hold
+from recorder.index import read_facts
 from recorder.machine import now_us
 from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
-from recorder.utc import at_from_text
+from recorder.utc import at_from_text, text_from_us
 from recorder.writer import StorageDown
 from streams.ticks import us_from_at
 
@@ -23,17 +25,21 @@ if TYPE_CHECKING:
 
 _MOST_FACTS = 5000
 
+T = TypeVar("T")
+
 
 class Control:
-    """Operations, see the table. Reads go through a reader of their own, in a thread."""
+    """Operations, see the table. Reads go through a reader of their own, in a thread of the directory's."""
 
     def __init__(self, recorder: "Recorder") -> None:
         self._recorder = recorder
+        self._ruling = asyncio.Lock()
         self._operations = {
             "put_orders": self._put_orders,
             "put_hold": self._put_hold,
             "holds": self._holds,
             "release": self._release,
+            "indexes": self._indexes,
             "facts": self._facts,
             "ack": self._ack,
             "status": self._status,
@@ -58,65 +64,107 @@ class Control:
         return {"version": (await self._recorder.accept(fields["envelope"])).version}
 
     async def _put_hold(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Answered once the hold is in force: its file and its row are durable."""
-        envelope = fields["envelope"]
+        """Answered once the hold is in force: its file and its row are durable in every directory that answers, and
+        the others obey it before they destroy again."""
+        envelope, disks = fields["envelope"], self._recorder.disks
         hold = verify_hold(envelope, self._recorder.config.order_keys)
-        return await self._rule(
-            lambda store: put_hold(
-                store.storage, store.index, hold, envelope, now_us(), store.index.get(ADOPTING) is None
-            )
-        )
+        async with self._ruling:
+            if await asyncio.to_thread(disks.rulings.admit, hold):
+                if us_from_at(hold.to_at) <= now_us():
+                    await self._refuse_erased(hold)
+                await asyncio.to_thread(disks.rulings.keep, hold, envelope)
+            kept = await self._rule(lambda store: put_hold(store.storage, store.index, hold, envelope, now_us()))
+        firsts = [first for _, _, first, _ in kept if first is not None]
+        lasts = [last for *_, last in kept if last is not None]
+        return {
+            "id": hold.id,
+            "segments": sum(count for count, *_ in kept),
+            "bytes": sum(size for _, size, *_ in kept),
+            "first": text_from_us(min(firsts)) if firsts else None,
+            "last": text_from_us(max(lasts)) if lasts else None,
+        }
+
+    async def _refuse_erased(self, hold: Hold) -> None:
+        """A window that is over and of which nothing is left, as far as every directory knows all its files."""
+
+        def look(store: SegmentStore) -> bool:
+            return store.index.get(ADOPTING) is None and not kept_by(store.index, hold)[0]
+
+        disks = self._recorder.disks
+        found = await disks.ask_all(look)
+        if len(found) == len(disks) and all(answer is True for answer in found.values()):
+            raise OrderRefused("WINDOW_ERASED", "nothing is left of this window")
 
     async def _holds(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"holds": await self._recorder.writer.ask(lambda store: list_holds(store.index))}
+        answers = await self._recorder.disks.ask_all(lambda store: list_holds(store.index))
+        holds = {hold["id"]: hold for answer in answers.values() if isinstance(answer, list) for hold in answer}
+        if not holds and not any(isinstance(answer, list) for answer in answers.values()):
+            raise StorageDown("no directory answers")
+        return {"holds": list(holds.values())}
 
     async def _release(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """End a hold, or a freeze of destruction, as two persons signed for."""
-        envelope = fields["envelope"]
+        """End a hold, or a freeze of destruction, as two persons signed for; in every directory."""
+        envelope, disks = fields["envelope"], self._recorder.disks
         release = verify_release(envelope, self._recorder.config.order_keys)
+        if release.subject == "hold":
+            async with self._ruling:
+                await asyncio.to_thread(disks.rulings.release, release, envelope)
+                await self._rule(lambda store: _release_known(store, release, envelope))
+        elif disks.clock.release(release.id):
+            at_us, persons = now_us(), list(release.persons)
+            disks.submit_all(
+                lambda store: store.index.fact(at_us, f"{release.subject}_released", None, persons=persons)
+            )
+        else:
+            raise OrderRefused("RELEASE_UNKNOWN", f"no freeze {release.id} of the {release.subject}")
+        return {}
 
-        def rule(store: SegmentStore) -> dict[str, Any]:
-            at_us = now_us()
-            if release.subject == "hold":
-                release_hold(store.storage, store.index, release, envelope, at_us)
-            elif self._recorder.writer.released(release.id):
-                store.index.fact(at_us, f"{release.subject}_released", None, persons=list(release.persons))
-            else:
-                raise OrderRefused("RELEASE_UNKNOWN", f"no freeze {release.id} of the {release.subject}")
-            return {}
+    async def _rule(self, rule: Callable[[SegmentStore], T]) -> list[T]:
+        """Have a new ruling obeyed everywhere; what each directory that answers says. A refusal is an answer there,
+        not a failure of the storage. Raises OrderRefused, StorageDown when it isn't in force everywhere."""
 
-        return await self._rule(rule)
-
-    async def _rule(self, rule: Callable[[SegmentStore], dict[str, Any]]) -> dict[str, Any]:
-        """Ask the writer; a refusal is an answer there, not a failure of the storage. Raises OrderRefused."""
-
-        def question(store: SegmentStore) -> dict[str, Any] | OrderRefused:
+        def question(store: SegmentStore) -> T | OrderRefused:
             try:
                 return rule(store)
             except OrderRefused as refused:
                 return refused
 
-        answer = await self._recorder.writer.ask(question)
-        if isinstance(answer, OrderRefused):
-            raise answer
-        return answer
+        disks = self._recorder.disks
+        for disk in disks.values():
+            await disk.writer.obey_rulings()
+        said: list[T] = []
+        for answer in (await disks.ask_all(question)).values():
+            if isinstance(answer, OrderRefused):
+                raise answer
+            if not isinstance(answer, StorageDown):
+                said.append(answer)
+        if not said:
+            raise StorageDown("no directory answers")
+        return said
+
+    async def _indexes(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Those whose feeds can be pulled now. `added`: made together with its directory, nothing was lost before."""
+        disks = self._recorder.disks.answering()
+        return {"indexes": [{"index": disk.state.index, "added": disk.state.added} for disk in disks]}
+
+    def _disk(self, fields: dict[str, Any]) -> Disk:
+        """The directory of the index that is asked about; it may be left out where there is one directory only."""
+        disks = self._recorder.disks
+        if "index" not in fields and len(disks) == 1:
+            return next(iter(disks.values()))
+        return disks.of_index(str(fields["index"]))
 
     async def _facts(self, fields: dict[str, Any]) -> dict[str, Any]:
         after, limit = int(fields["after"]), min(int(fields["limit"]), _MOST_FACTS)
-        return await asyncio.to_thread(self._read_facts, after, limit)
-
-    def _read_facts(self, after: int, limit: int) -> dict[str, Any]:
-        with _Reader(self._recorder) as connection:
-            return read_facts(connection, after, limit)
+        return await self._disk(fields).read(lambda connection: read_facts(connection, after, limit))
 
     async def _ack(self, fields: dict[str, Any]) -> dict[str, Any]:
         upto = int(fields["upto"])
-        await self._recorder.writer.ask(lambda store: store.index.acknowledge(upto, now_us()))
+        await self._disk(fields).writer.ask(lambda store: store.index.acknowledge(upto, now_us()))
         return {}
 
     async def _status(self, fields: dict[str, Any]) -> dict[str, Any]:
         recorder = self._recorder
-        storage = recorder.storage
         return {
             "cameras": [stream.to_json(camera) for camera, stream in recorder.streams()],
             "clock": {
@@ -124,39 +172,43 @@ class Control:
                 "reason": recorder.clock.reason,
                 "freeze": recorder.clock.freeze or None,
             },
-            "storage": [
-                {
-                    "path": str(recorder.config.storage),
-                    "ready": storage.ready,
-                    "code": storage.code,
-                    "detail": storage.detail,
-                    "free_bytes": storage.free_bytes,
-                }
-            ],
-            "index": storage.index,
+            "storage": [_disk_json(disk) for disk in recorder.disks.values()],
         }
 
     async def _coverage(self, fields: dict[str, Any]) -> dict[str, Any]:
         from_us, to_us = us_from_at(at_from_text(fields["from"])), us_from_at(at_from_text(fields["to"]))
         if to_us <= from_us:
             raise ValueError("from must be before to")
-        return await asyncio.to_thread(self._read_coverage, str(fields["camera"]), from_us, to_us)
-
-    def _read_coverage(self, camera: str, from_us: int, to_us: int) -> dict[str, Any]:
-        with _Reader(self._recorder) as connection:
-            coverage = read_coverage(connection, camera, from_us, to_us, now_us())
+        camera, disks = str(fields["camera"]), self._recorder.disks
+        answers = await asyncio.gather(
+            *(disk.read(partial(read_account, camera=camera, from_us=from_us, to_us=to_us)) for disk in disks.values()),
+            return_exceptions=True,
+        )
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        accounts = [answer for answer in answers if isinstance(answer, Account)]
+        if failures and (len(failures) == len(disks) or not all(isinstance(f, StorageDown) for f in failures)):
+            raise failures[0]
+        coverage = unite(accounts, from_us, to_us, now_us(), away=bool(failures))
         return {"runs": [], "gaps": []} if coverage is None else coverage.to_json()
 
 
-class _Reader:
-    """A connection for one question."""
+def _disk_json(disk: Disk) -> dict[str, Any]:
+    state = disk.state
+    return {
+        "name": disk.name,
+        "path": str(disk.path),
+        "index": state.index,
+        "ready": state.ready,
+        "code": state.code,
+        "detail": state.detail,
+        "free_bytes": disk.writer.free_bytes if disk.answers else 0,
+    }
 
-    def __init__(self, recorder: "Recorder") -> None:
-        self._path = recorder.config.storage / "index.db"
 
-    def __enter__(self) -> sqlite3.Connection:
-        self._connection = open_reader(self._path)
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+def _release_known(store: SegmentStore, release: Release, envelope: dict[str, Any]) -> None:
+    """In one directory; one that came to know the hold never, or the release already, has nothing to do."""
+    try:
+        release_hold(store.storage, store.index, release, envelope, now_us())
+    except OrderRefused as refused:
+        if refused.code != "HOLD_UNKNOWN":
+            raise

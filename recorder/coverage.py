@@ -130,35 +130,32 @@ def percentages(sums: Mapping[str, int]) -> dict[str, float]:
     return {name: share / 100 for name, share in floors.items()}
 
 
-def read_month(connection: sqlite3.Connection, from_us: int, to_us: int, now_us: int) -> dict[str, Coverage]:
-    """The account of every camera that was under orders in the interval, by its uuid."""
-    cameras = connection.execute(
-        "SELECT DISTINCT c.uuid FROM camera c JOIN period p ON p.camera = c.id"
-        " WHERE p.from_us < ? AND (p.to_us IS NULL OR p.to_us > ?) ORDER BY c.uuid",
-        (to_us, from_us),
-    ).fetchall()
-    found = {camera: read_coverage(connection, camera, from_us, to_us, now_us) for (camera,) in cameras}
-    return {camera: coverage for camera, coverage in found.items() if coverage is not None}
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one index has of a camera in an interval, as its rows are; ends that are None are still to come. `alive_us`:
+    its last wave."""
+
+    alive_us: int | None
+    periods: list[tuple[int, int | None]]
+    runs: list[tuple[int, int, str | None]]
+    gaps: list[tuple[int, int | None, str, str]]
+
+    @property
+    def open_runs(self) -> list[tuple[int, int, str | None]]:
+        return [run for run in self.runs if run[2] is None]
+
+    @property
+    def came_us(self) -> int:
+        """Since when the camera is under orders here; 0 when it isn't."""
+        return max((a for a, b in self.periods if b is None), default=0)
 
 
-def _within(intervals: Sequence[Interval], bounds: Sequence[Interval]) -> list[Interval]:
-    ((low, high),) = bounds
-    return [(max(a, low), min(b, high)) for a, b in intervals if min(b, high) > max(a, low)]
-
-
-def read_coverage(
-    connection: sqlite3.Connection, camera: str, from_us: int, to_us: int, now_us: int
-) -> Coverage | None:
-    """One camera's account from the index; None for a camera that it never recorded.
-
-    It reaches to what is known: to the durable end of a run that goes on. When the recorder isn't running, what came
-    after is a gap of ours.
-    """
+def read_account(connection: sqlite3.Connection, camera: str, from_us: int, to_us: int) -> Account | None:
+    """None for a camera that this index never heard of."""
     row = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone()
     if row is None:
         return None
-    (alive_us,) = connection.execute("SELECT value FROM meta WHERE key = 'alive_us'").fetchone() or (now_us,)
-    running = now_us - alive_us < ALIVE_US
+    alive = connection.execute("SELECT value FROM meta WHERE key = 'alive_us'").fetchone()
     values = (row[0], to_us, from_us)
     runs = connection.execute(
         "SELECT from_us, to_us, reason FROM run WHERE camera = ? AND from_us < ? AND (to_us > ? OR reason IS NULL)"
@@ -173,13 +170,73 @@ def read_coverage(
     periods = connection.execute(
         "SELECT from_us, to_us FROM period WHERE camera = ? AND from_us < ? AND (to_us IS NULL OR to_us > ?)", values
     ).fetchall()
-    going_on = [run[1] for run in runs if run[2] is None]
+    return Account(alive[0] if alive else None, periods, runs, gaps)
+
+
+def unite(accounts: Sequence[Account], from_us: int, to_us: int, now_us: int, away: bool = False) -> Coverage | None:
+    """One camera's account over all directories; None for one that none of them ever heard of.
+
+    It reaches to what is known: to the durable end of a run that goes on. When the recorder isn't running, what came
+    after is a gap of ours; when only this directory isn't heard of any more, of its storage. A camera is under orders
+    where it came last: what another directory still has open ended then. `away`: a directory can't be read. What no
+    other accounts for may be there, and is a gap `storage` too.
+    """
+    if not accounts and not away:
+        return None
     until_us = min(to_us, max(now_us, from_us))
-    missing = [Missing(a, until_us if b is None else b, cause, detail) for a, b, cause, detail in gaps]
-    if going_on and running:
-        until_us = max(from_us, min(until_us, going_on[-1]))
-    elif going_on:
-        missing.append(Missing(going_on[-1], until_us, Cause.OURS, "not running"))
-    return account(
-        [(a, until_us if b is None else b) for a, b in periods], [r[:2] for r in runs], missing, from_us, until_us
-    )
+    alive = [one.alive_us is None or now_us - one.alive_us < ALIVE_US for one in accounts]
+    going_on = [run[1] for one, is_alive in zip(accounts, alive, strict=True) for run in one.open_runs if is_alive]
+    if going_on:
+        until_us = max(from_us, min(until_us, max(going_on)))
+    came_us = max((one.came_us for one in accounts), default=0)
+    stopped = (Cause.STORAGE, "away") if any(alive) else (Cause.OURS, "not running")
+    periods: list[Interval] = []
+    missing: list[Missing] = []
+    for one, is_alive in zip(accounts, alive, strict=True):
+        left_us = until_us if one.came_us == came_us else min(came_us, until_us)
+        periods += [(a, left_us if b is None else b) for a, b in one.periods]
+        missing += [Missing(a, left_us if b is None else b, cause, detail) for a, b, cause, detail in one.gaps]
+        if not is_alive:
+            missing += [Missing(end_us, left_us, *stopped) for _, end_us, _ in one.open_runs]
+    runs = [run[:2] for one in accounts for run in one.runs]
+    if away:
+        known = union([*periods, *runs, *((gap.from_us, gap.to_us) for gap in missing)])
+        missing += [Missing(a, b, Cause.STORAGE, "away") for a, b in subtract([(from_us, until_us)], known)]
+    return account(periods, runs, missing, from_us, until_us)
+
+
+def read_coverage(
+    connection: sqlite3.Connection, camera: str, from_us: int, to_us: int, now_us: int
+) -> Coverage | None:
+    """One camera's account from one index; None for a camera that it never heard of."""
+    found = read_account(connection, camera, from_us, to_us)
+    return None if found is None else unite([found], from_us, to_us, now_us)
+
+
+def cameras_under_orders(connection: sqlite3.Connection, from_us: int, to_us: int) -> list[str]:
+    """The uuids of those that were at any time of the interval."""
+    cameras = connection.execute(
+        "SELECT DISTINCT c.uuid FROM camera c JOIN period p ON p.camera = c.id"
+        " WHERE p.from_us < ? AND (p.to_us IS NULL OR p.to_us > ?) ORDER BY c.uuid",
+        (to_us, from_us),
+    ).fetchall()
+    return [camera for (camera,) in cameras]
+
+
+def read_month(
+    connections: Sequence[sqlite3.Connection], from_us: int, to_us: int, now_us: int, away: bool = False
+) -> dict[str, Coverage]:
+    """The account of every camera that was under orders in the interval, by its uuid, over all these indexes."""
+    names = {camera for connection in connections for camera in cameras_under_orders(connection, from_us, to_us)}
+    found: dict[str, Coverage] = {}
+    for camera in sorted(names):
+        accounts = [read_account(connection, camera, from_us, to_us) for connection in connections]
+        coverage = unite([one for one in accounts if one is not None], from_us, to_us, now_us, away)
+        if coverage is not None:
+            found[camera] = coverage
+    return found
+
+
+def _within(intervals: Sequence[Interval], bounds: Sequence[Interval]) -> list[Interval]:
+    ((low, high),) = bounds
+    return [(max(a, low), min(b, high)) for a, b in intervals if min(b, high) > max(a, low)]

@@ -42,7 +42,7 @@ def read_next_day(connection: sqlite3.Connection, now_us: int) -> Day | None:
         return None
     from_us, to_us = bounds_us(day)
     (alive_us,) = connection.execute("SELECT value FROM meta WHERE key = 'alive_us'").fetchone() or (0,)
-    cameras = read_month(connection, from_us, to_us, now_us)
+    cameras = read_month([connection], from_us, to_us, now_us)
     if alive_us < to_us or any(coverage.until_us < to_us for coverage in cameras.values()):
         return None
     return Day(day, cameras)

@@ -2,12 +2,15 @@
 
 `holds/<id>.json` is the signed hold, `holds/<id>.released.json` the signed release that ended it. A file is durable
 before its row changes, so that a crash or a lost index never frees what is held. In the writer's thread.
+
+The recorder's state keeps the same files (`Rulings`): a directory that was away obeys them before it destroys again.
 """
 
 import base64
 import json
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,41 +28,99 @@ DIRECTORY = "holds"
 _END, _RELEASED = ".json", ".released.json"
 
 
-def put_hold(
-    storage: StorageDirectory, index: Index, hold: Hold, envelope: Mapping[str, Any], now_us: int, complete: bool
-) -> dict[str, Any]:
-    """Bring a hold into force; what it keeps so far. The caller commits. The same hold again changes nothing.
+class Rulings:
+    """The signed holds and releases in the recorder's own state. Any thread; every method may raise OSError."""
 
-    `complete`: the index knows of every file. Raises OrderRefused, WINDOW_ERASED when the window is over and nothing of
-    it is left; OSError.
-    """
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> set[str]:
+        try:
+            return {name for name in os.listdir(self._folder) if name.endswith(_END)}
+        except FileNotFoundError:
+            return set()
+
+    def read(self, name: str) -> bytes:
+        return (self._folder / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file of that name, whole and durable."""
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        new = self._folder / f"{name}.new{threading.get_native_id()}"
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._folder / name)
+        _sync(self._folder)
+
+    def admit(self, hold: Hold) -> bool:
+        """Whether this hold is new here. Raises OrderRefused when it was released, or is another one."""
+        names = self.names()
+        if hold.id + _RELEASED in names:
+            raise OrderRefused("HOLD_RELEASED", f"hold {hold.id} was released")
+        if hold.id + _END not in names:
+            return True
+        known = _parse(json.loads(self.read(hold.id + _END)))
+        if (known.camera, known.from_at, known.to_at, known.requisition) != (
+            hold.camera,
+            hold.from_at,
+            hold.to_at,
+            hold.requisition,
+        ):
+            raise OrderRefused("HOLD_CONFLICT", f"another hold has the id {hold.id}")
+        return False
+
+    def keep(self, hold: Hold, envelope: Mapping[str, Any]) -> None:
+        self.write(hold.id + _END, _bytes(envelope))
+
+    def release(self, release: Release, envelope: Mapping[str, Any]) -> None:
+        """Raises OrderRefused for a hold that is not here; released again, it changes nothing."""
+        names = self.names()
+        if release.id + _RELEASED in names:
+            return
+        if release.id + _END not in names:
+            raise OrderRefused("HOLD_UNKNOWN", f"no hold {release.id}")
+        self.write(release.id + _RELEASED, _bytes(envelope))
+        (self._folder / (release.id + _END)).unlink(missing_ok=True)
+        _sync(self._folder)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def kept_by(index: Index, hold: Hold) -> tuple[int, int, int | None, int | None]:
+    """What of a hold's window is recorded in this index: segments, bytes, first and last picture."""
+    count, size, first_us, last_us = index.query(
+        "SELECT count(*), coalesce(sum(length), 0), min(start_us), max(end_us) FROM segment"
+        " WHERE camera = ? AND start_us < ? AND end_us > ?",
+        (index.camera(hold.camera), us_from_at(hold.to_at), us_from_at(hold.from_at)),
+    )[0]
+    return count, size, first_us, last_us
+
+
+def put_hold(
+    storage: StorageDirectory, index: Index, hold: Hold, envelope: Mapping[str, Any], now_us: int
+) -> tuple[int, int, int | None, int | None]:
+    """Bring a hold into force; what it keeps so far, as `kept_by`. The caller commits. The same hold again changes
+    nothing. Raises OrderRefused, OSError."""
     from_us, to_us = us_from_at(hold.from_at), us_from_at(hold.to_at)
-    camera = index.camera(hold.camera)
-    row = (camera, from_us, to_us, hold.requisition)
+    row = (index.camera(hold.camera), from_us, to_us, hold.requisition)
     known = index.query("SELECT camera, from_us, to_us, requisition FROM hold WHERE id = ?", (hold.id,))
     if known and known[0] != row:
         raise OrderRefused("HOLD_CONFLICT", f"another hold has the id {hold.id}")
     if hold.id + _RELEASED in storage.names(DIRECTORY):
         raise OrderRefused("HOLD_RELEASED", f"hold {hold.id} was released")
-    kept = index.query(
-        "SELECT count(*), coalesce(sum(length), 0), min(start_us), max(end_us) FROM segment"
-        " WHERE camera = ? AND start_us < ? AND end_us > ?",
-        (camera, to_us, from_us),
-    )[0]
     if not known:
-        if complete and to_us <= now_us and not kept[0]:
-            raise OrderRefused("WINDOW_ERASED", "nothing is left of this window")
-        _write(storage, hold.id + _END, envelope)
+        _write(storage, hold.id + _END, _bytes(envelope))
         index.execute("INSERT INTO hold VALUES (?, ?, ?, ?, ?, ?)", (hold.id, *row, us_from_at(hold.since_at)))
         index.fact(now_us, "hold_put", hold.camera, hold=hold.id, **_window(from_us, to_us))
-    count, size, first_us, last_us = kept
-    return {
-        "id": hold.id,
-        "segments": count,
-        "bytes": size,
-        "first": None if first_us is None else text_from_us(first_us),
-        "last": None if last_us is None else text_from_us(last_us),
-    }
+    return kept_by(index, hold)
 
 
 def release_hold(
@@ -75,33 +136,52 @@ def release_hold(
             return
         raise OrderRefused("HOLD_UNKNOWN", f"no hold {release.id}")
     camera, from_us, to_us = known[0]
-    index.execute(
-        "UPDATE segment SET released = 1 WHERE camera = ? AND start_us < ? AND end_us > ? AND deadline_us <= ?",
-        (camera, to_us, from_us, now_us),
-    )
-    _write(storage, release.id + _RELEASED, envelope)
+    _write(storage, release.id + _RELEASED, _bytes(envelope))
+    _mark_released(index, known[0], now_us)
     _forget(storage, index, release.id)
     name = index.cameras()[camera]
     index.fact(now_us, "hold_released", name, hold=release.id, persons=list(release.persons), **_window(from_us, to_us))
 
 
-def restore_holds(storage: StorageDirectory, index: Index) -> int:
-    """Bring the rows in line with the files: the index was lost, or a crash came in between. How many came back.
+def _mark_released(index: Index, window: tuple[int, int, int], now_us: int) -> None:
+    """What dies of a hold's release is told apart from what dies at its deadline."""
+    camera, from_us, to_us = window
+    index.execute(
+        "UPDATE segment SET released = 1 WHERE camera = ? AND start_us < ? AND end_us > ? AND deadline_us <= ?",
+        (camera, to_us, from_us, now_us),
+    )
 
-    A file that can't be read keeps nothing by itself and is told in the log; it is never removed.
+
+def restore_holds(storage: StorageDirectory, index: Index, rulings: Rulings, now_us: int) -> int:
+    """Bring the rows in line with the files here and in the recorder's state, and these with one another.
+
+    The index was lost, the directory was away or is new, the state was lost, or a crash came in between. How many
+    holds came back. A file that can't be read keeps nothing by itself and is told in the log; it is never removed.
     """
-    names = set(storage.names(DIRECTORY))
+    here, there = rulings.names(), {name for name in storage.names(DIRECTORY) if name.endswith(_END)}
+    released = {name.removesuffix(_RELEASED) for name in here | there if name.endswith(_RELEASED)}
+    for name in sorted(there - here):
+        if name.endswith(_RELEASED) or name.removesuffix(_END) not in released:
+            rulings.write(name, _content(storage, name))
+    for hold in sorted(released):
+        if hold + _RELEASED not in there:
+            _copy(storage, hold + _RELEASED, rulings)
+        for window in index.query("SELECT camera, from_us, to_us FROM hold WHERE id = ?", (hold,)):
+            _mark_released(index, window, now_us)
+            _forget(storage, index, hold)
+        if hold + _END in there:
+            _forget(storage, index, hold)
     restored = 0
-    for name in sorted(names):
-        if name.endswith(_RELEASED):
-            if (hold := name.removesuffix(_RELEASED)) + _END in names:
-                _forget(storage, index, hold)
-            continue
+    for name in sorted(here | there):
         hold = name.removesuffix(_END)
-        if hold == name or hold + _RELEASED in names or index.query("SELECT 1 FROM hold WHERE id = ?", (hold,)):
+        if name.endswith(_RELEASED) or hold in released:
+            continue
+        if name not in there:
+            _copy(storage, name, rulings)
+        if index.query("SELECT 1 FROM hold WHERE id = ?", (hold,)):
             continue
         try:
-            read = _read(storage, name)
+            read = _parse(json.loads(_content(storage, name) if name in there else rulings.read(name)))
         except (OrderRefused, ValueError, KeyError) as error:
             log.error("hold %s can't be read: %s", name, error)
             continue
@@ -118,6 +198,14 @@ def restore_holds(storage: StorageDirectory, index: Index) -> int:
         )
         restored += 1
     return restored
+
+
+def _copy(storage: StorageDirectory, name: str, rulings: Rulings) -> None:
+    """From the state to the directory. One that has no room for it obeys all the same: the state has the document."""
+    try:
+        _write(storage, name, rulings.read(name))
+    except OSError as error:
+        log.error("%s can't be copied to %s: %s", name, storage.path, error)
 
 
 def list_holds(index: Index) -> list[dict[str, Any]]:
@@ -142,14 +230,18 @@ def read_hold_file(path: Path) -> Hold | None:
         return None
 
 
-def _write(storage: StorageDirectory, name: str, envelope: Mapping[str, Any]) -> None:
+def _bytes(envelope: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(envelope)).encode()
+
+
+def _write(storage: StorageDirectory, name: str, content: bytes) -> None:
     """A file of that name, whole and durable."""
     storage.make_directory(DIRECTORY)
     new = f"{DIRECTORY}/{name}.new"
     storage.unlink(new)
     fd = storage.create(new)
     try:
-        storage.append(fd, [json.dumps(dict(envelope)).encode()])
+        storage.append(fd, [content])
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -157,9 +249,9 @@ def _write(storage: StorageDirectory, name: str, envelope: Mapping[str, Any]) ->
     storage.sync_directory(DIRECTORY)
 
 
-def _read(storage: StorageDirectory, name: str) -> Hold:
+def _content(storage: StorageDirectory, name: str) -> bytes:
     with os.fdopen(storage.open_existing(f"{DIRECTORY}/{name}"), "rb") as file:
-        return _parse(json.load(file))
+        return file.read()
 
 
 def _parse(envelope: Any) -> Hold:

@@ -1,10 +1,11 @@
 """The machine's clocks as the kernel gives them; the only place of this room that asks for the time."""
 
 import ctypes
+import threading
 import time
 from pathlib import Path
 
-from recorder.clock import ClockReading
+from recorder.clock import ClockMemory, ClockReading, ClockState, TrustedClock
 from streams.timeline import Anchor
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -52,3 +53,34 @@ def _synchronised() -> bool:
     """False also where the kernel doesn't tell (a sandbox without adjtimex)."""
     state: int = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return 0 <= state < _TIME_ERROR
+
+
+class MachineClock:
+    """The trusted clock of the whole recorder: one standing, one freeze, remembered in each storage directory.
+
+    Each directory's thread asks it, the event loop releases it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clock: TrustedClock | None = None
+
+    def remember(self, memory: ClockMemory | None) -> None:
+        """A directory opens: what it remembers."""
+        with self._lock:
+            reading = read_clock()
+            if self._clock is None:
+                self._clock = TrustedClock(memory, reading)
+            else:
+                self._clock.learn(memory, reading)
+
+    def observe(self) -> tuple[ClockState, ClockMemory]:
+        """The standing now, and what to remember of it; after the first `remember`."""
+        with self._lock:
+            assert self._clock is not None
+            return self._clock.observe(read_clock()), self._clock.memory
+
+    def release(self, freeze: str) -> bool:
+        """End a freeze of destruction, everywhere; False when there is no such freeze."""
+        with self._lock:
+            return self._clock is not None and self._clock.release(freeze, read_clock())

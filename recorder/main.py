@@ -1,26 +1,29 @@
-"""The recorder's process: one event loop for all cameras, one thread for the storage directory.
+"""The recorder's process: one event loop for all cameras, one writing thread for each storage directory.
 
     run
      |- control      answers the centre on run/recorder.sock
      |- feed         packets to the gateway and the detector on run/packets.sock
      |- tick         once a second: windows and masks, lost cameras, the machine's clock
      |- streams      one Streamer a stream, started and stopped by the orders in force
-    and, outside the loop, the writer's thread
+    and, outside the loop, the writers' threads
 
 It needs nobody: orders are on its disk, and the centre, the gateway and the detector may be down.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sqlite3
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, closing
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -30,16 +33,16 @@ from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.days import Day, read_next_day, tell_day
+from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
-from recorder.files import IDENTITY_MEMORY, INDEX, lock_file
-from recorder.index import open_reader
+from recorder.files import lock_file
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
 from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 from recorder.walker import Look, look
-from recorder.writer import StorageDown, StorageState, Writer
+from recorder.writer import Job, StorageDown, StorageState
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
 
@@ -61,9 +64,10 @@ _STORAGE_CODES = (
 
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
-    """Where things are. `allowed_uids`: users besides our own and root that may use the sockets."""
+    """Where things are. `storage`: each directory, and the file that remembers its identity. `allowed_uids`: users
+    besides our own and root that may use the sockets."""
 
-    storage: Path
+    storage: Mapping[Path, Path]
     state: Path
     control_socket: Path
     packets_socket: Path
@@ -86,14 +90,8 @@ class Recorder:
 
     def __init__(self, config: RecorderConfig) -> None:
         self.config = config
-        self.writer = Writer(
-            config.storage,
-            config.state / IDENTITY_MEMORY,
-            self._storage_changed,
-            self._clock_changed,
-        )
-        self.alarms = Alarms(self.writer)
-        self.storage = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
+        self.disks = Disks(config.storage, config.state, self._storage_changed, self._clock_changed)
+        self.alarms = Alarms(self.disks.answering)
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)
         self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
         self._orders: dict[str, CameraOrder] = {}
@@ -102,10 +100,14 @@ class Recorder:
         self._budget = ConnectBudget()
         self._untold_version: int | None = None
         self._accepting = asyncio.Lock()
-        self._reconciling: asyncio.Task[None] | None = None
-        self._walking: asyncio.Task[None] | None = None
-        self._telling_days: asyncio.Task[None] | None = None
-        self._inventoried: int | None = None  # the day in UTC; the first is the day of the start, counted at its end
+        self._settled = asyncio.Event()
+        self._placing = False
+        # By the directory's name.
+        self._reconciling: dict[str, asyncio.Task[None]] = {}
+        self._walking: dict[str, asyncio.Task[None]] = {}
+        self._telling_days: dict[str, asyncio.Task[None]] = {}
+        self._overdue: dict[str, dict[str, int]] = {}  # files of each camera, as of the last walk
+        self._inventoried: dict[str, int] = {}  # the day in UTC; the first is that of the start, counted at its end
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
@@ -124,8 +126,8 @@ class Recorder:
             loop.add_signal_handler(number, self._stop.set)
         control = Control(self)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.writer.stop)
-            self.writer.start()
+            stack.push_async_callback(self.disks.stop)
+            self.disks.start()
             await stack.enter_async_context(self._feed)
             self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._load_orders()
@@ -134,12 +136,8 @@ class Recorder:
             ticking = self._tasks.create_task(self._tick(), name="tick")
             await self._stop.wait()
             ticking.cancel()
-            if self._reconciling is not None:
-                self._reconciling.cancel()
-            if self._walking is not None:
-                self._walking.cancel()
-            if self._telling_days is not None:
-                self._telling_days.cancel()
+            for task in (*self._reconciling.values(), *self._walking.values(), *self._telling_days.values()):
+                task.cancel()
             self._stop_streams()
         log.info("recorder stopped")
 
@@ -158,9 +156,10 @@ class Recorder:
     def _tell_orders(self) -> None:
         """The fact that orders were accepted, as soon as there is an index to hold it."""
         version, at_us = self._untold_version, now_us()
-        if version is not None and self.storage.index is not None:
+        answering = self.disks.answering()
+        if version is not None and answering:
             self._untold_version = None
-            self.writer.submit(lambda store: store.index.fact(at_us, "orders_accepted", None, version=version))
+            answering[0].writer.submit(lambda store: store.index.fact(at_us, "orders_accepted", None, version=version))
 
     def streams(self) -> list[tuple[str, LiveStream]]:
         return [(camera, running.stream) for (camera, _), running in self._streams.items()]
@@ -190,8 +189,9 @@ class Recorder:
             self._obey_stream(order, "main", order.main, since_us)
             self._obey_stream(order, "sub", order.sub, since_us)
             if old is None or (order.authorisation, order.retention_days) != (old.authorisation, old.retention_days):
-                self._shorten(order)
+                self.disks.submit_all(_shortening(order))
         self._orders = new
+        self._place_cameras()
 
     def _obey_stream(self, order: CameraOrder, name: str, address: StreamAddress | None, since_us: int) -> None:
         key = (order.camera, name)
@@ -211,10 +211,30 @@ class Recorder:
         feed = self._feed.stream(order.camera, name)
         if name == "sub":
             return LiveStream(name, order, feed, self._anchor)
-        stream = RecordedStream(order, feed, self.writer, self._anchor, since_us)
-        if self.storage.ready:
-            stream.storage_ready()
-        return stream
+        return RecordedStream(order, feed, self._anchor, since_us, self._stalled)
+
+    def _stalled(self, camera: str) -> None:
+        """A directory's queue takes no more of this camera: it is placed anew, once its packet has been dealt with."""
+        if not self._placing:
+            self._placing = True
+            asyncio.get_running_loop().call_soon(self._place_cameras)
+
+    def _place_cameras(self) -> None:
+        """Cameras that can't record where they are go where they can (`placement.py`)."""
+        self._placing = False
+        if not self.disks.settled:
+            return
+        self._settled.set()
+        streams = ((camera, running.stream) for (camera, _), running in self._streams.items())
+        recorded = {camera: stream for camera, stream in streams if isinstance(stream, RecordedStream)}
+        homeless = {camera: stream for camera, stream in recorded.items() if not stream.is_placed}
+        if not homeless:
+            return
+        rooms = self.disks.rooms(recorded.values())
+        for camera, stream in homeless.items():
+            disk = self.disks.choose(camera, stream, rooms)
+            if disk is not None:
+                stream.move_to(disk)
 
     def _follow_window(self, running: _Running, at_us: int) -> None:
         """Pull a stream exactly while its authorisation's window is open, and no mask is on it."""
@@ -242,11 +262,7 @@ class Recorder:
 
     def _release(self, camera: str) -> None:
         at_us = now_us()
-        self.writer.submit(lambda store: store.accounts.released(camera, at_us))
-
-    def _shorten(self, order: CameraOrder) -> None:
-        """An order can shorten a deadline, never lengthen one. Told again whenever the storage starts."""
-        self.writer.submit(lambda store: store.obey_terms(order.camera, order.authorisation, order.retention_days))
+        self.disks.submit_all(lambda store: store.accounts.released(camera, at_us))
 
     def _stop_streams(self) -> None:
         for camera, name in list(self._streams):
@@ -259,10 +275,10 @@ class Recorder:
             ticks += 1
             try:
                 self._look_around(measure=ticks % _MEASURE_TICKS == 0)
-                if ticks % _WALK_TICKS == 0 and (self._walking is None or self._walking.done()):
-                    self._walking = self._tasks.create_task(self._walk())
-                if ticks % _WALK_TICKS == 0 and (self._telling_days is None or self._telling_days.done()):
-                    self._telling_days = self._tasks.create_task(self._tell_days())
+                if ticks % _WALK_TICKS == 0:
+                    for disk in self.disks.answering():
+                        self._begin(self._walking, disk, self._walk)
+                        self._begin(self._telling_days, disk, self._tell_days)
             except Exception:  # the task's top: a fault of ours in one look must not end the recording
                 log.exception("our own fault while looking after the cameras")
 
@@ -276,48 +292,56 @@ class Recorder:
                 self._watch_camera(camera, running, at_us)
             if measure:
                 running.stream.measure()
+        self._place_cameras()
 
-    async def _walk(self) -> None:
+    def _begin(
+        self, tasks: dict[str, asyncio.Task[None]], disk: Disk, work: Callable[[Disk], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Begin a directory's work unless it is under way: one that stalls keeps only its own waiting."""
+        if disk.name not in tasks or tasks[disk.name].done():
+            tasks[disk.name] = self._tasks.create_task(work(disk))
+
+    async def _walk(self, disk: Disk) -> None:
         """Look at the disk, not at the index; in the night at all of it. What it finds raises and ends OVERDUE."""
         day = now_us() // _DAY_US
-        whole = self._inventoried not in (None, day)
+        inventoried = self._inventoried.setdefault(disk.name, day)
+        whole = inventoried != day
         try:
             due_us = now_us() if self.clock.trusted else self.clock.due_us
-            looks = await asyncio.to_thread(look, self.config.storage, due_us, whole)
+            loop = asyncio.get_running_loop()
+            looks = await loop.run_in_executor(disk.reading, look, disk.path, due_us, whole)
         except OSError as error:
-            log.warning("the disk can't be walked: %s", error)  # the storage's own alarm tells
+            log.warning("storage %s can't be walked: %s", disk.name, error)  # the storage's own alarm tells
             return
         except Exception:  # the task's top: a fault of ours in one walk must not end the recording
-            log.exception("our own fault while walking the disk")
+            log.exception("our own fault while walking storage %s", disk.name)
             return
-        self._inventoried = day if self._inventoried is None or whole else self._inventoried
         at_us = now_us()
-        for camera in set(self.alarms.subjects(OVERDUE)) - {one.camera for one in looks}:
-            self.alarms.end(OVERDUE, camera, at_us)
-        for one in looks:
-            if one.overdue:
-                self.alarms.raise_(OVERDUE, one.camera, f"{len(one.overdue)} files", at_us)
-            else:
-                self.alarms.end(OVERDUE, one.camera, at_us)
-            if whole:
-                self.writer.submit(partial(_tell_inventory, one=one, at_us=at_us))
         if whole:
-            for camera in self._orders.keys() - {one.camera for one in looks}:
-                self.writer.submit(partial(_tell_inventory, one=Look(camera, 0, 0, None, ()), at_us=at_us))
+            self._inventoried[disk.name] = day
+            nothing = [
+                Look(camera, 0, 0, None, ()) for camera in set(self._cameras_on(disk)) - {o.camera for o in looks}
+            ]
+            for one in (*looks, *nothing):
+                disk.writer.submit(partial(_tell_inventory, one=one, at_us=at_us))
+        self._overdue[disk.name] = {one.camera: len(one.overdue) for one in looks if one.overdue}
+        overdue: Counter[str] = Counter()
+        for counts in self._overdue.values():
+            overdue.update(counts)
+        for camera in set(self.alarms.subjects(OVERDUE)) - overdue.keys():
+            self.alarms.end(OVERDUE, camera, at_us)
+        for camera, count in overdue.items():
+            self.alarms.raise_(OVERDUE, camera, f"{count} files", at_us)
 
-    async def _tell_days(self) -> None:
+    async def _tell_days(self, disk: Disk) -> None:
         """Tell the civil days that are over; by a clock that is wrong none is."""
         try:
-            while self.clock.trusted and (day := await asyncio.to_thread(self._read_next_day)) is not None:
-                await self.writer.ask(partial(_tell_day, day=day))
-        except (StorageDown, sqlite3.Error) as error:
+            while self.clock.trusted and (day := await disk.read(_read_next_day)) is not None:
+                await disk.writer.ask(partial(_tell_day, day=day))
+        except StorageDown as error:
             log.info("the days that are over are not told yet: %s", error)
         except Exception:  # the task's top: a fault of ours in one account must not end the recording
             log.exception("our own fault while adding up a day")
-
-    def _read_next_day(self) -> Day | None:
-        with closing(open_reader(self.config.storage / INDEX)) as connection:
-            return read_next_day(connection, now_us())
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
@@ -328,48 +352,74 @@ class Recorder:
         elif running.task is None or running.stream.state in ("recording", "live"):
             self.alarms.end(CAMERA_LOST, camera, at_us)
 
-    def _storage_changed(self, state: StorageState) -> None:
+    def _storage_changed(self, disk: Disk, state: StorageState) -> None:
         at_us = now_us()
-        subject = str(self.config.storage.name)
-        was_ready, self.storage = self.storage.ready, state
+        was_ready, disk.state = disk.state.ready, state
+        if not disk.answers:
+            self.alarms.away(disk)
         for code in _STORAGE_CODES:
             if code == state.code:
-                self.alarms.raise_(code, subject, state.detail, at_us)
+                self.alarms.raise_(code, disk.name, state.detail, at_us)
             else:
-                self.alarms.end(code, subject, at_us)
+                self.alarms.end(code, disk.name, at_us)
         if state.recovery is not None:
             self._tell_orders()
             for order in self._orders.values():
-                self._shorten(order)
-            self._reconciling = self._tasks.create_task(self._reconcile())
+                disk.writer.submit(_shortening(order))
+            self._reconciling[disk.name] = self._tasks.create_task(self._reconcile(disk))
             if state.index_new:
-                self.alarms.raise_("INDEX_NEW", subject, str(state.index), at_us)
+                self.alarms.raise_("INDEX_NEW", disk.name, str(state.index), at_us)
             for name in state.recovery.damaged:
                 self.alarms.raise_("SEGMENT_DAMAGED", name, "its durable part can't be read", at_us)
+        self._place_cameras()  # to where they can record; those that stay hear of it here
         for running in self._streams.values():
-            if isinstance(running.stream, RecordedStream):
+            if isinstance(running.stream, RecordedStream) and running.stream.disk is disk:
                 if state.ready and (not was_ready or state.recovery is not None):
                     running.stream.storage_ready()
                 elif not state.ready:
                     running.stream.storage_lost()
 
-    async def _reconcile(self) -> None:
-        """The storage answers again: alarms and cameras there and here are brought together."""
+    async def _reconcile(self, disk: Disk) -> None:
+        """A directory answers again: alarms and cameras there and here are brought together."""
         try:
-            written = await self.writer.ask(read_alarms)
-            self.alarms.reconcile(written, now_us())
+            written = await disk.writer.ask(read_alarms)
+            self.alarms.reconcile(disk, written, now_us())
             for camera in self.alarms.subjects(CAMERA_LOST):
                 if camera not in self._orders:
                     self.alarms.end(CAMERA_LOST, camera, now_us())
-            await self.writer.ask(self._release_others)
+            for code in _STORAGE_CODES:
+                for name in set(self.alarms.subjects(code)) - self.disks.keys():
+                    self.alarms.end(code, name, now_us())
+            await self._settled.wait()
         except StorageDown:
-            log.info("the storage went away again")  # and this comes again when it answers
+            log.info("storage %s went away again", disk.name)  # and this comes again when it answers
+            return
+        for one in self.disks.answering():
+            with contextlib.suppress(StorageDown):  # the same
+                await self._release_others(one)
 
-    def _release_others(self, store: SegmentStore) -> None:
-        """Cameras that left the orders while the storage was away."""
-        for camera in store.accounts.cameras():
-            if camera not in self._orders:
-                store.accounts.released(camera, now_us())
+    async def _release_others(self, disk: Disk) -> None:
+        """Cameras that left the orders, or this directory, while it was away: released when they came elsewhere."""
+        came = dict(disk.places)
+        since: dict[str, int] = {}
+        for other in self.disks.answering():
+            if other is not disk and (cameras := self._cameras_on(other)):
+                with contextlib.suppress(StorageDown):  # those stay until it answers
+                    since |= await other.writer.ask(partial(_open_since, cameras=cameras))
+        orders = frozenset(self._orders)
+
+        def release(store: SegmentStore) -> None:
+            for camera in store.accounts.cameras():
+                if camera not in orders:
+                    store.accounts.released(camera, now_us())
+                elif camera in since and came.get(camera) == disk.places.get(camera):  # it didn't come back meanwhile
+                    store.accounts.released(camera, since[camera])
+
+        await disk.writer.ask(release)
+
+    def _cameras_on(self, disk: Disk) -> list[str]:
+        streams = ((camera, running.stream) for (camera, _), running in self._streams.items())
+        return [camera for camera, s in streams if isinstance(s, RecordedStream) and s.disk is disk]
 
     def _clock_changed(self, state: ClockState) -> None:
         self.clock = state
@@ -377,6 +427,16 @@ class Recorder:
             self.alarms.end("CLOCK_UNTRUSTED", "machine", now_us())
         else:
             self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
+
+
+def _shortening(order: CameraOrder) -> Job:
+    """An order can shorten a deadline, never lengthen one. Told again whenever a directory starts."""
+    return lambda store: store.obey_terms(order.camera, order.authorisation, order.retention_days)
+
+
+def _open_since(store: SegmentStore, cameras: Sequence[str]) -> dict[str, int]:
+    found = {camera: store.accounts.open_since(camera) for camera in cameras}
+    return {camera: since_us for camera, since_us in found.items() if since_us is not None}
 
 
 def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
@@ -391,6 +451,10 @@ def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
         overdue=len(one.overdue),
         held=one.held,
     )
+
+
+def _read_next_day(connection: sqlite3.Connection) -> Day | None:
+    return read_next_day(connection, now_us())
 
 
 def _tell_day(store: SegmentStore, day: Day) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recorder.bounds import cut_end, hidden_90k
-from recorder.coverage import Coverage, account, read_coverage, union
+from recorder.coverage import Account, Coverage, account, read_account, union, unite
 from recorder.files import INDEX
 from recorder.format import PartEntry, file_name, unpack_entries
 from recorder.index import open_reader
@@ -70,9 +70,10 @@ class Gap:
 
 class Slice(NamedTuple):
     """Consecutive parts of one segment, from a key frame on. The first `hidden_90k` are there for decoding only; the
-    pictures shown begin at `start_us`."""
+    pictures shown begin at `start_us`. `path` is inside the directory `storage`."""
 
     segment: int
+    storage: Path
     path: str
     deadline_us: int
     entries: tuple[PartEntry, ...]
@@ -98,7 +99,6 @@ class Plan:
     to_at: datetime
     items: list[Clip | Gap]
     slices: list[Slice]
-    storage: Path
 
     @property
     def duration_s(self) -> float:
@@ -121,24 +121,37 @@ class Plan:
 
 
 class PlaybackStore:
-    """One storage directory, read. Opens the index for each question, so it holds no transaction."""
+    """The recorder's storage directories, read. Opens their indexes for each question, so it holds no transaction."""
 
-    def __init__(self, storage: Path) -> None:
-        self._storage = storage
+    def __init__(self, *storages: Path) -> None:
+        self._storages = storages
 
     def plan(self, camera: str, from_at: datetime, to_at: datetime, now: datetime) -> Plan:
-        """What can be shown of [from_at, to_at). Raises PlaybackError."""
+        """What can be shown of [from_at, to_at). A directory that can't be read, beside one that can, leaves gaps with
+        cause `storage`. Raises PlaybackError."""
         from_us, to_us, now_us = us_from_at(from_at), us_from_at(to_at), us_from_at(now)
-        with _reading(self._storage) as connection:
-            connection.execute("BEGIN")
-            due_us = _due_us(connection, now_us)
-            slices = _slices(connection, camera, from_us, to_us, due_us)
-            coverage = read_coverage(connection, camera, from_us, to_us, now_us)
-        slices = _bounded(self._storage, slices, from_us, to_us)
+        slices: list[Slice] = []
+        accounts: list[Account] = []
+        refused: list[PlaybackError] = []
+        for storage in self._storages:
+            try:
+                with _reading(storage) as connection:
+                    connection.execute("BEGIN")
+                    due_us = _due_us(connection, now_us)
+                    slices += _slices(connection, storage, camera, from_us, to_us, due_us)
+                    known = read_account(connection, camera, from_us, to_us)
+                    accounts += [] if known is None else [known]
+            except PlaybackError as error:
+                refused.append(error)
+        if len(refused) == len(self._storages):
+            raise next((error for error in refused if isinstance(error, PlaybackClosed)), refused[0])
+        slices.sort(key=lambda piece: piece.start_us)
+        slices = _bounded(slices, from_us, to_us)
+        coverage = unite(accounts, from_us, to_us, now_us, away=bool(refused))
         if coverage is None:
             coverage = account([], [], [], from_us, to_us)
         items = _items(slices, coverage, from_us, to_us)
-        return Plan(camera, from_at, to_at, items, slices, self._storage)
+        return Plan(camera, from_at, to_at, items, slices)
 
 
 @contextmanager
@@ -158,7 +171,9 @@ def _due_us(connection: sqlite3.Connection, now_us: int) -> int:
     return max(now_us, meta.get("clock_due_us") or 0)
 
 
-def _slices(connection: sqlite3.Connection, camera: str, from_us: int, to_us: int, due_us: int) -> list[Slice]:
+def _slices(
+    connection: sqlite3.Connection, storage: Path, camera: str, from_us: int, to_us: int, due_us: int
+) -> list[Slice]:
     row = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone()
     if row is None:
         return []
@@ -177,11 +192,12 @@ def _slices(connection: sqlite3.Connection, camera: str, from_us: int, to_us: in
     for segment, start_us, deadline_us, header_size, packed in rows:
         entries = _chosen(tuple(unpack_entries(packed, start_us, header_size)), from_us, to_us)
         if entries:
-            slices.append(Slice(segment, file_name(camera, start_us, segment), deadline_us, entries, entries[0].at_us))
+            path = file_name(camera, start_us, segment)
+            slices.append(Slice(segment, storage, path, deadline_us, entries, entries[0].at_us))
     return slices
 
 
-def _bounded(storage: Path, slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
+def _bounded(slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
     """The slices cut to the interval, to the picture; the headers of the parts at its bounds are read for that. What
     is gone meanwhile is left out. Raises PlaybackError."""
     bounded: list[Slice] = []
@@ -189,7 +205,7 @@ def _bounded(storage: Path, slices: Sequence[Slice], from_us: int, to_us: int) -
         begins_before = not bounded and piece.start_us < from_us
         if begins_before or piece.end_us > to_us:
             try:
-                piece = _cut(storage, piece, from_us if begins_before else piece.start_us, to_us)
+                piece = _cut(piece, from_us if begins_before else piece.start_us, to_us)
             except SegmentGone:
                 continue
         if piece.media_90k > 0:
@@ -197,8 +213,8 @@ def _bounded(storage: Path, slices: Sequence[Slice], from_us: int, to_us: int) -
     return bounded
 
 
-def _cut(storage: Path, piece: Slice, from_us: int, to_us: int) -> Slice:
-    with _opened(storage, piece) as fd:
+def _cut(piece: Slice, from_us: int, to_us: int) -> Slice:
+    with _opened(piece) as fd:
         last = piece.entries[-1]
         last = cut_end(last, Samples.from_rows(_read_rows(fd, last)), to_us)
         entries = (*piece.entries[:-1], last)
@@ -277,13 +293,13 @@ class VirtualMp4:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._storage = plan.storage
+        self._storages = {piece.storage for piece in plan.slices}
         self._until_us = us_from_at(plan.to_at)
         chunks: list[Chunk] = []
         rows: list[bytes] = []
         parts: list[tuple[Slice, PartEntry]] = []
         for piece in plan.slices:
-            with _opened(plan.storage, piece) as fd:
+            with _opened(piece) as fd:
                 found = _read_format(fd)
                 format = chunks[-1].format if chunks and chunks[-1].format == found else found
                 for entry in piece.entries:
@@ -312,14 +328,15 @@ class VirtualMp4:
         Raises SegmentGone when a segment of this range was destroyed or is past its deadline at `now`; PlaybackError.
         """
         touched = self._touched(start, end)
-        with _reading(self._storage) as connection:
-            due_us = _due_us(connection, us_from_at(now))
-        if any(piece.slice.deadline_us <= due_us for piece in touched):
-            raise SegmentGone("past its deadline")
+        for storage in {piece.slice.storage for piece in touched} or self._storages:
+            with _reading(storage) as connection:
+                due_us = _due_us(connection, us_from_at(now))
+            if any(p.slice.deadline_us <= due_us for p in touched if p.slice.storage == storage):
+                raise SegmentGone("past its deadline")
         if start < len(self._head):
             yield self._head[start:end]
         for segment, pieces in itertools.groupby(touched, key=lambda piece: piece.slice):
-            with _opened(self._storage, segment) as fd:
+            with _opened(segment) as fd:
                 for piece in pieces:
                     low, high = max(start - piece.start, 0), min(end - piece.start, piece.size)
                     offset = piece.entry.offset + piece.entry.header_size
@@ -343,9 +360,9 @@ class VirtualMp4:
 
 
 @contextmanager
-def _opened(storage: Path, piece: Slice) -> Iterator[int]:
+def _opened(piece: Slice) -> Iterator[int]:
     try:
-        fd = os.open(storage / piece.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(piece.storage / piece.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise SegmentGone(piece.path) from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The thread that owns a storage directory: bounded queue in, waves of sync, destruction, and starting over.
+"""The thread that owns one storage directory: bounded queue in, waves of sync, destruction, and starting over.
 
 The event loop hands over jobs through `submit` and hears back through one `call_soon_threadsafe`. Nothing that the
 disk does can hold the loop up. When anything fails the thread lets go of everything, and opens the directory again
@@ -11,20 +11,20 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
-from recorder.clock import ClockMemory, ClockState, TrustedClock
+from recorder.clock import ClockMemory, ClockState
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
-from recorder.holds import restore_holds
+from recorder.holds import Rulings, restore_holds
 from recorder.index import Index, IndexRefused
-from recorder.machine import never_before, now_us, read_clock
+from recorder.machine import MachineClock, boot_id, never_before, now_us
 from recorder.recovery import Recovery, recover
 from recorder.store import SegmentStore
 
@@ -41,6 +41,9 @@ RESERVE_BYTES = 64 * 1024 * 1024
 """Less free space than this, and recording stops while destruction and index still have room to work."""
 LOW_BYTES = 2 * 1024 * 1024 * 1024
 """Less free space than this raises an alarm."""
+RULING_S = 3.0
+ADDED = "added"
+"""In the index: its uuid, when it was made together with its directory."""
 _STOP_S = 20.0
 
 T = TypeVar("T")
@@ -49,7 +52,11 @@ Job = Callable[[SegmentStore], object]
 
 @dataclass(frozen=True, slots=True)
 class StorageState:
-    """How the directory is, as the event loop is told. `code` is empty while all is well."""
+    """How the directory is, as the event loop is told. `code` is empty while all is well.
+
+    `added`: index and directory were made together, and nothing was recorded here before. With a `recovery` (it answers
+    again): `places`, from each camera to when it last came to this directory.
+    """
 
     ready: bool
     epoch: int
@@ -58,7 +65,9 @@ class StorageState:
     free_bytes: int = 0
     index: str | None = None
     index_new: bool = False
+    added: bool = False
     recovery: Recovery | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 class StorageDown(Exception):
@@ -72,12 +81,16 @@ class Writer:
         self,
         path: Path,
         identity_file: Path,
+        clock: MachineClock,
+        rulings: Rulings,
         on_storage: Callable[[StorageState], None],
         on_clock: Callable[[ClockState], None],
         wave_s: float = WAVE_S,
     ) -> None:
         self._path = path
         self._identity_file = identity_file
+        self._clock = clock
+        self._rulings = rulings
         self._on_storage = on_storage
         self._on_clock = on_clock
         self._wave_s = wave_s
@@ -91,10 +104,12 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
         self._store: SegmentStore | None = None
         self._adoption: Adoption | None = None
-        self._clock: TrustedClock | None = None
         self._told_clock: ClockState | None = None
         self._told: StorageState | None = None
         self._failure: tuple[Cause, str] | None = None
+        self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
+        self._destroying = threading.Lock()
+        self.free_bytes = 0  # as of the last wave
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -142,6 +157,19 @@ class Writer:
         except TimeoutError:
             raise StorageDown(self._path.name) from None
 
+    async def obey_rulings(self) -> None:
+        """There is a new hold or release among the recorder's: nothing is destroyed from now on before it is in force.
+
+        Whether or not the directory answers. Raises StorageDown when it is in the midst of a destruction that stalls.
+        """
+        self._ruled.clear()
+        until_s = time.monotonic() + RULING_S
+        while not self._destroying.acquire(blocking=False):
+            if time.monotonic() > until_s:
+                raise StorageDown(self._path.name)
+            await asyncio.sleep(0.02)
+        self._destroying.release()
+
     def _run(self) -> None:
         while True:
             try:
@@ -173,7 +201,9 @@ class Writer:
             why = self._failure or (Cause.OURS, stopped)
             report = recover(storage, index, now_us(), *why)
             index.put("stopped", None)
-            restore_holds(storage, index)
+            if index.created and storage.fresh:
+                index.put(ADDED, index.uuid)
+            self._ruled.clear()
             self._adoption = None
             if is_needed(storage, index):
                 self._adoption = Adoption(storage, index, now_us())
@@ -181,7 +211,7 @@ class Writer:
             accounts = Accounts(index)
             accounts.down(index.get("alive_us", now_us()), *why)  # as the recovery told; here for what memory holds
             self._store = SegmentStore(storage, index, accounts)
-            self._clock = self._clock or TrustedClock(_load_memory(index), read_clock())
+            self._clock.remember(_load_memory(index))
             while self._destroy(limit=2000):
                 pass
             index.commit()
@@ -233,34 +263,32 @@ class Writer:
     def _destroy(self, limit: int = 200) -> int:
         """Look at the clock; destroy what is due when it can be trusted; open or close playback by it."""
         assert self._store is not None
-        assert self._clock is not None
         store = self._store
-        reading = read_clock()
-        state = self._clock.observe(reading)
-        memory = self._clock.memory
+        state, memory = self._clock.observe()
         index = store.index
         index.put("clock_boot_id", memory.boot_id)
         index.put("clock_anchor_us", memory.anchor_us)
         index.put("clock_due_us", memory.due_us)
         index.put("clock_reason", memory.reason or None)
+        index.put("clock_seen_us", memory.seen_us)
         never_before(state.least_us)
-        destroyed = destroy_due(store, state.due_us, now_us(), limit) if state.trusted else 0
+        with self._destroying:
+            if not self._ruled.is_set():
+                self._ruled.set()
+                restore_holds(store.storage, index, self._rulings, now_us())
+            destroyed = destroy_due(store, state.due_us, now_us(), limit) if state.trusted else 0
         if destroyed < limit:
-            index.put("playback_boot", reading.boot_id if state.trusted else None)
+            index.put("playback_boot", boot_id() if state.trusted else None)
             if self._told_clock is None or self._told_clock.freeze != state.freeze:
                 self._loop.call_soon_threadsafe(self._on_clock, state)
             self._told_clock = state
             return 0
         return destroyed
 
-    def released(self, freeze: str) -> bool:
-        """End a freeze of destruction, for a question asked of the thread; False when there is no such freeze."""
-        return self._clock is not None and self._clock.release(freeze, read_clock())
-
     def _report(self, recovery: Recovery | None = None) -> None:
         """Tell the loop when something changed: ready, full, low on space."""
         assert self._store is not None
-        free = self._store.storage.free_bytes()
+        free = self.free_bytes = self._store.storage.free_bytes()
         code = "STORAGE_FULL" if free < RESERVE_BYTES else "STORAGE_LOW" if free < LOW_BYTES else ""
         index = self._store.index
         state = StorageState(
@@ -271,7 +299,9 @@ class Writer:
             free_bytes=free,
             index=index.uuid,
             index_new=recovery is not None and (self._adoption is not None or self._is_index_lost(index)),
+            added=index.get(ADDED) == index.uuid,
             recovery=recovery,
+            places=self._store.accounts.places() if recovery is not None else {},
         )
         told = self._told
         if recovery is not None or told is None or (told.ready, told.code) != (state.ready, state.code):
@@ -332,8 +362,8 @@ def _resolve(future: "asyncio.Future[T]", result: T) -> None:
 
 
 def _load_memory(index: Index) -> ClockMemory | None:
-    boot_id = index.get("clock_boot_id")
-    if boot_id is None:
+    boot = index.get("clock_boot_id")
+    if boot is None:
         return None
-    reason = index.get("clock_reason") or ""
-    return ClockMemory(boot_id, index.get("clock_anchor_us"), index.get("clock_due_us"), reason)
+    reason, seen_us = index.get("clock_reason") or "", index.get("clock_seen_us") or 0
+    return ClockMemory(boot, index.get("clock_anchor_us"), index.get("clock_due_us"), reason, seen_us)

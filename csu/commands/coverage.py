@@ -2,9 +2,13 @@
 
 import argparse
 import json
+import sqlite3
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from csu.commands import places
 
 if TYPE_CHECKING:
     from recorder.coverage import Coverage
@@ -13,7 +17,7 @@ HELP = "account for every second of a camera: recorded, or missing and why"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, help="data directory (default: CSU_DATA, else var/)")
+    places.add_arguments(parser)
     parser.add_argument("--camera", metavar="ID", help="the camera's UUID")
     parser.add_argument("--from", dest="from_", metavar="T", help="ISO 8601 with its offset or Z")
     parser.add_argument("--to", metavar="T", help="ISO 8601 with its offset or Z")
@@ -22,22 +26,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import sqlite3
-
-    from csu.settings import Paths, default_data
-    from recorder.files import INDEX
+    from csu.settings import SettingsError
 
     try:
         from_us, to_us = _interval(args)
-    except ValueError as error:
+        _, storage = places.find(args)
+    except (ValueError, SettingsError) as error:
         print(f"csu coverage: {error}", file=sys.stderr)
         return 2
-    index = Paths(args.data or default_data()).recordings / INDEX
     try:
-        return _month(args, index, from_us, to_us) if args.month else _interval_of_one(args, index, from_us, to_us)
+        with ExitStack() as stack:
+            connections = _connections(storage, stack)
+            away = len(connections) < len(storage)
+            answer = _month if args.month else _interval_of_one
+            return answer(args, connections, from_us, to_us, away) if connections else 1
     except sqlite3.Error as error:
-        print(f"csu coverage: {index}: {error}", file=sys.stderr)
+        print(f"csu coverage: {error}", file=sys.stderr)
         return 1
+
+
+def _connections(storage: tuple[Path, ...], stack: ExitStack) -> list[sqlite3.Connection]:
+    """The indexes that can be read; what the others have is told as a gap."""
+    from recorder.files import INDEX
+    from recorder.index import open_reader
+
+    opened = []
+    for directory in storage:
+        try:
+            connection = stack.enter_context(closing(open_reader(directory / INDEX)))
+            connection.execute("SELECT 1 FROM meta").fetchone()
+        except sqlite3.Error as error:
+            print(f"csu coverage: {directory}: {error}", file=sys.stderr)
+        else:
+            opened.append(connection)
+    return opened
 
 
 def _interval(args: argparse.Namespace) -> tuple[int, int]:
@@ -62,16 +84,15 @@ def _interval(args: argparse.Namespace) -> tuple[int, int]:
     return from_us, to_us
 
 
-def _interval_of_one(args: argparse.Namespace, index: Path, from_us: int, to_us: int) -> int:
-    from contextlib import closing
-
-    from recorder.coverage import read_coverage
-    from recorder.index import open_reader
+def _interval_of_one(
+    args: argparse.Namespace, connections: list[sqlite3.Connection], from_us: int, to_us: int, away: bool
+) -> int:
+    from recorder.coverage import read_account, unite
     from recorder.machine import now_us
     from recorder.utc import text_from_us
 
-    with closing(open_reader(index)) as connection:
-        coverage = read_coverage(connection, args.camera, from_us, to_us, now_us())
+    accounts = [read_account(connection, args.camera, from_us, to_us) for connection in connections]
+    coverage = unite([one for one in accounts if one is not None], from_us, to_us, now_us(), away)
     if coverage is None:
         print(f"csu coverage: camera {args.camera} was never under orders here", file=sys.stderr)
         return 1
@@ -85,15 +106,13 @@ def _interval_of_one(args: argparse.Namespace, index: Path, from_us: int, to_us:
     return 0
 
 
-def _month(args: argparse.Namespace, index: Path, from_us: int, to_us: int) -> int:
-    from contextlib import closing
-
+def _month(
+    args: argparse.Namespace, connections: list[sqlite3.Connection], from_us: int, to_us: int, away: bool
+) -> int:
     from recorder.coverage import read_month
-    from recorder.index import open_reader
     from recorder.machine import now_us
 
-    with closing(open_reader(index)) as connection:
-        months = read_month(connection, from_us, to_us, now_us())
+    months = read_month(connections, from_us, to_us, now_us(), away)
     cameras = [
         {"camera": camera, **_figures(coverage)} for camera, coverage in months.items() if args.camera in (None, camera)
     ]

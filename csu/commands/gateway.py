@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         console_origin=settings.console.origin,
         keys=paths.keys,
         spool=paths.gateway,
-        recordings=paths.recordings,
+        recordings=settings.recordings,
         packets_socket=paths.packets_socket,
         control_socket=paths.gateway_socket,
         webrtc_addresses=tuple(str(address) for address in settings.gateway.webrtc_addresses),

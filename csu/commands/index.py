@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
-from pathlib import Path
+
+from csu.commands import places
 
 HELP = "rebuild the recordings' index from the files alone"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["rebuild"])
-    parser.add_argument("--data", type=Path, help="data directory (default: CSU_DATA, else var/)")
+    places.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
@@ -19,40 +20,46 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-    from csu.settings import Paths, default_data
-    from recorder.files import IDENTITY_MEMORY, StorageRefused
+    from csu.settings import SettingsError
+    from recorder.adoption import Adopted
+    from recorder.files import StorageRefused
     from recorder.machine import now_us
     from recorder.rebuild import rebuild
 
-    paths = Paths(args.data or default_data())
+    try:
+        paths, storage = places.find(args)
+    except SettingsError as error:
+        print(f"csu index: {error}", file=sys.stderr)
+        return 2
     started_s = time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed} segments"))
-    try:
-        with Progress(
-            *columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty()
-        ) as bar:
-            task = bar.add_task("Reconstruction de l'index", total=None)
-            report = rebuild(
-                paths.recordings,
-                paths.recorder / IDENTITY_MEMORY,
-                now_us(),
-                lambda done: bar.update(task, completed=done),
-            )
-    except (StorageRefused, sqlite3.Error, OSError) as error:
-        print(f"csu index: {paths.recordings}: {error}", file=sys.stderr)
-        return 1
+    reports: dict[str, Adopted] = {}
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        for directory, identity_file in paths.storage(storage).items():
+            task = bar.add_task(f"Reconstruction de l'index de {directory}", total=None)
+
+            def progress(done: int, task: TaskID = task) -> None:
+                bar.update(task, completed=done)
+
+            try:
+                reports[str(directory)] = rebuild(directory, identity_file, now_us(), progress)
+            except (StorageRefused, sqlite3.Error, OSError) as error:
+                print(f"csu index: {directory}: {error}", file=sys.stderr)
     elapsed_s = max(time.monotonic() - started_s, 0.001)
-    faults = {"damaged": report.damaged, "conflicts": report.conflicts, "holes": report.holes}
-    for kind, names in faults.items():
-        for name in names:
-            print(f"{kind}: {name}")
-    rate = report.segments / elapsed_s
-    verdict = "conforme" if report.ok else "NON CONFORME"
-    print(f"{report.segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s : {verdict}")
+    counts = dict.fromkeys(("damaged", "conflicts", "holes"), 0)
+    for place, report in reports.items():
+        faults = {"damaged": report.damaged, "conflicts": report.conflicts, "holes": report.holes}
+        for kind, names in faults.items():
+            counts[kind] += len(names)
+            for name in names:
+                print(f"{kind}: {place}/{name}")
+    segments = sum(report.segments for report in reports.values())
+    rate = segments / elapsed_s
+    ok = len(reports) == len(storage) and all(report.ok for report in reports.values())
+    print(f"{segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s : {'conforme' if ok else 'NON CONFORME'}")
     if args.json:
-        counts = {kind: len(names) for kind, names in faults.items()}
-        answer = {"segments": report.segments, "seconds": round(elapsed_s, 3), "segments_per_s": round(rate)}
-        print(json.dumps({**answer, **counts, "ok": report.ok}))
-    return 0 if report.ok else 1
+        answer = {"segments": segments, "seconds": round(elapsed_s, 3), "segments_per_s": round(rate)}
+        print(json.dumps({**answer, **counts, "ok": ok}))
+    return 0 if ok else 1

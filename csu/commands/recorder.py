@@ -3,13 +3,14 @@
 import argparse
 import os
 import sys
-from pathlib import Path
+
+from csu.commands import places
 
 HELP = "record the cameras under orders"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, help="data directory (default: CSU_DATA, else var/)")
+    places.add_arguments(parser)
     parser.add_argument(
         "--allow-uid",
         type=int,
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     import uvloop
 
     from csu.keys import KeyFileError, load_public
-    from csu.settings import Paths, default_data
+    from csu.settings import SettingsError
     from recorder.main import RecorderConfig
     from recorder.main import run as record
 
@@ -35,14 +36,18 @@ def run(args: argparse.Namespace) -> int:
     # Followers must not use up the descriptors that the recording needs.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    paths = Paths(args.data or default_data())
+    try:
+        paths, storage = places.find(args)
+    except SettingsError as error:
+        print(f"csu recorder: {error}", file=sys.stderr)
+        return 2
     try:
         keys = load_public(paths.keys, "orders")
     except KeyFileError as error:
         print(f"csu recorder: {error}", file=sys.stderr)
         return 1
     config = RecorderConfig(
-        storage=paths.recordings,
+        storage=paths.storage(storage),
         state=paths.recorder,
         control_socket=paths.recorder_socket,
         packets_socket=paths.packets_socket,

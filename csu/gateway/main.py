@@ -49,7 +49,7 @@ class GatewayConfig:
     console_origin: str
     keys: Path
     spool: Path
-    recordings: Path
+    recordings: tuple[Path, ...]
     packets_socket: Path
     control_socket: Path
     webrtc_addresses: tuple[str, ...] = ()

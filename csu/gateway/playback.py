@@ -61,9 +61,9 @@ class Replay:
 class Playback:
     """The `/playback` doors."""
 
-    def __init__(self, desk: Desk, recordings: Path, secure_cookies: bool) -> None:
+    def __init__(self, desk: Desk, recordings: tuple[Path, ...], secure_cookies: bool) -> None:
         self._desk = desk
-        self._store = PlaybackStore(recordings)
+        self._store = PlaybackStore(*recordings)
         self._secure = secure_cookies
         self._replays: dict[str, Replay] = {}
         # Replay id -> its cookie's secret, code and reason of its end; the oldest first.

@@ -1,5 +1,7 @@
 """How far a numbered feed has been taken over, per source: kept in the transaction that takes over."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +31,11 @@ class Cursor:
         self.source = source
         self.upto = await self._stored(connection)
         return not is_new
+
+    async def knows_any(self, connection: AsyncConnection, sources: Collection[str]) -> bool:
+        """Whether something was taken over of one of these sources before."""
+        statement = select(func.count()).where(_TABLE.c.feed == self._feed, _TABLE.c.source.in_(sources))
+        return bool(await connection.scalar(statement))
 
     async def is_current(self, connection: AsyncConnection) -> bool:
         """Whether nobody has taken over more meanwhile; locks the row until the transaction ends."""

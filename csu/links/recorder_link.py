@@ -1,6 +1,7 @@
 """The ways to the recorder: orders go, facts and states come."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -91,32 +92,42 @@ def _freezes(state: RecorderState | None) -> tuple[Freeze, ...]:
 
 
 class FactsPuller:
-    """Takes over the recorder's facts: into the journal and the alarms, with the cursor, in one transaction."""
+    """Takes over the facts of each of the recorder's indexes: into the journal and the alarms, with the index's cursor,
+    in one transaction."""
 
     def __init__(self, centre: Centre, channel: ChannelClient) -> None:
         self._centre = centre
         self._channel = channel
-        self._cursor = feed.Cursor(FEED)
+        self._cursors: dict[str, feed.Cursor] = {}
 
     async def run_once(self) -> None:
-        """Take over what there is. Raises ChannelError and TimeoutError while the recorder is away."""
-        while await self._take_batch() == _BATCH:
-            pass
-
-    async def _take_batch(self) -> int:
-        centre, cursor = self._centre, self._cursor
+        """Take over what there is. Raises ChannelError and TimeoutError while the recorder, or one of its directories,
+        is away; the others' facts are taken over all the same."""
         async with asyncio.timeout(_ANSWER_S):
-            answer = await self._channel.call("facts", after=cursor.upto, limit=_BATCH)
-        source, batch = str(UUID(answer["index"])), answer["facts"]
-        if source != cursor.source:
-            # Another index than the one that the cursor counts in: start from what was taken over of it.
+            told = (await self._channel.call("indexes"))["indexes"]
+        indexes = {str(UUID(one["index"])): bool(one["added"]) for one in told}
+        failure: ChannelError | TimeoutError | None = None
+        for source in indexes:
+            try:
+                while await self._take_batch(source, indexes) == _BATCH:
+                    pass
+            except (ChannelError, TimeoutError) as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+    async def _take_batch(self, source: str, indexes: Mapping[str, bool]) -> int:
+        centre, cursor = self._centre, self._cursors.setdefault(source, feed.Cursor(FEED))
+        if cursor.source is None:
             async with centre.store.transaction(None) as connection:
                 is_known = await cursor.move_to(connection, source)
                 if not is_known:
-                    await self._greet(connection, source)
+                    await self._greet(connection, cursor, source, indexes)
             centre.journal_grew()
-            return _BATCH
-        if not batch:
+        async with asyncio.timeout(_ANSWER_S):
+            answer = await self._channel.call("facts", index=source, after=cursor.upto, limit=_BATCH)
+        batch = answer["facts"]
+        if not batch or answer["index"] != source:
             return 0
         async with centre.store.facts() as reading:
             cameras = await facts.cameras(reading)
@@ -133,15 +144,19 @@ class FactsPuller:
         centre.journal_grew()
         await centre.events.publish("alarms")
         async with asyncio.timeout(_ANSWER_S):
-            await self._channel.call("ack", upto=cursor.upto)
+            await self._channel.call("ack", index=source, upto=cursor.upto)
         return len(batch)
 
-    async def _greet(self, connection: AsyncConnection, source: str) -> None:
-        """A new index is normal once; after that recordings may have been lost, or exchanged."""
+    async def _greet(
+        self, connection: AsyncConnection, cursor: feed.Cursor, source: str, indexes: Mapping[str, bool]
+    ) -> None:
+        """A new index is normal once, and for a directory that was added: one made together with its index, beside
+        another that is known here. Else recordings may have been lost, or exchanged."""
         now = self._centre.now()
-        entry = Entry("recorder:index", now, _RECORDER, result="noted", detail={"index": source})
-        await entries.append(connection, [entry])
-        if self._cursor.has_others:
+        is_added = indexes[source] and await cursor.knows_any(connection, indexes.keys() - {source})
+        detail = {"index": source, "added": is_added}
+        await entries.append(connection, [Entry("recorder:index", now, _RECORDER, result="noted", detail=detail)])
+        if cursor.has_others and not is_added:
             await keeper.raise_alarm(connection, FEED, "INDEX_UNKNOWN", source, "", None, now)
 
 

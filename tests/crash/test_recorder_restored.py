@@ -31,7 +31,7 @@ async def test_restored_with_older_orders(tmp_path: Path) -> None:
         process.start()
         await process.order(orders(camera(cameras, 1), camera(cameras, 2)))
         await _recorded(process, 2, since)
-        index = (await process.call("status"))["index"]
+        index = (await process.call("status"))["storage"][0]["index"]
         assert process.stop() == 0
         files = {file.name for file in process.paths.recordings.rglob("*.mp4")}
         for place in places:
@@ -44,7 +44,7 @@ async def test_restored_with_older_orders(tmp_path: Path) -> None:
             return "INDEX_NEW" in raised and any(fact["kind"] == "index_rebuilt" for fact in facts)
 
         await wait_until(told)
-        assert (await process.call("status"))["index"] != index
+        assert (await process.call("status"))["storage"][0]["index"] != index
         with pytest.raises(ChannelError, match="ORDER_OLD"):
             await process.order(older)
         await process.order(orders(camera(cameras, 1), camera(cameras, 2)))
@@ -61,7 +61,7 @@ async def test_the_command_rebuilds_and_the_recorder_goes_on(tmp_path: Path) -> 
     with simulator(tmp_path / "simulator", 1) as cameras, recorder(tmp_path / "data") as process:
         await process.order(orders(camera(cameras, 1)))
         await _recorded(process, 1, since)
-        index = (await process.call("status"))["index"]
+        index = (await process.call("status"))["storage"][0]["index"]
         process.kill()
         (process.paths.recordings / "index.db").unlink()
         code, report = process.csu("index", "rebuild")
@@ -69,7 +69,7 @@ async def test_the_command_rebuilds_and_the_recorder_goes_on(tmp_path: Path) -> 
         assert process.csu("check", "--deep")[1]["ok"]
         process.start()
         await _recorded(process, 1, datetime.now(UTC))
-        assert (await process.call("status"))["index"] != index
+        assert (await process.call("status"))["storage"][0]["index"] != index
         account = await process.coverage(camera_id(1), since)
         pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: piece["from"])
         assert [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]

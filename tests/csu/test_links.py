@@ -45,6 +45,10 @@ class Recorder:
     refusal: str | None = None
     storage: list[dict[str, Any]] = field(default_factory=list)
     says: dict[str, Any] = field(default_factory=dict)
+    # The other directories' indexes, with what is in their feeds; `added` names those made with their directories.
+    others: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    added: set[str] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
 
     def tell(self, kind: str, camera: str | None, **body: Any) -> None:
         number = len(self.facts) + 1
@@ -56,9 +60,14 @@ class Recorder:
         if op == "put_orders":
             self.orders.append(verify_orders(fields["envelope"], self.public))
             return {"version": self.orders[-1].version}
+        if op == "indexes":
+            return {"indexes": [{"index": i, "added": i in self.added} for i in (self.index, *self.others)]}
+        if op in ("facts", "ack") and fields["index"] in self.away:
+            raise ChannelError("STORAGE_DOWN", "as asked")
         if op == "facts":
-            facts = [fact for fact in self.facts if fact["n"] > fields["after"]]
-            return {"index": self.index, "facts": facts[: fields["limit"]]}
+            told = self.facts if fields["index"] == self.index else self.others[fields["index"]]
+            facts = [fact for fact in told if fact["n"] > fields["after"]]
+            return {"index": fields["index"], "facts": facts[: fields["limit"]]}
         if op == "ack":
             self.acked = fields["upto"]
             return {}
@@ -68,7 +77,7 @@ class Recorder:
                 "gaps": [{"from": fields["from"], "to": fields["to"], "cause": "network", "detail": ""}],
             }
         clock = {"trusted": True, "reason": "", "freeze": None}
-        return {**self.says, "cameras": self.cameras, "clock": clock, "storage": self.storage, "index": self.index}
+        return {**self.says, "cameras": self.cameras, "clock": clock, "storage": self.storage}
 
 
 @dataclass
@@ -318,6 +327,45 @@ class TestFacts:
         done = [e for e in await centre.journal() if (e["op"], e["result"]) == ("alarm:acknowledge", "done")]
         assert [(e["about"], e["given"]) for e in done] == [("INDEX_UNKNOWN", "disque remplacé")]
 
+    async def test_an_added_directory_is_no_alarm_and_each_feed_is_taken_over(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        async with centre.person("superviseur") as supervisor:
+            camera = (await camera_ids(supervisor))["01"]
+        puller = FactsPuller(centre.centre, to_recorder)
+        await puller.run_once()
+        second = str(uuid4())
+        run = {"n": 1, "at": iso(START), "kind": "run_started", "camera": camera, "run": 1, "authorisation": "A-27229"}
+        recorder.others[second] = [run | {"from": iso(START)}]
+        recorder.added.add(second)
+        recorder.tell("run_started", camera, run=1, authorisation="A-27229", **{"from": iso(START)})
+        recorder.away.add(recorder.index)
+        with pytest.raises(ChannelError):
+            await puller.run_once()
+        recorder.away.clear()
+        await puller.run_once()
+        starts = [e for e in await centre.journal() if e["op"] == "recording:start"]
+        assert len(starts) == 2
+        async with centre.person("auditeur") as auditor:
+            assert (await auditor.get("/api/alarms")).json()["alarms"] == []
+            exchanged = str(uuid4())
+            recorder.others = {exchanged: []}  # another directory's index, and it was not made with its directory
+            await puller.run_once()
+            (alarm,) = (await auditor.get("/api/alarms")).json()["alarms"]
+            assert (alarm["code"], alarm["subject"]) == ("INDEX_UNKNOWN", exchanged)
+
+    async def test_a_whole_new_recorder_is_an_alarm(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
+    ) -> None:
+        await FactsPuller(centre.centre, to_recorder).run_once()
+        recorder.index, second = str(uuid4()), str(uuid4())
+        recorder.others = {second: []}
+        recorder.added = {recorder.index, second}
+        await FactsPuller(centre.centre, to_recorder).run_once()
+        async with centre.person("auditeur") as auditor:
+            (alarm,) = (await auditor.get("/api/alarms")).json()["alarms"]
+            assert alarm["code"] == "INDEX_UNKNOWN"
+
     async def test_an_alarm_of_a_state_ends_with_it_only(
         self, centre: Running, recorder: Recorder, to_recorder: ChannelClient
     ) -> None:
@@ -363,7 +411,8 @@ class TestStates:
             ({"ready": False, "code": "STORAGE_FAILED"}, None),
             ({"ready": True, "code": ""}, START),
         ):
-            recorder.storage = [storage | {"path": "/srv/recordings", "free_bytes": 0}]
+            here = {"path": "/srv/recordings", "free_bytes": 0}
+            recorder.storage = [here | {"ready": False, "code": "STORAGE_FAILED"}, here | storage]
             await poller.run_once()
             await keeper.run_once()
             async with centre.person("operateur") as operator:

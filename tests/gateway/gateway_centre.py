@@ -162,7 +162,7 @@ async def running(root: Path, **changes: Any) -> AsyncIterator[Centre]:
         "console_origin": ORIGIN,
         "keys": root / "keys",
         "spool": root / "gateway",
-        "recordings": root / "recordings",
+        "recordings": (root / "recordings",),
         "packets_socket": root / "packets.sock",
         "control_socket": root / "gateway.sock",
     }

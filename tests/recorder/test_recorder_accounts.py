@@ -4,11 +4,13 @@ import itertools
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorder_support import CAMERA, START_US, bench
+from recorder_support import CAMERA, OTHER, START_US, Bench, bench
 
 from recorder.accounts import Accounts, Cause
 from recorder.alarms import Alarms, read_alarms
@@ -75,43 +77,75 @@ def test_what_can_not_be_is_refused(tmp_path: Path) -> None:
 
 
 class _AtOnce(Writer):
-    """Jobs done where they are handed over, on a storage that answers or not."""
+    """Jobs done where they are handed over."""
 
     def __init__(self, store: SegmentStore) -> None:
         self.store = store
-        self.answers = True
 
     def submit(self, job: Job, nbytes: int = 0) -> bool:
-        if self.answers:
-            job(self.store)
+        job(self.store)
         return True
+
+
+def _disk(name: str, made: Bench) -> Any:
+    return SimpleNamespace(name=name, writer=_AtOnce(made.store))
+
+
+def _told(made: Bench) -> list[tuple[str, str, str | None]]:
+    facts = read_facts(made.index._db, 0, 100)["facts"]
+    return [(f["kind"], f["code"], f["camera"]) for f in facts]
 
 
 def test_alarms_are_facts_once_and_outlive_restart_and_outage(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
-        writer = _AtOnce(made.store)
-        alarms = Alarms(writer)
+        disk = _disk("one", made)
+        answering = [disk]
+        alarms = Alarms(lambda: answering)
         alarms.raise_("CAMERA_LOST", CAMERA, "stalled", START_US)
         alarms.raise_("CAMERA_LOST", CAMERA, "stalled", START_US + 1)
-        writer.answers = False
+        answering.clear()
+        alarms.away(disk)
         alarms.raise_("STORAGE_FAILED", "recordings", "EIO", START_US + 2)
-        writer.answers = True
-        alarms.reconcile(read_alarms(made.store), START_US + 3)
+        answering.append(disk)
+        alarms.reconcile(disk, read_alarms(made.store), START_US + 3)
         assert {a.code for a in read_alarms(made.store)} == {"CAMERA_LOST", "STORAGE_FAILED"}
-        restarted = Alarms(writer)
-        restarted.reconcile(read_alarms(made.store), START_US + 4)
+        restarted = Alarms(lambda: answering)
+        restarted.reconcile(disk, read_alarms(made.store), START_US + 4)
         assert restarted.subjects("CAMERA_LOST") == [CAMERA]
         restarted.end("CAMERA_LOST", CAMERA, START_US + 5)
         restarted.end("CAMERA_LOST", CAMERA, START_US + 6)
-        writer.answers = False
+        answering.clear()
+        restarted.away(disk)
         restarted.end("STORAGE_FAILED", "recordings", START_US + 7)
-        writer.answers = True
-        restarted.reconcile(read_alarms(made.store), START_US + 8)
+        answering.append(disk)
+        restarted.reconcile(disk, read_alarms(made.store), START_US + 8)
         assert read_alarms(made.store) == []
-        facts = read_facts(made.index._db, 0, 100)["facts"]
-        assert [(f["kind"], f["code"], f["camera"]) for f in facts] == [
+        assert _told(made) == [
             ("alarm_raised", "CAMERA_LOST", CAMERA),
             ("alarm_raised", "STORAGE_FAILED", None),
             ("alarm_ended", "CAMERA_LOST", CAMERA),
             ("alarm_ended", "STORAGE_FAILED", None),
         ]
+
+
+def test_the_trouble_of_one_directory_is_told_in_another(tmp_path: Path) -> None:
+    with bench(tmp_path / "one") as first, bench(tmp_path / "two") as second:
+        one, two = _disk("one", first), _disk("two", second)
+        answering = [one, two]
+        alarms = Alarms(lambda: answering)
+        for disk in answering:
+            alarms.reconcile(disk, [], START_US)
+        alarms.raise_("CAMERA_LOST", CAMERA, "stalled", START_US)
+        alarms.raise_("CAMERA_LOST", OTHER, "stalled", START_US)
+        answering.remove(one)
+        alarms.away(one)
+        alarms.raise_("STORAGE_FAILED", "one", "EIO", START_US + 1)
+        assert {a.subject for a in read_alarms(second.store)} == {CAMERA, OTHER, "one"}
+        alarms.end("CAMERA_LOST", CAMERA, START_US + 2)
+        answering.insert(0, one)
+        alarms.reconcile(one, read_alarms(first.store), START_US + 3)
+        assert read_alarms(first.store) == []
+        assert [a.subject for a in read_alarms(second.store)] == [OTHER, "one"]
+        assert _told(first)[2:] == [("alarm_ended", "CAMERA_LOST", CAMERA)]  # of the two raised there, it is over
+        alarms.end("STORAGE_FAILED", "one", START_US + 4)
+        assert _told(second)[-1] == ("alarm_ended", "STORAGE_FAILED", None)

@@ -148,7 +148,7 @@ def test_every_second_of_a_random_history(history: list[tuple[str, int]]) -> Non
         made.store.wave(now_us)
         try:
             with closing(open_reader(made.storage.index_path)) as reader:
-                months = read_month(reader, START_US, now_us, now_us)
+                months = read_month([reader], START_US, now_us, now_us)
         finally:
             made.kill()
         if ordered_us:

@@ -114,7 +114,8 @@ async def test_a_running_recorder_tells_the_days_that_are_over(tmp_path: Path, m
         made.store.accounts.gap(CAMERA, now - 3 * DAY_US, Cause.CAMERA, "connecting")
         made.index.put("alive_us", now - 2 * DAY_US)
         made.index.commit()
-    recorder = Recorder(RecorderConfig(tmp_path / "recordings", tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
+    recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
     running = asyncio.create_task(recorder.run())
     async with asyncio.timeout(60):
         while True:

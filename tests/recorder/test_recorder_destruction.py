@@ -127,7 +127,7 @@ def test_what_a_hold_kept_is_told_apart_when_it_is_released(tmp_path: Path) -> N
         rows = _two_cameras(made)
         start = at_from_us(START_US)
         hold = Hold(str(uuid.uuid4()), CAMERA, start, start + timedelta(seconds=10), "PV 2026/1", start)
-        put_hold(made.storage, made.index, hold, {}, START_US, complete=True)
+        put_hold(made.storage, made.index, hold, {}, START_US)
         due_us = START_US + 20 * DAY_US
         gone = destroy_due(made.store, due_us, due_us)
         assert gone == len(rows) - 1

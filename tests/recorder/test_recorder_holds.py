@@ -11,9 +11,8 @@ from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, pack
 from recorder.check import check
 from recorder.decisions import Hold, Release, sign_hold, sign_release, verify_hold, verify_release
 from recorder.destruction import destroy_due
-from recorder.holds import list_holds, put_hold, release_hold, restore_holds
+from recorder.holds import Rulings, list_holds, put_hold, release_hold, restore_holds
 from recorder.sealed import OrderRefused, key_id, seal
-from recorder.utc import text_from_us
 from streams.ticks import at_from_us
 
 KEY = Ed25519PrivateKey.generate()
@@ -29,8 +28,8 @@ def _hold(from_s: float, to_s: float, camera: str = CAMERA) -> Hold:
     return Hold(str(uuid4()), camera, _at(from_s), _at(to_s), "PV 2026/00417", at_from_us(START_US))
 
 
-def _put(made: Bench, hold: Hold, now_us: int = START_US) -> dict[str, object]:
-    answer = put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), now_us, True)
+def _put(made: Bench, hold: Hold, now_us: int = START_US) -> tuple[int, int, int | None, int | None]:
+    answer = put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), now_us)
     made.index.commit()
     return answer
 
@@ -54,7 +53,7 @@ def test_only_the_named_camera_and_window_outlive_the_deadline(tmp_path: Path) -
         answer = _put(made, _hold(100, 130))
         _put(made, _hold(120, 200))
         kept = [span for span in before[: len(before) // 2] if span[0] < 200 and span[1] > 100]
-        assert answer["segments"] == sum(a < 130 and b > 100 for a, b in kept)
+        assert answer[0] == sum(a < 130 and b > 100 for a, b in kept)
         destroy_due(made.store, LATER_US, LATER_US)
         assert _spans(made) == kept
         report = check(tmp_path / "recordings", LATER_US, deep=True)
@@ -91,8 +90,8 @@ def test_a_lost_index_frees_nothing(tmp_path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         (tmp_path / "recordings" / f"index.db{suffix}").unlink(missing_ok=True)
     with bench(tmp_path) as again:
-        assert restore_holds(again.storage, again.index) == 1
-        assert restore_holds(again.storage, again.index) == 0
+        assert restore_holds(again.storage, again.index, Rulings(tmp_path / "state" / "holds"), START_US) == 1
+        assert restore_holds(again.storage, again.index, Rulings(tmp_path / "state" / "holds"), START_US) == 0
         assert [hold["id"] for hold in list_holds(again.index)] == [kept.id]
 
 
@@ -101,26 +100,55 @@ def test_a_crash_between_file_and_row_ends_in_the_file_s_favour(tmp_path: Path) 
     made = start(tmp_path)
     record(made.store, CAMERA, packets(25 * 30))
     _put(made, freed)
-    put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US, True)
+    put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
     made.index.rollback()
     release = Release("hold", freed.id, ("first", "second"))
     (tmp_path / "recordings" / "holds" / f"{freed.id}.released.json").write_text(str(sign_release(release, KEY)))
     made.kill()
     with bench(tmp_path) as again:
-        restore_holds(again.storage, again.index)
+        restore_holds(again.storage, again.index, Rulings(tmp_path / "state" / "holds"), START_US)
         assert [known["id"] for known in list_holds(again.index)] == [hold.id]
+
+
+def test_a_directory_that_was_away_obeys_before_it_destroys_again(tmp_path: Path) -> None:
+    rulings = Rulings(tmp_path / "rulings")
+    kept, freed = _hold(0, 30), _hold(40, 70)
+    with bench(tmp_path / "there") as made:  # here when both were put, away when one was released
+        record(made.store, CAMERA, packets(25 * 100))
+        for hold in (kept, freed):
+            assert rulings.admit(hold)
+            rulings.keep(hold, sign_hold(hold, KEY))
+            assert not rulings.admit(hold)
+        assert restore_holds(made.storage, made.index, rulings, START_US) == 2
+        release = Release("hold", freed.id, ("first", "second"))
+        rulings.release(release, sign_release(release, KEY))
+        with pytest.raises(OrderRefused, match="HOLD_RELEASED"):
+            rulings.admit(freed)
+        with pytest.raises(OrderRefused, match="HOLD_UNKNOWN"):
+            rulings.release(Release("hold", str(uuid4()), ("first", "second")), {})
+        with pytest.raises(OrderRefused, match="HOLD_CONFLICT"):
+            rulings.admit(Hold(kept.id, OTHER, kept.from_at, kept.to_at, kept.requisition, kept.since_at))
+        restore_holds(made.storage, made.index, rulings, START_US)
+        assert [hold["id"] for hold in list_holds(made.index)] == [kept.id]
+        destroy_due(made.store, LATER_US, LATER_US)
+        assert _spans(made)
+        assert all(a < 30 for a, _ in _spans(made))
+    elsewhere = Rulings(tmp_path / "a state that was lost")
+    with bench(tmp_path / "there") as made:
+        assert restore_holds(made.storage, made.index, elsewhere, START_US) == 0
+    assert elsewhere.names() == {f"{kept.id}.json", f"{freed.id}.released.json"}
+    with bench(tmp_path / "new") as made:  # a directory that is added
+        assert restore_holds(made.storage, made.index, elsewhere, START_US) == 1
+        assert sorted(made.storage.names("holds")) == sorted(elsewhere.names())
 
 
 def test_windows_past_partly_past_and_to_come(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 100))
-        with pytest.raises(OrderRefused, match="WINDOW_ERASED"):
-            _put(made, _hold(-3600, -1800), START_US + 200_000_000)
-        partly = _put(made, _hold(-3600, 30), START_US + 200_000_000)
-        assert partly["segments"]
-        assert partly["first"] == text_from_us(START_US)
-        to_come = _put(made, _hold(150, 230))
-        assert to_come == {"id": to_come["id"], "segments": 0, "bytes": 0, "first": None, "last": None}
+        assert _put(made, _hold(-3600, -1800), START_US + 200_000_000) == (0, 0, None, None)
+        count, _, first_us, _ = _put(made, _hold(-3600, 30), START_US + 200_000_000)
+        assert (count > 0, first_us) == (True, START_US)
+        assert _put(made, _hold(150, 230)) == (0, 0, None, None)
         record(made.store, CAMERA, packets(25 * 100, start=25 * 130))
         destroy_due(made.store, LATER_US, LATER_US)
         assert any(a >= 130 for a, _ in _spans(made))

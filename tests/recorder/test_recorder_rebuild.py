@@ -17,7 +17,9 @@ from recorder.check import check
 from recorder.coverage import Coverage, read_coverage
 from recorder.destruction import destroy_due
 from recorder.files import StorageRefused
+from recorder.holds import Rulings
 from recorder.index import open_reader
+from recorder.machine import MachineClock
 from recorder.rebuild import rebuild
 from recorder.store import SegmentStore
 from recorder.writer import StorageState, Writer
@@ -210,6 +212,8 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_pa
     writer = Writer(
         recordings,
         tmp_path / "state" / "storage.json",
+        MachineClock(),
+        Rulings(tmp_path / "state" / "holds"),
         states.append,
         lambda state: None,
         wave_s=0.05,

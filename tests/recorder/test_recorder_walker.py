@@ -46,7 +46,7 @@ def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path)
         record(made.store, CAMERA, packets(25 * 100))
         record(made.store, OTHER, packets(25 * 100))
         hold = Hold(str(uuid4()), OTHER, at_from_us(START_US), at_from_us(late_us), "PV 1", at_from_us(START_US))
-        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US, True)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
         made.index.execute("DELETE FROM segment WHERE camera = 1 AND id = (SELECT min(id) FROM segment)")
         made.index.commit()
         destroy_due(made.store, late_us, late_us)
@@ -62,14 +62,16 @@ async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatc
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 10))
     storage = tmp_path / "recordings"
-    recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    identities = {storage: tmp_path / "state" / "storage.json"}
+    recorder = Recorder(RecorderConfig(identities, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    (disk,) = recorder.disks.values()
     recorder.clock = ClockState(trusted=True, reason="", due_us=0)
     for days, expected in ((1, []), (16, [CAMERA]), (16, [CAMERA])):
         monkeypatch.setattr("recorder.main.now_us", lambda days=days: START_US + days * DAY_US)
-        await recorder._walk()
+        await recorder._walk(disk)
         assert recorder.alarms.subjects("OVERDUE") == expected
     shutil.rmtree(storage / CAMERA)
-    await recorder._walk()
+    await recorder._walk(disk)
     assert recorder.alarms.subjects("OVERDUE") == []
 
 
@@ -81,7 +83,8 @@ async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, mon
         record(made.store, CAMERA, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 100)))
         ((count, oldest_us),) = made.index.query("SELECT count(*), min(start_us) FROM segment")
     keys = {key_id(KEY.public_key()): KEY.public_key()}
-    config = RecorderConfig(tmp_path / "recordings", tmp_path / "state", tmp_path / "c", tmp_path / "p", keys)
+    storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
+    config = RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", keys)
     recorder = Recorder(config)
     running = asyncio.create_task(recorder.run())
     begins_at = at_from_us(START_US)
@@ -92,7 +95,7 @@ async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, mon
     query = "SELECT camera, body FROM fact WHERE kind = 'inventory' ORDER BY n"
     async with asyncio.timeout(60):
         while True:
-            with closing(open_reader(config.storage / "index.db")) as reader:
+            with closing(open_reader(tmp_path / "recordings" / "index.db")) as reader:
                 told = {camera: json.loads(body) for camera, body in reader.execute(query)}
             if len(told) == 2:
                 break

@@ -13,8 +13,9 @@ from recorder.accounts import Cause
 from recorder.check import check
 from recorder.clock import ClockState
 from recorder.files import StorageDirectory
+from recorder.holds import Rulings
 from recorder.index import read_facts
-from recorder.machine import now_us
+from recorder.machine import MachineClock, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
 from recorder.store import SegmentStore
 from recorder.writer import StorageDown, StorageState, Writer
@@ -27,8 +28,11 @@ class Loop:
         self.states: list[StorageState] = []
         self.clocks: list[ClockState] = []
         self._changed = asyncio.Event()
-        self.writer = Writer(path / "recordings", path / "state" / "storage.json", self._told, self.clocks.append)
-        self.writer._wave_s = 0.1
+        rulings = Rulings(path / "state" / "holds")
+        identity_file = path / "state" / "storage.json"
+        self.writer = Writer(
+            path / "recordings", identity_file, MachineClock(), rulings, self._told, self.clocks.append, wave_s=0.1
+        )
 
     def _told(self, state: StorageState) -> None:
         self.states.append(state)
