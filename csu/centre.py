@@ -58,8 +58,18 @@ def run_command(*arguments: str) -> None:
         raise SupervisorError(f"csu {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
 
 
+async def prune_daily(config: Path) -> None:
+    """Have the journal's entries removed that are over three years old, now and each day, until cancelled."""
+    while True:
+        try:
+            await asyncio.to_thread(run_command, "journal", "prune", "--config", str(config))
+        except SupervisorError as error:
+            _LOG.error("%s", error)
+        await asyncio.sleep(86_400)
+
+
 @contextlib.asynccontextmanager
-async def running(settings: Settings, wanted: list[Service]) -> AsyncIterator[None]:
+async def running(settings: Settings, wanted: list[Service], config: Path) -> AsyncIterator[None]:
     """Start the services and keep them alive for the time of the block; stop them in reverse order."""
     children: list[Child] = []
     try:
@@ -67,6 +77,7 @@ async def running(settings: Settings, wanted: list[Service]) -> AsyncIterator[No
         await asyncio.gather(*(child.start() for child in children))
         async with asyncio.TaskGroup() as group:
             keepers = [group.create_task(child.run()) for child in children]
+            keepers.append(group.create_task(prune_daily(config)))
             try:
                 yield
             finally:

@@ -59,6 +59,7 @@ class Act(StrEnum):
     INTERRUPTION_LIST = "interruption:list"
     INTERRUPTION_MASK = "interruption:mask"
     INTERRUPTION_PLAN = "interruption:plan"
+    JOURNAL_PROVE = "journal:prove"
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
     PASSWORD_CHANGE = "password:change"  # noqa: S105  an act, no password
@@ -452,6 +453,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.INTERRUPTION_LIST: (_knows_interruptions,),
     Act.INTERRUPTION_MASK: (_masks,),
     Act.INTERRUPTION_PLAN: (_runs_the_centre,),
+    Act.JOURNAL_PROVE: (_controls,),
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),
     Act.PASSWORD_CHANGE: (_everyone,),

@@ -101,8 +101,12 @@ _HASHED = tuple(column.name for column in tables.journal.columns if column.name 
 
 def leaf_hash(row: RowMapping | Mapping[str, Any]) -> bytes:
     """The leaf hash of an entry as it stands in its row (RFC 9162 2.1.1 over salt and canonical JSON)."""
-    fields = {name: _plain(row[name]) for name in _HASHED}
-    return ledger.leaf_hash(bytes(row["salt"]), ledger.canonical(fields))
+    return ledger.leaf_hash(bytes(row["salt"]), canonical_entry(row))
+
+
+def canonical_entry(row: RowMapping | Mapping[str, Any]) -> bytes:
+    """What of a row is hashed, behind the salt."""
+    return ledger.canonical({name: _plain(row[name]) for name in _HASHED})
 
 
 def _plain(value: Any) -> Any:

@@ -2,16 +2,17 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping, select
 
 from csu.accounts.guard import Guard, Visit
-from csu.audit import ops
-from csu.errors import not_found
+from csu.audit import ops, proofs
+from csu.audit.proofs import ProofError
+from csu.errors import Refusal, not_found
 from csu.schemas import Line
 from csu.store import facts, tables
 from legal import motifs
@@ -105,6 +106,61 @@ async def read_checkpoint(visit: Annotated[Visit, Depends(Guard(Act.CHECKPOINT_R
     if row is None:
         raise not_found()
     return Checkpoint(tree_size=row["tree_size"], root=row["root"].hex(), signed_at=row["signed_at"], key=row["kid"])
+
+
+class HeadBody(BaseModel):
+    tree_size: int
+    root: str
+    signed_at: str
+    key: str
+    signature: str
+
+
+class InclusionBody(BaseModel):
+    """A document for `csu journal check`: `entry` is the canonical JSON that the leaf hashes behind `salt`."""
+
+    kind: Literal["inclusion"]
+    entry: str
+    salt: str
+    leaf: int
+    head: HeadBody
+    proof: list[str]
+
+
+class ConsistencyBody(BaseModel):
+    kind: Literal["consistency"]
+    old: HeadBody
+    head: HeadBody
+    proof: list[str]
+
+
+@router.get("/journal/consistency")
+async def prove_consistency(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PROVE))], old: Annotated[int, Query(ge=1, le=2**62)]
+) -> ConsistencyBody:
+    """That the newest signed tree goes on from an older signed one, which the person has kept (RFC 9162 2.1.4)."""
+    async with visit.perform(detail={"old": old}) as connection:
+        try:
+            return ConsistencyBody(**await proofs.consistency(connection, old))
+        except ProofError as error:
+            raise Refusal(409, "PROOF_UNAVAILABLE", str(error)) from error
+
+
+@router.get("/journal/{leaf}/proof")
+async def prove_entry(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PROVE))], leaf: Annotated[int, Path(ge=0, le=2**62)]
+) -> InclusionBody:
+    """An entry of the person's communes with the proof that it is in the signed tree (RFC 9162 2.1.3)."""
+    journal, numbers = tables.journal, tables.journal_leaf
+    statement = select(journal, numbers.c.leaf).join_from(numbers, journal, numbers.c.entry == journal.c.id)
+    async with visit.perform(detail={"leaf": leaf}) as connection:
+        row = (await connection.execute(statement.where(numbers.c.leaf == leaf))).mappings().one_or_none()
+        if row is None:
+            raise not_found()
+        try:
+            return InclusionBody(**await proofs.inclusion(connection, row))
+        except ProofError as error:
+            raise Refusal(409, "PROOF_UNAVAILABLE", str(error)) from error
 
 
 @router.get("/watching")

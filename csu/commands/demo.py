@@ -60,7 +60,7 @@ async def _serve(wanted: "Demo", loaded: "Settings", args: argparse.Namespace) -
     from csu import centre, demo, supervisor
 
     services = [demo.simulator(wanted), *centre.services(loaded, wanted.config)]
-    async with centre.running(loaded, services):
+    async with centre.running(loaded, services, wanted.config):
         told: dict[str, Any] = {
             "url": loaded.console.origin,
             "accounts": demo.accounts(wanted),

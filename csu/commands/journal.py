@@ -1,52 +1,121 @@
-"""`csu journal verify`: whether the journal is whole."""
+"""`csu journal`: whether the journal is whole, proofs from it, and what is over three years old."""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-HELP = "recompute the journal and check its signed heads"
+if TYPE_CHECKING:
+    from csu.settings import Settings
+
+HELP = "recompute the journal, check a proof, remove entries over three years old"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
-    verify = actions.add_parser("verify", help=HELP)
-    verify.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
-    verify.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    verify = actions.add_parser("verify", help="recompute everything and check the signed heads")
+    check = actions.add_parser("check", help="check a proof that the console gave, without the database")
+    check.add_argument("file", type=Path, help="the document, JSON")
+    check.add_argument("--key", type=Path, metavar="FILE", help="the centre's public key; by default this centre's")
+    prune = actions.add_parser("prune", help="remove entries that are over three years old (CSI R.253-5)")
+    for action in (verify, check, prune):
+        action.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
+        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
-    import json
-
     from sqlalchemy.exc import DBAPIError
 
     from csu import engines, keys, settings
-    from csu.audit.verify import Verdict, verify
-    from csu.settings import Database
-    from csu.store.store import Store
-
-    async def check(database: Database, public: Path) -> Verdict:
-        store = Store(database, pool_size=1)
-        try:
-            return await verify(store, keys.load_public(public, "heads"))
-        finally:
-            await store.close()
 
     try:
+        if args.action == "check":
+            return _check(args)
         loaded = settings.resolve(args.config)
-        with engines.database(loaded) as database:
-            verdict = asyncio.run(check(database, loaded.paths.keys))
+        return _verify(args, loaded) if args.action == "verify" else _prune(args, loaded)
     except (settings.SettingsError, keys.KeyFileError) as error:
         print(f"csu journal: {error}", file=sys.stderr)
         return 2
     except (DBAPIError, engines.EngineError) as error:
         print(f"csu journal: {getattr(error, 'orig', error)}", file=sys.stderr)
         return 1
+
+
+def _verify(args: argparse.Namespace, loaded: "Settings") -> int:
+    import asyncio
+    import json
+
+    from csu import engines, keys
+    from csu.audit.verify import Verdict, verify
+    from csu.settings import Database
+    from csu.store.store import Store
+
+    async def look(database: Database) -> Verdict:
+        store = Store(database, pool_size=1)
+        try:
+            return await verify(store, keys.load_public(loaded.paths.keys, "heads"))
+        finally:
+            await store.close()
+
+    with engines.database(loaded) as database:
+        verdict = asyncio.run(look(database))
     found = verdict.as_json()
     if args.json:
         print(json.dumps(found))
     else:
         state = "whole" if verdict.ok else f"NOT whole: leaf {verdict.first_bad} is the first that can't be vouched for"
-        print(f"{found['entries']} entries, {found['pending']} waiting for a number; the journal is {state}")
+        print(
+            f"{found['entries']} entries ({found['pruned']} of them pruned), {found['pending']} waiting for a number;"
+            f" the journal is {state}"
+        )
         print(f"last signed head: {found['checkpoint'] or 'none'}")
     return 0 if verdict.ok else 1
+
+
+def _check(args: argparse.Namespace) -> int:
+    import json
+
+    from csu import keys, settings
+    from csu.audit.documents import DocumentError, check
+
+    public = (
+        keys.read_public(args.key)
+        if args.key is not None
+        else keys.load_public(settings.resolve(args.config).paths.keys, "heads")
+    )
+    try:
+        document = json.loads(args.file.read_bytes())
+        faults = check(document, public)
+    except (OSError, ValueError, DocumentError) as error:
+        print(f"csu journal check: {args.file}: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps({"kind": document["kind"], "head": document["head"], "faults": faults, "ok": not faults}))
+    else:
+        head = document["head"]
+        print("\n".join(faults) or f"holds: {document['kind']} in the tree of {head['tree_size']} leaves,")
+        print(f"signed {head['signed_at']} by key {head['key']}: compare it with a head that left the centre")
+    return 1 if faults else 0
+
+
+def _prune(args: argparse.Namespace, loaded: "Settings") -> int:
+    import asyncio
+    import json
+
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    from csu import engines
+    from csu.audit.prune import prune
+    from csu.clock import utc_now
+
+    async def remove(owner_url: str) -> int:
+        engine = create_async_engine(owner_url)
+        try:
+            return await prune(engine, utc_now())
+        finally:
+            await engine.dispose()
+
+    with engines.database(loaded) as database:
+        removed = asyncio.run(remove(database.owner_url.get_secret_value()))
+    print(json.dumps({"removed": removed, "ok": True}) if args.json else f"{removed} entries removed")
+    return 0

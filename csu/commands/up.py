@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     from csu import centre, keys, settings, supervisor
 
     async def up(loaded: settings.Settings) -> None:
-        async with centre.running(loaded, centre.services(loaded, args.config)):
+        async with centre.running(loaded, centre.services(loaded, args.config), args.config):
             print(f"{loaded.name}: {loaded.console.origin}", flush=True)
             await supervisor.wait_stopped(None)
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -339,6 +340,14 @@ journal_leaf = Table(
     METADATA,
     Column("leaf", BigInteger, primary_key=True, autoincrement=False),
     _uuid("entry", nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+journal_node = Table(
+    "journal_node",
+    METADATA,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
 )
 

@@ -31,6 +31,8 @@ GUARDED = {
     ("POST", "/api/tickets"): (Act.TICKET_REQUEST, "osdaA"),
     ("GET", "/api/journal"): (Act.JOURNAL_READ, "sda"),
     ("GET", "/api/journal/checkpoint"): (Act.CHECKPOINT_READ, "sda"),
+    ("GET", "/api/journal/consistency"): (Act.JOURNAL_PROVE, "sda"),
+    ("GET", "/api/journal/{leaf}/proof"): (Act.JOURNAL_PROVE, "sda"),
     ("GET", "/api/watching"): (Act.WATCHING_LIST, "sda"),
     ("GET", "/api/alarms"): (Act.ALARM_LIST, "osdaA"),
     ("POST", "/api/alarms/{alarm_id}/acknowledge"): (Act.ALARM_ACKNOWLEDGE, "sA"),
@@ -250,6 +252,7 @@ REASON = {"reason": "essai"}
 
 def filled(path: str) -> str:
     made_up = str(uuid4())
-    query = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z" if path.endswith("timeline") else "?month=2026-11"
+    queries = {"timeline": "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z", "consistency": "?old=1"}
+    query = queries.get(path.rpartition("/")[2], "?month=2026-11")
     ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id"), made_up)
-    return path.format(**ids, insee="27229", number=1) + query
+    return path.format(**ids, insee="27229", number=1, leaf=0) + query

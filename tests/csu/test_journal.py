@@ -54,6 +54,7 @@ async def test_a_journal_of_signed_entries_verifies(store: Store, signer: HeadSi
     found: Verdict = await check()
     assert found.as_json() == {
         "entries": 8,
+        "pruned": 0,
         "pending": 0,
         "first_bad": None,
         "checkpoint": found.checkpoint,

@@ -1,0 +1,71 @@
+"""Entries over three years are removed (CSI R.253-5); their leaves' hashes stay, so that proofs go on.
+
+Done as the tables' owner: the application can't remove an entry, and row-level security lets the owner remove those
+only that are old enough. Which leaves have no entry any more is told by an entry of its own, in the tree like any
+other.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from csu.audit import entries
+from csu.audit.entries import SYSTEM, Entry
+from csu.clock import iso
+from csu.store import tables
+from legal.ledger import oldest_kept_at
+
+OP = "journal:prune"
+LATE = timedelta(days=90)
+"""How much later than its act an entry may have come into the tree (a recorder's facts wait out an outage)."""
+Ranges = list[tuple[int, int]]  # first and last leaf of each unbroken stretch, in order
+
+
+async def prune(engine: AsyncEngine, now: datetime) -> int:
+    """Remove the entries that are over three years old at `now`, and tell so; how many there were.
+
+    Where the database's clock says less, it prevails. Raises sqlalchemy.exc.DBAPIError.
+    """
+    journal, leaf, head = tables.journal, tables.journal_leaf, tables.tree_head
+    before = oldest_kept_at(now)
+    async with engine.begin() as connection:
+        signed = select(func.max(head.c.tree_size)).where(head.c.signed_at <= before + LATE).scalar_subquery()
+        old = select(journal.c.id, leaf.c.leaf).join_from(journal, leaf, leaf.c.entry == journal.c.id)
+        rows = (await connection.execute(old.where(journal.c.at < before, leaf.c.leaf < signed))).all()
+        if not rows:
+            return 0
+        told = await pruned_leaves(connection)
+        gone = delete(journal).where(journal.c.id.in_([row.id for row in rows])).returning(journal.c.id)
+        removed = set((await connection.scalars(gone)).all())
+        leaves = joined([*told, *((row.leaf, row.leaf) for row in rows if row.id in removed)])
+        detail = {"before": iso(before), "entries": len(removed), "leaves": leaves}
+        if removed:
+            await entries.append(connection, [Entry(OP, now, SYSTEM, detail=detail)])
+    return len(removed)
+
+
+async def pruned_leaves(connection: AsyncConnection) -> Ranges:
+    """The leaves without an entry, as the newest pruning told them."""
+    journal = tables.journal
+    newest = select(journal.c.detail).where(journal.c.op == OP).order_by(journal.c.at.desc()).limit(1)
+    detail = await connection.scalar(newest)
+    return [] if detail is None else read_leaves(detail)
+
+
+def read_leaves(detail: str) -> Ranges:
+    """From the detail of a pruning's entry."""
+    return [(first, last) for first, last in json.loads(detail)["leaves"]]
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Stretches in order, joined where one goes on after another."""
+    found: Ranges = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
