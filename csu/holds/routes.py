@@ -48,6 +48,7 @@ class HoldBody(BaseModel):
     requisition: str
     put_at: datetime
     release_proposed_at: datetime | None
+    release_proposed_by_me: bool
     released_at: datetime | None
 
 
@@ -69,7 +70,7 @@ async def list_holds(visit: Annotated[Visit, Depends(Guard(Act.HOLD_LIST))]) -> 
     """Every hold that the person's communes have, the newest first; those released too."""
     async with visit.perform() as connection:
         rows = (await connection.execute(select(_HOLD).order_by(_HOLD.c.put_at.desc()))).mappings().all()
-    return HoldsBody(holds=[HoldBody(**_shown(row)) for row in rows])
+    return HoldsBody(holds=[HoldBody(**_shown(row, visit)) for row in rows])
 
 
 @router.post("", status_code=201)
@@ -102,7 +103,7 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
     async with visit.perform(camera.subject, detail={"hold": hold.id, "camera": camera.id, **window}) as connection:
         await connection.execute(insert(_HOLD).values(row))
     return PutBody(
-        **_shown({**row, "release_proposed_at": None, "released_at": None}),
+        **_shown({**row, "release_proposed_at": None, "release_proposed_by": None, "released_at": None}, visit),
         segments=kept["segments"],
         size=kept["bytes"],
         first=kept["first"],
@@ -122,7 +123,7 @@ async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.
     if row is None:
         raise not_found()
     if row["released_at"] is not None:
-        return HoldBody(**_shown(row))
+        return HoldBody(**_shown(row, visit))
     first = row["release_proposed_by"]
     if first is None:
         changed: dict[str, Any] = {"release_proposed_by": person, "release_proposed_at": visit.now}
@@ -146,7 +147,7 @@ async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.
             update(_HOLD).where(_HOLD.c.id == row["id"], _HOLD.c.released_at.is_(None)).values(changed).returning(_HOLD)
         )
         row = (await connection.execute(changing)).mappings().one()
-    return HoldBody(**_shown(row))
+    return HoldBody(**_shown(row, visit))
 
 
 async def _refuse(visit: Visit, camera: KnownCamera, detail: dict[str, str], refusal: Refusal) -> None:
@@ -154,5 +155,8 @@ async def _refuse(visit: Visit, camera: KnownCamera, detail: dict[str, str], ref
     raise refusal
 
 
-def _shown(row: RowMapping | dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in HoldBody.model_fields}
+def _shown(row: RowMapping | dict[str, Any], visit: Visit) -> dict[str, Any]:
+    names = ("id", "camera", "from_at", "to_at", "requisition", "put_at", "release_proposed_at", "released_at")
+    return {name: row[name] for name in names} | {
+        "release_proposed_by_me": row["release_proposed_by"] == visit.session.actor.id
+    }

@@ -20,13 +20,15 @@ def freeze_reason(subject: str, reason: str) -> str:
 
 
 _DEGRADED = {
-    "load": "La machine n'a pas assez de puissance pour tout faire.",
+    "load": "La machine n'a pas assez de puissance pour tout faire à temps.",
+    "queue": "Les images arrivent plus vite que le disque ne les écrit.",
+    "sync": "Le disque met trop de temps à confirmer ce qu'il écrit.",
 }
 
 
 def degraded_reason(reason: str) -> str:
     """A sentence in French for why the recorder gives something up; a new reason gets a general one."""
-    return _DEGRADED.get(reason, "La machine n'a pas les moyens de tout enregistrer.")
+    return _DEGRADED.get(reason, "La machine n'a pas les moyens de tout faire.")
 
 
 def _duration(seconds: int) -> str:

@@ -27,6 +27,7 @@ const CAMERA_STATES: Readonly<Record<string, string>> = {
   lost: "Perdue",
   forbidden: "Interdite",
   stopped: "Arrêtée",
+  masked: "Masquée",
   unknown: "État inconnu",
 };
 
@@ -72,6 +73,12 @@ const OPS: Readonly<Record<string, string>> = {
   "habilitation:resume": "Levée de suspension d'une habilitation",
   "authorisation:suspend": "Suspension d'une autorisation",
   "authorisation:resume": "Levée de suspension d'une autorisation",
+  "interruption:plan": "Annonce d'un arrêt prévu",
+  "interruption:mask": "Masquage d'une caméra",
+  "interruption:confirm": "Confirmation d'un masquage",
+  "interruption:end": "Fin d'une interruption annoncée",
+  "release:propose": "Proposition de lever un gel des effacements",
+  "release:confirm": "Levée d'un gel des effacements",
   "account:create": "Création d'un compte",
   "account:close": "Fermeture d'un compte",
   "account:reset": "Nouveau mot de passe d'un compte",
@@ -84,6 +91,7 @@ const OPS: Readonly<Record<string, string>> = {
   "recording:day": "Empreinte des enregistrements d'un jour",
   "recorder:index": "Nouvel index d'enregistreur",
   "recorder:rebuilt": "Index d'enregistreur reconstruit",
+  "recorder:released": "Gel des effacements levé à l'enregistreur",
 };
 
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;
@@ -147,7 +155,7 @@ export const fr = {
     skip: "Aller au contenu",
     nav: "Vues",
     views: {
-      wall: "Mur", journal: "Journal", watching: "Qui regarde", cameras: "Caméras", persons: "Agents",
+      wall: "Mur", recording: "Enregistrement", journal: "Journal", watching: "Qui regarde", cameras: "Caméras", persons: "Agents",
       territory: "Territoire", accounts: "Comptes",
     },
     loading: "Chargement…",
@@ -235,6 +243,7 @@ export const fr = {
     cause: "Cause",
     run: "Enregistré",
     gap: "Interruption",
+    announced: "Annonce",
     unavailable: "Chronologie indisponible :",
     spring: "Jour de 23 heures (passage à l'heure d'été)",
     autumn: "Jour de 25 heures (passage à l'heure d'hiver)",
@@ -293,6 +302,130 @@ export const fr = {
     end: "Mettre fin", endTitle: (what: string) => `Mettre fin : ${what}`,
     endHelp: "Effet immédiat et définitif : les images ouvertes sous ce droit sont coupées.",
     createHelp: "Un compte neuf n'a aucun droit aux images : ils viennent avec une habilitation.",
+  },
+  banner: {
+    since: "Depuis le",
+    open: "Voir",
+    CLOCK_UNTRUSTED: {
+      effect: "Aucune relecture ne s'ouvre et rien n'est effacé ; le direct et l'enregistrement continuent.",
+      whoMay: "Prend fin quand l'heure est de nouveau sûre, ou quand vous et une autre personne l'attestez.",
+      whoMayNot: "Prend fin quand l'heure est de nouveau sûre ; sinon, un superviseur et une seconde personne peuvent le lever.",
+    },
+    DESTRUCTION_BREAKER: {
+      effect: "Rien n'est effacé ; le direct, la relecture et l'enregistrement continuent.",
+      whoMay: "Vous et une autre personne pouvez le lever après vérification.",
+      whoMayNot: "Un superviseur et une seconde personne peuvent le lever après vérification.",
+    },
+    DEGRADED: {
+      effect: "Des flux réduits, et au pire des caméras de plus basse priorité, sont abandonnés.",
+      whoMay: "Prend fin de soi-même quand la machine suit de nouveau ; prévenez l'exploitant si cela dure.",
+      whoMayNot: "Prend fin de soi-même quand la machine suit de nouveau ; prévenez votre superviseur si cela dure.",
+    },
+  },
+  recording: {
+    sections: "Parties de la vue Enregistrement",
+    section: { storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations" },
+    camera: "Caméra",
+    storage: {
+      title: "Stockage des enregistrements",
+      away: "L'enregistreur ne répond pas : son état est inconnu.",
+      running: "Effacements en cours",
+      runningText: "Chaque enregistrement est effacé à son échéance.",
+      directory: "Répertoire", state: "État", free: "Libre", capacity: "Capacité", needed: "Besoin", held: "Sous réquisition",
+      balance: "Solde", fullAt: "Plein le",
+      ready: "En service", notReady: "Hors service", fits: "Tient jusqu'aux échéances",
+      missing: (size: string) => `il manque ${size}`,
+      spare: (size: string) => `il reste ${size}`,
+      sumTitle: "Calcul",
+      noRate: "Rien n'a encore été enregistré : pas de débit, donc pas de besoin.",
+      sumNeeded: (rate: string, days: string, needed: string) =>
+        `Besoin : ${rate} par jour (débit du dernier jour) × ${days} de conservation en moyenne = ${needed}.`,
+      sumWanted: (needed: string, held: string, wanted: string) => `À garder : besoin ${needed} + sous réquisition ${held} = ${wanted}.`,
+      sumBalance: (capacity: string, wanted: string) => `Solde : capacité ${capacity} − à garder ${wanted} :`,
+      sumHelp: "La conservation de chaque caméra est celle de son autorisation ; la moyenne est pondérée par le débit.",
+      stopped: "Caméras qui ne sont plus enregistrées, faute de place",
+    },
+    degraded: {
+      full: "Fonctionnement complet",
+      fullText: "Rien n'est abandonné.",
+      title: (level: number) => `Fonctionnement dégradé, niveau ${level} sur 3`,
+      since: "Depuis le",
+      levels: [
+        "L'analyse est arrêtée ; les flux réduits ne sont tirés que pour les caméras regardées.",
+        "Tous les flux réduits sont arrêtés.",
+        "Les caméras de plus basse priorité ne sont plus enregistrées.",
+      ],
+      givenUp: (count: number) => (count === 1 ? "1 flux abandonné" : `${count} flux abandonnés`),
+      stream: (stream: string) => (stream === "main" ? "plus enregistrée" : "flux réduit arrêté"),
+    },
+    freeze: {
+      title: (subject: string) => (subject === "clock" ? "Effacements et relectures suspendus" : "Effacements suspendus"),
+      since: "depuis le",
+      effect: (subject: string) =>
+        subject === "clock"
+          ? "Effacer ou relire à une heure fausse détruirait trop tôt, ou montrerait ce qui doit être détruit."
+          : "L'enregistreur attend qu'on ait vérifié avant d'effacer.",
+      amount: (segments: number, size: string) => `En attente d'effacement : ${segments} fichiers, ${size}.`,
+      twoPersons: "Deux personnes peuvent le lever : l'une propose après vérification, une autre confirme dans les trente minutes.",
+      proposed: (who: string, at: string, until: string) => `Levée proposée par ${who} à ${at}, à confirmer avant ${until} :`,
+      mine: "Une autre personne que vous doit confirmer.",
+      propose: "Proposer la levée",
+      proposeTitle: "Proposer la levée du gel",
+      check: (subject: string) =>
+        subject === "clock"
+          ? "Comparez l'heure de la machine à une source sûre. Une fois le gel levé, ce qui est échu à cette heure est effacé sans retour."
+          : "Vérifiez pourquoi il y a tant à effacer. Une fois le gel levé, ces enregistrements sont effacés sans retour.",
+      checked: "Ce que vous avez vérifié (porté au journal, sans nom ni plaque)",
+      confirm: "Confirmer la levée",
+      confirmTitle: "Confirmer la levée du gel",
+      confirmHelp: (subject: string) =>
+        subject === "clock"
+          ? "Vous attestez, avec la personne qui propose, que l'heure de la machine est juste. Ce qui est échu est effacé sans retour ; les relectures reprennent."
+          : "Vous attestez, avec la personne qui propose, que ces effacements sont dus. Ils sont sans retour.",
+    },
+    interruptions: {
+      title: "Interruptions annoncées",
+      help: "Un arrêt prévu explique les images qui manqueront ; la caméra est enregistrée tant qu'elle en donne. Une caméra masquée n'est ni enregistrée ni montrée à personne.",
+      camera: "Caméra", cause: "Nature", reason: "Motif", from: "Début", to: "Fin", state: "État", by: "Annoncée par", decision: "Décision",
+      announce: { planned: "Annoncer un arrêt", masked: "Masquer une caméra" },
+      announceHelp: {
+        planned: "En vigueur aussitôt, jamais pour le passé.",
+        masked: "Un autre superviseur doit confirmer dans les trente minutes ; le masquage commence alors, au plus tôt.",
+      },
+      localTime: "Heure locale (Europe/Paris).",
+      states: named({
+        proposed: "Proposée", expired: "Non confirmée", withdrawn: "Retirée", coming: "À venir", in_force: "En vigueur", over: "Terminée",
+      }),
+      pending: (step: "begin" | "end", who: string, until: string) =>
+        `${step === "begin" ? "Masquage proposé" : "Fin proposée"} par ${who}, à confirmer avant ${until}`,
+      confirm: "Confirmer",
+      confirmTitle: (step: "begin" | "end", what: string) => `${step === "begin" ? "Masquer" : "Lever le masquage de"} ${what}`,
+      confirmHelp: {
+        begin: "Les images ouvertes de cette caméra sont coupées, et plus rien n'en est enregistré jusqu'à la fin.",
+        end: "La caméra sera de nouveau enregistrée et montrée à ceux qui en ont le droit.",
+      },
+      end: "Mettre fin", proposeEnd: "Proposer d'y mettre fin", withdraw: "Retirer",
+      endTitle: (what: string) => `Mettre fin : ${what}`,
+      withdrawHelp: "La proposition est retirée : rien n'aura été masqué.",
+      endHelp: {
+        planned: "Ce qui manquera ensuite sera compté comme une panne.",
+        masked: "Un autre superviseur doit confirmer ; jusque-là la caméra reste masquée.",
+      },
+    },
+    holds: {
+      title: "Conservations sur réquisition",
+      help: "L'existence d'une réquisition est couverte par le secret : cette liste n'est montrée qu'à ceux qui les traitent, et chaque consultation est journalisée.",
+      requisition: "Numéro de procédure", from: "Début", to: "Fin", putAt: "Posée le", state: "État", decision: "Décision",
+      put: "Conserver sur réquisition",
+      putHelp: "Une caméra et une période, telles que la réquisition les nomme : rien d'autre n'est gardé au-delà de l'échéance.",
+      kept: (segments: number, size: string) => `Conservation en vigueur : ${segments} fichiers, ${size} pour l'instant.`,
+      states: { in_force: "En vigueur", proposed: "Levée proposée", released: "Levée" },
+      proposedAt: (at: string) => `le ${at}`,
+      propose: "Proposer la levée", confirm: "Confirmer la levée",
+      releaseTitle: (requisition: string) => `Lever la conservation ${requisition}`,
+      proposeHelp: "Une autre personne devra confirmer. Ce qui est échu sera alors effacé sans retour.",
+      confirmHelp: "Ce qui est échu sera effacé sans retour.",
+    },
   },
   help: {
     title: "Clavier",

@@ -99,12 +99,15 @@ describe("marks", () => {
   });
 });
 
-it("lists runs and gaps together, newest first, within the window", () => {
+it("lists runs, gaps and announcements together, newest first, within the window", () => {
   const data = {
     from: 0, to: 100, now: 100,
     runs: [{ from: 0, to: 40 }, { from: 50, to: 100 }],
     gaps: [{ from: 40, to: 50, cause: "network", reason: "Réseau" }],
+    interruptions: [{ from: 45, to: 60, cause: "planned" }],
   };
-  expect(rows(data, { from: 30, to: 60 }).map((row) => [row.kind, row.from])).toEqual([["run", 50], ["gap", 40], ["run", 0]]);
+  expect(rows(data, { from: 30, to: 60 }).map((row) => [row.kind, row.from])).toEqual([
+    ["run", 50], ["announced", 45], ["gap", 40], ["run", 0],
+  ]);
   expect(rows(data, { from: 60, to: 70 })).toHaveLength(1);
 });

@@ -10,7 +10,7 @@ import { phaseOf } from "../src/wall/phase";
 const camera = (id: string, number: string, name: string, commune: string, insee: string): Camera => ({
   id, number, name, commune: { insee, name: commune }, site: null, state: "recording", fault: null, fault_reason: null,
   since: null, last_frame_at: null, streams: ["main", "sub"],
-  live: { allowed: true, code: null, reason: null }, replay: { allowed: true, code: null, reason: null },
+  interruption: null, live: { allowed: true, code: null, reason: null }, replay: { allowed: true, code: null, reason: null },
 });
 const CAMERAS = [
   camera("a", "10", "Église", "Évreux", "27229"), camera("b", "2", "Quai", "Vernon", "27681"), camera("c", "9", "Mairie", "Évreux", "27229"),

@@ -28,6 +28,10 @@ export type Session = Decoded<typeof session>;
 const permission = object({ allowed: boolean, code: nullable(string), reason: nullable(string) });
 export type Permission = Decoded<typeof permission>;
 
+/** An interruption in force, or about to begin. */
+const announced = object({ cause: string, from: instant, to: instant });
+export type Announced = Decoded<typeof announced>;
+
 export const camera = object({
   id: string,
   number: nullable(either(number, string)),
@@ -40,6 +44,7 @@ export const camera = object({
   since: nullable(instant),
   last_frame_at: nullable(instant),
   streams: withDefault(array(oneOf("main", "sub")), []),
+  interruption: nullable(announced),
   live: permission,
   replay: permission,
 });
@@ -69,6 +74,7 @@ export const timeline = object({
   to: instant,
   runs: array(stretch),
   gaps: array(object({ from: instant, to: instant, cause: string, reason: nullable(string) })),
+  interruptions: withDefault(array(announced), []),
   now: instant,
 });
 export type Timeline = Decoded<typeof timeline>;
@@ -158,3 +164,55 @@ export const createdAccount = object({ id: string, login: string, password: stri
 const habilitation = object({ ...suspendable, commune: string, basis: string, rights: array(string) });
 export const persons = member("persons", array(object({ ...accountShape, habilitations: array(habilitation) })));
 export type Person = Decoded<typeof persons>[number];
+
+const cameraRef = object({ id: string, number: string, name: string, commune });
+export type CameraRef = Decoded<typeof cameraRef>;
+
+const pressure = object({
+  capacity_bytes: number, needed_bytes: number, held_bytes: number, bytes_per_day: number, full_at: nullable(instant),
+});
+const directory = object({
+  path: string, ready: boolean, code: nullable(string), reason: nullable(string), free_bytes: number, pressure: nullable(pressure),
+});
+export type Directory = Decoded<typeof directory>;
+
+const proposal = object({
+  id: string, reason: string, proposed_at: instant, proposed_by: string, mine: boolean, expires_at: instant,
+});
+const freeze = object({
+  subject: oneOf("clock", "breaker"), id: string, reason: string, since: nullable(instant), segments: nullable(number),
+  bytes: nullable(number), proposal: nullable(proposal),
+});
+export type Freeze = Decoded<typeof freeze>;
+
+const givenUp = object({ id: string, number: string, name: string, commune, stream: string });
+export const recorder = object({
+  answers: boolean,
+  storage: array(directory),
+  freezes: array(freeze),
+  degraded: nullable(
+    object({ level: number, reason: nullable(string), since: nullable(instant), given_up: array(givenUp) }),
+  ),
+  stopped: array(cameraRef),
+});
+export type RecorderState = Decoded<typeof recorder>;
+
+const interruptionReason = object({ cause: string, code: string, label: string });
+export type InterruptionReason = Decoded<typeof interruptionReason>;
+const interruption = object({
+  id: string, camera: cameraRef, cause: oneOf("planned", "masked"), reason: string, from: instant, to: instant, state: string,
+  announced_by: string, announced_at: instant,
+  pending: nullable(object({ step: oneOf("begin", "end"), proposed_by: string, mine: boolean, expires_at: instant })),
+});
+export type Interruption = Decoded<typeof interruption>;
+export const interruptions = object({ interruptions: array(interruption), reasons: array(interruptionReason) });
+
+const holdShape = {
+  id: string, camera: string, from: instant, to: instant, requisition: string, put_at: instant,
+  release_proposed_at: nullable(instant), release_proposed_by_me: boolean, released_at: nullable(instant),
+};
+const hold = object(holdShape);
+export type Hold = Decoded<typeof hold>;
+export const holds = member("holds", array(hold));
+export const putHold = object({ ...holdShape, segments: number, bytes: number });
+export type PutHold = Decoded<typeof putHold>;

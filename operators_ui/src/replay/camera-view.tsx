@@ -2,11 +2,13 @@
 
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 import type { Camera } from "../api/types";
+import { announcement } from "../lib/announcement";
 import { useKeys } from "../lib/keys";
 import { useStore } from "../lib/store";
 import { MINUTE_MS } from "../lib/time";
 import type { LiveSession } from "../live/live-session";
 import { useDesk } from "../shell/context";
+import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { TimelineView } from "../timeline/timeline-view";
 import { MotifBanner } from "../wall/motif-banner";
@@ -83,6 +85,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
         <button type="button" onClick={props.onBack} data-testid="camera-back">‹ {fr.camera.back} <kbd>Échap</kbd></button>
         <h1>{camera.number !== null && <span className="number">{camera.number}</span>} {camera.name}</h1>
         <span className="quiet">{camera.commune.name}{camera.site && ` · ${camera.site}`}</span>
+        {camera.interruption && <Badge tone="warning">{announcement(camera.interruption)}</Badge>}
         <span className="spacer" />
         <button type="button" onClick={minuteBack} data-testid="minute-back">{fr.camera.minute} <kbd>M</kbd></button>
         <button type="button" onClick={() => controller.backToLive()} disabled={state.kind === "live"} data-testid="back-to-live">

@@ -1,8 +1,10 @@
 /** The alarms bar: count and newest message, always on the screen; the list on demand. */
 
 import { useCallback, useEffect, useId, type ReactNode } from "react";
+import type { Api } from "../api/client";
 import { alarms as alarmsBody, type Alarm } from "../api/types";
-import { usePolled } from "../lib/poll";
+import type { Hints } from "../lib/hints";
+import { usePolled, type Polled } from "../lib/poll";
 import { clock, dayAndClock } from "../lib/time";
 import { fr } from "../strings";
 import { useDesk } from "./context";
@@ -13,14 +15,19 @@ const PERIOD_MS = 4_000;
 export const current = (alarms: readonly Alarm[]): Alarm[] =>
   alarms.filter((alarm) => alarm.ended === null).sort((a, b) => b.since - a.since);
 
-export function AlarmsBar(props: { open: boolean; onToggle: () => void }): ReactNode {
-  const { api, hints } = useDesk();
-  const list = useId();
-  const { value, problem, poke } = usePolled(
-    useCallback(() => api.get("/api/alarms", alarmsBody), [api]),
-    PERIOD_MS,
-  );
+export type PolledAlarms = Polled<Alarm[]> & { readonly poke: () => void };
+
+/** The centre's alarms, asked for once for all that shows them. */
+export function useAlarms(api: Api, hints: Hints): PolledAlarms {
+  const polled = usePolled(useCallback(() => api.get("/api/alarms", alarmsBody), [api]), PERIOD_MS);
+  const { poke } = polled;
   useEffect(() => hints.on("alarms", poke), [hints, poke]);
+  return polled;
+}
+
+export function AlarmsBar(props: { polled: PolledAlarms; open: boolean; onToggle: () => void }): ReactNode {
+  const list = useId();
+  const { value, problem, poke } = props.polled;
   const alarms = current(value ?? []);
   const newest = alarms[0];
   const tone = problem !== null || value === null ? "unknown" : newest ? "raised" : "quiet";

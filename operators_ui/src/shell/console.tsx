@@ -7,7 +7,9 @@ import { useKeys } from "../lib/keys";
 import type { SessionController } from "../session/session-controller";
 import { fr } from "../strings";
 import { Pictures } from "../wall/pictures";
+import { useAlarms } from "./alarms";
 import { DeskContext, type Desk } from "./context";
+import { Notices } from "./notices";
 import { PasswordDialog } from "../session/password-dialog";
 import { ShiftDialog } from "../session/shift-dialog";
 import { Dialog } from "./parts";
@@ -29,6 +31,7 @@ export function Console(props: { controller: SessionController; session: Session
     () => ({ api: controller.api, session, hints, now: controller.now, chooseShift: () => setOverlay("shift") }),
     [controller, session, hints],
   );
+  const alarms = useAlarms(controller.api, hints);
   const toggle = (one: Overlay): void => setOverlay((now) => (now === one ? "none" : one));
 
   useKeys((event) => {
@@ -45,10 +48,11 @@ export function Console(props: { controller: SessionController; session: Session
     <DeskContext value={desk}>
       <a className="skip" href="#content">{fr.shell.skip}</a>
       <TopBar
-        views={views} view={view} onView={setView} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
+        views={views} view={view} onView={setView} alarms={alarms} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
         onLock={() => void controller.lock()} onLogout={() => void controller.logout()}
         onHelp={() => setOverlay("help")} onPassword={() => setOverlay("password")}
       />
+      <Notices alarms={alarms.value ?? []} onOpen={() => setView("recording")} />
       <main id="content" className={`view view-${view}`} tabIndex={-1}>
         {view === "wall" ? <Pictures /> : <TableView key={view} view={view} />}
       </main>

@@ -1,7 +1,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { clock, longDay } from "../lib/time";
 import { fr } from "../strings";
-import { AlarmsBar } from "./alarms";
+import { AlarmsBar, type PolledAlarms } from "./alarms";
 import { useDesk } from "./context";
 import type { View } from "./views";
 
@@ -9,6 +9,7 @@ export interface TopBarProps {
   readonly views: readonly View[];
   readonly view: View;
   readonly onView: (view: View) => void;
+  readonly alarms: PolledAlarms;
   readonly alarmsOpen: boolean;
   readonly onAlarms: () => void;
   readonly onLock: () => void;
@@ -36,7 +37,7 @@ export function TopBar(props: TopBarProps): ReactNode {
           </button>
         ))}
       </nav>
-      <AlarmsBar open={props.alarmsOpen} onToggle={props.onAlarms} />
+      <AlarmsBar polled={props.alarms} open={props.alarmsOpen} onToggle={props.onAlarms} />
       <button
         type="button" className="agent" data-testid="agent" data-role={account.role} onClick={props.onPassword}
         title={fr.password.title}

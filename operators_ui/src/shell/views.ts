@@ -1,13 +1,13 @@
 /** Which views each role has. The centre decides every request again; this only spares people doors that stay shut. */
 
-export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "territory" | "accounts";
+export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "territory" | "accounts" | "recording";
 
 const VIEWS: Readonly<Record<string, readonly View[]>> = {
   operator: ["wall"],
-  supervisor: ["wall", "watching", "persons", "territory", "journal"],
+  supervisor: ["wall", "watching", "recording", "persons", "territory", "journal"],
   delegate: ["cameras", "watching", "territory", "journal", "wall"],
-  auditor: ["journal", "watching"],
-  administrator: ["cameras", "territory", "accounts"],
+  auditor: ["journal", "watching", "recording"],
+  administrator: ["cameras", "recording", "territory", "accounts"],
 };
 
 export const viewsOf = (role: string): readonly View[] => VIEWS[role] ?? ["wall"];

@@ -5,6 +5,7 @@ import { dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, Loaded } from "../shell/parts";
 import { fr } from "../strings";
+import { announcement } from "../lib/announcement";
 import { viewsOf } from "../shell/views";
 import { Table } from "./parts";
 
@@ -45,6 +46,7 @@ function Row({ camera, looks }: { camera: Camera; looks: boolean }): ReactNode {
       <td>
         <Badge tone={tone}>{fr.cameraState(camera.state)}</Badge>
         {camera.fault_reason && <small>{camera.fault_reason}</small>}
+        {camera.interruption && <small>{announcement(camera.interruption)}</small>}
       </td>
       <td>{camera.last_frame_at === null ? "—" : dayAndClock(camera.last_frame_at)}</td>
       {looks && <td>{pictures(camera)}</td>}

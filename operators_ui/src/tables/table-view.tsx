@@ -1,6 +1,7 @@
 /** The views without pictures. */
 
 import type { ReactNode } from "react";
+import { RecordingView } from "../recording/recording-view";
 import type { View } from "../shell/views";
 import { Accounts } from "./accounts";
 import { Cameras } from "./cameras";
@@ -17,5 +18,6 @@ export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
     case "persons": return <Persons />;
     case "territory": return <Territory />;
     case "accounts": return <Accounts />;
+    case "recording": return <RecordingView />;
   }
 }

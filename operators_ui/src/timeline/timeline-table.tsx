@@ -25,7 +25,7 @@ export function TimelineTable(props: { data: Timeline; window: Window; onPick: (
           <tbody>
             {rows(props.data, props.window).map((row) => (
               <tr key={`${row.kind} ${row.from}`} data-kind={row.kind} data-cause={row.cause ?? ""}>
-                <td>{row.kind === "run" ? fr.timeline.run : fr.timeline.gap}</td>
+                <td>{fr.timeline[row.kind]}</td>
                 <td>{dayAndClock(row.from)}</td>
                 <td>{dayAndClock(row.to)}</td>
                 <td>{duration(row.to - row.from)}</td>

@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from "react";
 import type { Camera } from "../api/types";
+import { announcement } from "../lib/announcement";
 import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { grouped } from "./inventory";
@@ -35,6 +36,7 @@ export function CameraPicker(props: {
                   <span className="picker-name">{camera.name}{camera.site && <small>{camera.site}</small>}</span>
                   <CameraBadge camera={camera} onWall={props.onWall.has(camera.id)} />
                   {!camera.live.allowed && <small className="picker-reason">{camera.live.reason} <code>{camera.live.code}</code></small>}
+                  {camera.interruption && <small className="picker-reason">{announcement(camera.interruption)}</small>}
                   {camera.live.allowed && camera.fault_reason && <small className="picker-reason">{camera.fault_reason}</small>}
                 </button>
               </li>

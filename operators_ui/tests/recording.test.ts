@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import type { Alarm } from "../src/api/types";
+import { announcement } from "../src/lib/announcement";
+import { balance, days, size } from "../src/recording/arithmetic";
+import { fromLocal, toLocal } from "../src/recording/local-input";
+import { sectionsOf } from "../src/recording/sections";
+import { notices } from "../src/shell/banner";
+
+const at = (iso: string): number => Date.parse(iso);
+
+describe("sizes", () => {
+  it.each([
+    [0, "0 o"], [999, "999 o"], [1000, "1,00 ko"], [12_340, "12,3 ko"], [99_960, "100 ko"], [999_600, "1,00 Mo"],
+    [1_500_000_000_000, "1,50 To"], [2e18, "2000 Po"], [-5, "0 o"],
+  ])("%d is %s", (bytes, text) => expect(size(bytes)).toBe(text));
+});
+
+describe("the arithmetic of storage", () => {
+  const pressure = { capacity_bytes: 1000, needed_bytes: 900, held_bytes: 200, bytes_per_day: 60, full_at: null };
+  it("adds what deadlines and requisitions want, and says what is missing", () => {
+    expect(balance(pressure)).toEqual({ wanted_bytes: 1100, spare_bytes: -100, days: 15 });
+    expect(balance({ ...pressure, held_bytes: 0 }).spare_bytes).toBe(100);
+  });
+  it("knows no days before anything was recorded", () => {
+    expect(balance({ ...pressure, bytes_per_day: 0 }).days).toBeNull();
+    expect(days(14.84)).toBe("14,8 jours");
+  });
+});
+
+describe("local times that a person types", () => {
+  it("are the centre's, in summer and in winter", () => {
+    expect(fromLocal("2026-07-01T12:00")).toBe(at("2026-07-01T10:00:00Z"));
+    expect(fromLocal("2026-12-01T12:00")).toBe(at("2026-12-01T11:00:00Z"));
+    expect(toLocal(at("2026-07-01T10:00:30Z"))).toBe("2026-07-01T12:00");
+    expect(fromLocal("")).toBeNull();
+  });
+  it("that come twice mean the whole of both, from the first to the second", () => {
+    expect(fromLocal("2026-10-25T02:30")).toBe(at("2026-10-25T00:30:00Z"));
+    expect(fromLocal("2026-10-25T02:30", true)).toBe(at("2026-10-25T01:30:00Z"));
+  });
+  it("that do not exist move on by an hour", () => {
+    expect(fromLocal("2026-03-29T02:30")).toBe(at("2026-03-29T01:30:00Z"));
+  });
+  it("come back as they were typed", () => {
+    for (let instant = at("2026-10-24T00:00:00Z"); instant < at("2026-10-26T12:00:00Z"); instant += 1_800_000) {
+      const text = toLocal(instant);
+      expect([fromLocal(text), fromLocal(text, true)]).toContain(instant);
+    }
+  });
+});
+
+describe("the banner", () => {
+  const alarm = (code: string, ended: number | null = null): Alarm => ({
+    id: code, code, subject: "machine", message: `${code}.`, since: 5, ended, is_event: false,
+  });
+  it("tells of what is suspended or given up now, the clock first", () => {
+    const shown = notices([alarm("DEGRADED"), alarm("CAMERA_LOST"), alarm("CLOCK_UNTRUSTED")], false);
+    expect(shown.map((one) => [one.code, one.since])).toEqual([["CLOCK_UNTRUSTED", 5], ["DEGRADED", 5]]);
+    expect(notices([alarm("CLOCK_UNTRUSTED", 9)], true)).toEqual([]);
+  });
+  it("says who can end it, to those who can and to the others", () => {
+    const [operator] = notices([alarm("CLOCK_UNTRUSTED")], false);
+    const [supervisor] = notices([alarm("CLOCK_UNTRUSTED")], true);
+    expect(operator?.who).toContain("superviseur");
+    expect(supervisor?.who).toContain("vous");
+  });
+});
+
+it("shows holds to those who handle requisitions only", () => {
+  const shown = ["operator", "supervisor", "delegate", "auditor", "administrator"].filter((role) => sectionsOf(role).includes("holds"));
+  expect(shown).toEqual(["supervisor", "administrator"]);
+});
+
+it("tells an announced interruption in one sentence", () => {
+  expect(announcement({ cause: "planned", from: at("2026-11-26T09:00:00Z"), to: at("2026-11-26T10:00:00Z") })).toBe(
+    "Arrêt prévu du 26/11/2026 10:00:00 au 26/11/2026 11:00:00",
+  );
+});
