@@ -96,6 +96,8 @@ const OPS: Readonly<Record<string, string>> = {
 
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;
 
+const files = (count: number): string => (count < 2 ? `${count} fichier` : `${count} fichiers`);
+
 export const fr = {
   role: named(ROLES),
   cause: named(CAUSES),
@@ -307,12 +309,12 @@ export const fr = {
     since: "Depuis le",
     open: "Voir",
     CLOCK_UNTRUSTED: {
-      effect: "Aucune relecture ne s'ouvre et rien n'est effacé ; le direct et l'enregistrement continuent.",
+      effect: "Vous ne pouvez ouvrir aucune relecture ; le direct et l'enregistrement continuent.",
       whoMay: "Prend fin quand l'heure est de nouveau sûre, ou quand vous et une autre personne l'attestez.",
       whoMayNot: "Prend fin quand l'heure est de nouveau sûre ; sinon, un superviseur et une seconde personne peuvent le lever.",
     },
     DESTRUCTION_BREAKER: {
-      effect: "Rien n'est effacé ; le direct, la relecture et l'enregistrement continuent.",
+      effect: "Le direct, la relecture et l'enregistrement continuent.",
       whoMay: "Vous et une autre personne pouvez le lever après vérification.",
       whoMayNot: "Un superviseur et une seconde personne peuvent le lever après vérification.",
     },
@@ -365,7 +367,7 @@ export const fr = {
         subject === "clock"
           ? "Effacer ou relire à une heure fausse détruirait trop tôt, ou montrerait ce qui doit être détruit."
           : "L'enregistreur attend qu'on ait vérifié avant d'effacer.",
-      amount: (segments: number, size: string) => `En attente d'effacement : ${segments} fichiers, ${size}.`,
+      amount: (segments: number, size: string) => `En attente d'effacement : ${files(segments)}, ${size}.`,
       twoPersons: "Deux personnes peuvent le lever : l'une propose après vérification, une autre confirme dans les trente minutes.",
       proposed: (who: string, at: string, until: string) => `Levée proposée par ${who} à ${at}, à confirmer avant ${until} :`,
       mine: "Une autre personne que vous doit confirmer.",
@@ -418,7 +420,7 @@ export const fr = {
       requisition: "Numéro de procédure", from: "Début", to: "Fin", putAt: "Posée le", state: "État", decision: "Décision",
       put: "Conserver sur réquisition",
       putHelp: "Une caméra et une période, telles que la réquisition les nomme : rien d'autre n'est gardé au-delà de l'échéance.",
-      kept: (segments: number, size: string) => `Conservation en vigueur : ${segments} fichiers, ${size} pour l'instant.`,
+      kept: (segments: number, size: string) => `Conservation en vigueur : ${files(segments)}, ${size} pour l'instant.`,
       states: { in_force: "En vigueur", proposed: "Levée proposée", released: "Levée" },
       proposedAt: (at: string) => `le ${at}`,
       propose: "Proposer la levée", confirm: "Confirmer la levée",

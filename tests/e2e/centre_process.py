@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 
 CAMERAS = 6  # two of each commune
+# Where `make demo` keeps the cameras' pictures: encoding them again would take minutes.
+_ENCODED = Path(__file__).parents[2] / "var" / "simulator"
 T = TypeVar("T")
 
 
@@ -43,6 +46,12 @@ def free_ports(count: int) -> int:
             for probe in probes:
                 probe.close()
     raise AssertionError("no free ports")
+
+
+def copy_encoded(data: Path) -> None:
+    """The cameras' pictures into a new data directory, where they are encoded already."""
+    if _ENCODED.exists():
+        shutil.copytree(_ENCODED, data / "simulator")
 
 
 @dataclass
