@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import zip_longest
 
 _FRAME_BYTES = 4
 _HEADER_BYTES = 12
@@ -25,6 +26,12 @@ def without_end(data: bytes, codec: str) -> tuple[bytes, int]:
     if last[_FRAME_BYTES + _HEADER_BYTES] & mask != kind:
         return data, 0
     return b"".join(kept), 1
+
+
+def mixed(data: bytes, other: bytes) -> bytes:
+    """Packet by packet of each in turn."""
+    ours, theirs = list(split(data)), list(split(other))
+    return b"".join(a + b for a, b in zip_longest(ours, theirs, fillvalue=b""))
 
 
 def extended(data: bytes, is_right: bool) -> bytes:

@@ -17,6 +17,19 @@ class Fault(StrEnum):
     BACKWARDS = "backwards"  # one frame in ten is stamped 60 ms early, before the one before it
     TRICKLE = "trickle"  # byte after byte, far too slowly
     WRONG_EXTENSIONS = "wrong-extensions"  # header extensions, in one frame in ten longer than their packets
+    GOODBYE = "goodbye"  # says BYE every four seconds, and goes on
+    # Odd, yet nothing that a recorder may lose a picture by.
+    RESIZE = "resize"  # every four seconds another size, with parameter sets of its own
+    NEW_SOURCE = "new-source"  # every four seconds another SSRC
+    TWO_SOURCES = "two-sources"  # another SSRC's packets between its own
+    AGGREGATES = "aggregates"  # what comes before a picture in one packet (STAP-A, AP)
+    ODD_SEI = "odd-sei"  # a message larger than a packet before each picture, and one behind it
+    SETS_DESCRIBED = "sets-described"  # parameter sets in the description only
+    SETS_IN_BAND = "sets-in-band"  # and in the stream only
+    REDIRECT = "redirect"  # the description is elsewhere
+    ODD_BASE = "odd-base"  # Content-Base names an address that only the camera itself knows
+    SHORT_SESSION = "short-session"  # ends after four seconds without a request
+    OPTIONS_ONLY = "options-only"  # so too, and knows no GET_PARAMETER
     # What the network does to datagrams; over TCP nothing.
     REORDERING = "reordering"  # one packet in seven comes after the three that follow it
     DUPLICATION = "duplication"  # one packet in seven comes twice
@@ -26,6 +39,8 @@ class Fault(StrEnum):
 CLOCK_JUMP_S = 3600
 EARLY_US = 60_000
 TRICKLE_BYTES = 1
+SHORT_SESSION_S = 4
+PERIOD_FRAMES = 100  # of what happens every four seconds: whole GOPs of either stream
 
 
 def concerns(number: int) -> bool:

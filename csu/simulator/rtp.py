@@ -52,6 +52,17 @@ def packetise(
     return b"".join(out), count
 
 
+def aggregate(nals: Sequence[bytes], codec: str) -> bytes:
+    """NAL units behind each other as the payload of one packet: STAP-A (RFC 6184 5.7.1), AP (RFC 7798 4.4.2)."""
+    head = bytes((3 << 5 | 24,)) if codec == "h264" else bytes((48 << 1, 1))
+    return head + b"".join(len(nal).to_bytes(2, "big") + nal for nal in nals)
+
+
+def goodbye(channel: int, ssrc: int) -> bytes:
+    """A framed BYE (RFC 3550 6.6)."""
+    return struct.pack(">BBHBBHI", 0x24, channel, 8, 0x81, 203, 1, ssrc)
+
+
 def audio_packet(payload: bytes, channel: int, sequence: int, rtp_8k: int, ssrc: int) -> bytes:
     """One framed packet of PCMA (RFC 3551, static type 8, clock 8000 Hz)."""
     head = _FRAMED.pack(0x24, channel, 12 + len(payload), 0x80, PCMA_TYPE, sequence & 0xFFFF, rtp_8k & 0xFFFFFFFF, ssrc)

@@ -12,10 +12,12 @@ from csu.simulator.rtp import PCMA_TYPE, VIDEO_TYPE
 
 REALM = "csu-simulator"
 METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+METHODS_OF_OLD = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN"
 MAX_REQUEST_BYTES = 16_384
 VIDEO_TRACK, AUDIO_TRACK = "trackID=0", "trackID=1"
 REASONS = {
     200: "OK",
+    302: "Moved Temporarily",
     400: "Bad Request",
     401: "Unauthorized",
     404: "Not Found",

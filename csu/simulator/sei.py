@@ -29,6 +29,12 @@ def nal(stamp: Stamp, codec: str = "h264") -> bytes:
     return _NAL_HEADERS[codec] + _TO_ESCAPE.sub(b"\x00\x00\x03", raw)
 
 
+def empty(size: int, codec: str, behind: bool) -> bytes:
+    """A message that tells nothing: filler payload (type 3) of that size, for before or `behind` a picture."""
+    header = _NAL_HEADERS[codec] if codec == "h264" or not behind else bytes((40 << 1, 1))
+    return header + b"\x03" + b"\xff" * (size // 255) + bytes((size % 255,)) + b"\xff" * size + b"\x80"
+
+
 def find(data: bytes) -> Stamp | None:
     """The stamp in an access unit (any framing), or None."""
     start = data.find(UUID)

@@ -13,12 +13,15 @@ from csu.simulator import rtsp
 from csu.simulator.cameras import STREAMS, Stream, parse_path, scene_of
 from csu.simulator.client import Client, Tracks
 from csu.simulator.datagrams import Datagrams
-from csu.simulator.faults import Fault
+from csu.simulator.faults import SHORT_SESSION_S, Fault
 from csu.simulator.loops import Loop
 from csu.simulator.rtsp import Credentials, Request
 from csu.simulator.stream import TICK_US, Manner, StreamSender
 
 _MAX_LATE_TICKS = 400  # after two seconds without the processor, frames are skipped rather than sent late
+_OTHER: dict[Stream, Stream] = {"main": "sub", "sub": "main"}
+_MOVED = "?moved"
+_SHORT = (Fault.SHORT_SESSION, Fault.OPTIONS_ONLY)
 
 Loops = Mapping[tuple[int, Stream], Loop]  # by scene and stream
 
@@ -35,7 +38,9 @@ class Server:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.streams = {
-            (camera, stream): StreamSender(camera, stream, loops[scene_of(camera), stream], manner)
+            (camera, stream): StreamSender(
+                camera, stream, loops[scene_of(camera), stream], manner, loops[scene_of(camera), _OTHER[stream]]
+            )
             for camera in range(1, cameras + 1)
             for stream in STREAMS
         }
@@ -139,6 +144,7 @@ class Connection:
         self._session = secrets.token_hex(8)
         self._sender: StreamSender | None = None
         self._playing = False
+        self._heard_s = loop.time()
         loop.add_reader(connection, self._readable)
 
     def _readable(self) -> None:
@@ -164,8 +170,10 @@ class Connection:
             return
         named = parse_path(request.path)
         sender = self._server.streams.get(named) if named else None
+        self._heard_s = self._loop.time()
         if request.method == "OPTIONS":
-            self._reply(200, request, {"Public": rtsp.METHODS})
+            is_old = sender is not None and sender.fault is Fault.OPTIONS_ONLY
+            self._reply(200, request, {"Public": rtsp.METHODS_OF_OLD if is_old else rtsp.METHODS})
             return
         if sender is not None:
             self.camera = sender.camera
@@ -195,6 +203,8 @@ class Connection:
                 self._reply(454, request)
             case "PLAY":
                 self._play(request)
+            case "GET_PARAMETER" if sender.fault is Fault.OPTIONS_ONLY:
+                self._reply(405, request, {"Allow": rtsp.METHODS_OF_OLD})
             case "GET_PARAMETER" | "SET_PARAMETER":
                 self._reply(200, request, {"Session": self._session})
             case "TEARDOWN":
@@ -204,11 +214,15 @@ class Connection:
                 self._reply(405, request, {"Allow": rtsp.METHODS})
 
     def _describe(self, request: Request, sender: StreamSender) -> None:
+        if sender.fault is Fault.REDIRECT and not request.url.endswith(_MOVED):
+            self._reply(302, request, {"Location": request.url + _MOVED})
+            return
         fps = self._server.manner.quality.profile(sender.stream).fps
         body = rtsp.session_description(
-            sender.parameter_sets, self._server.manner.quality.codec, fps, self._server.manner.audio
+            sender.described_sets, self._server.manner.quality.codec, fps, self._server.manner.audio
         )
-        headers = {"Content-Base": request.url.rstrip("/") + "/", "Content-Type": "application/sdp"}
+        base = f"rtsp://192.0.2.1:8554{request.path}" if sender.fault is Fault.ODD_BASE else request.url
+        headers = {"Content-Base": base.removesuffix(_MOVED).rstrip("/") + "/", "Content-Type": "application/sdp"}
         self._reply(200, request, headers, body)
 
     def _set_up(self, request: Request, sender: StreamSender) -> None:
@@ -230,7 +244,24 @@ class Connection:
         tracks = self.client.tracks
         self.client.tracks = Tracks(tracks.video, channel) if is_audio else Tracks(channel, tracks.audio)
         transport = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
-        self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout=60"})
+        self._accept_transport(request, sender, transport)
+
+    def _accept_transport(self, request: Request, sender: StreamSender, transport: str) -> None:
+        timeout_s = 60
+        if sender.fault in _SHORT:
+            timeout_s = SHORT_SESSION_S
+            self._loop.call_later(timeout_s, self._end_if_forgotten)
+        self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout={timeout_s}"})
+
+    def _end_if_forgotten(self) -> None:
+        """A session of which nothing was heard for too long."""
+        if not self.client.is_open:
+            return
+        left_s = self._heard_s + SHORT_SESSION_S - self._loop.time()
+        if left_s <= 0:
+            self.client.close()
+        else:
+            self._loop.call_later(left_s, self._end_if_forgotten)
 
     def _set_up_datagrams(self, request: Request, sender: StreamSender) -> None:
         ports = rtsp.datagram_ports(request)
@@ -246,7 +277,7 @@ class Connection:
         self._sender = sender
         mine = client.datagrams.port
         transport = f"RTP/AVP;unicast;client_port={ports[0]}-{ports[1]};server_port={mine}-{mine + 1}"
-        self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout=60"})
+        self._accept_transport(request, sender, transport)
 
     def _play(self, request: Request) -> None:
         if self._sender is None:

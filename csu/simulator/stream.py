@@ -13,7 +13,7 @@ import numpy as np
 from csu.simulator import clock, distortion, rtp, sei
 from csu.simulator.cameras import Quality, Stream
 from csu.simulator.client import Client, Tracks
-from csu.simulator.faults import CLOCK_JUMP_S, EARLY_US, TRICKLE_BYTES, Fault, concerns
+from csu.simulator.faults import CLOCK_JUMP_S, EARLY_US, PERIOD_FRAMES, TRICKLE_BYTES, Fault, concerns
 from csu.simulator.loops import Frame, Loop
 
 TICK_US = 5_000
@@ -34,14 +34,18 @@ class Manner:
 
 
 class StreamSender:
-    """Sends a loop to the clients that play it. Sequence numbers go on whether or not a client took a frame."""
+    """Sends a loop to the clients that play it. Sequence numbers go on whether or not a client took a frame.
 
-    def __init__(self, camera: int, stream: Stream, loop: Loop, manner: Manner) -> None:
+    `other` is a loop of the same codec and another size, for the `resize` fault.
+    """
+
+    def __init__(self, camera: int, stream: Stream, loop: Loop, manner: Manner, other: Loop | None = None) -> None:
         self.camera, self.stream, self.loop, self.manner = camera, stream, loop, manner
         self.clients: list[Client] = []
         self.fault: Fault | None = None
         self.drops = 0
         self._quality = manner.quality
+        self._other = other or loop
         ticks = manner.quality.profile(stream).ticks_90k
         self._ticks_per_frame = clock.us_of_ticks(ticks) // TICK_US
         self._phase = ceil(clock.us_of_ticks(clock.phase_90k(camera)) / TICK_US)
@@ -49,6 +53,7 @@ class StreamSender:
         self._opened_tick = 0
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(16)
+        self._other_sequence = secrets.randbits(16)
         self._packets = self._octets = 0
         self._report_due_us = 0
 
@@ -85,9 +90,13 @@ class StreamSender:
         return self.fault is Fault.TRICKLE and any(step < len(pieces) for pieces in self._pieces.values())
 
     @property
-    def parameter_sets(self) -> tuple[bytes, ...]:
-        """As they are described and sent before each key frame; the SPS is the last but one."""
-        sets = self.loop.parameter_sets
+    def described_sets(self) -> tuple[bytes, ...]:
+        """The parameter sets in the description."""
+        return () if self.fault is Fault.SETS_IN_BAND else self._sets_of(self.loop)
+
+    def _sets_of(self, loop: Loop) -> tuple[bytes, ...]:
+        """The SPS is the last but one."""
+        sets = loop.parameter_sets
         return (*sets[:-2], sets[-1]) if self.fault is Fault.MISSING_SPS else sets
 
     @property
@@ -107,13 +116,15 @@ class StreamSender:
         frame, sequence = self._frame(number), self._sequence
         capture_us = clock.capture_us(self.camera, self.stream, number, self._quality)
         stamp = sei.nal(sei.Stamp(capture_us, number, self.camera), self._quality.codec)
-        nals = (*self.parameter_sets, stamp, *frame.nals) if frame.is_key else (stamp, *frame.nals)
+        nals = self._units(number, stamp, frame)
         self._pieces = {}
         for tracks in variants:
             data = b""
             if tracks.video is not None:
                 if reports:
-                    data = self._report(tracks.video + 1, at_us)
+                    data = self._report(tracks.video + 1, at_us, number)
+                if self.fault is Fault.GOODBYE and number % PERIOD_FRAMES == 0:
+                    data += rtp.goodbye(tracks.video + 1, self._ssrc)
                 video, count = self._packets_of(nals, tracks.video, sequence, capture_us, number)
                 data += video
                 self._sequence = sequence + count
@@ -132,22 +143,47 @@ class StreamSender:
         struck, codec = concerns(number), self._quality.codec
         if self.fault is Fault.BACKWARDS and struck:
             capture_us -= EARLY_US
-        data, count = rtp.packetise(nals, channel, sequence, self.rtp_time(capture_us), self._ssrc, codec)
+        time, source = self.rtp_time(capture_us), self._source_of(number)
+        data, count = rtp.packetise(nals, channel, sequence, time, source, codec)
         if self.fault is Fault.TRUNCATED_NAL and struck:
             data, missing = distortion.without_end(data, codec)
             count -= missing
         elif self.fault is Fault.WRONG_EXTENSIONS:
             data = distortion.extended(data, not struck)
+        elif self.fault is Fault.TWO_SOURCES:
+            theirs, more = rtp.packetise(nals, channel, self._other_sequence, time ^ 0xFFFF, source ^ 2, codec)
+            self._other_sequence += more
+            data = distortion.mixed(data, theirs)
         return data, count
 
-    def _frame(self, number: int) -> Frame:
-        if self.fault is Fault.FREEZE:
-            return self.loop.still[number % len(self.loop.still)]
-        return self.loop.frames[number % len(self.loop.frames)]
+    def _units(self, number: int, stamp: bytes, frame: Frame) -> tuple[bytes, ...]:
+        """The NAL units of a frame, as they are put into packets."""
+        codec = self._quality.codec
+        has_sets = frame.is_key and self.fault is not Fault.SETS_DESCRIBED
+        lead = (*self._sets_of(self._loop(number)), stamp) if has_sets else (stamp,)
+        if self.fault is Fault.AGGREGATES:
+            return (rtp.aggregate(lead, codec), *frame.nals)
+        if self.fault is Fault.ODD_SEI:
+            return (*lead, sei.empty(3000, codec, behind=False), *frame.nals, sei.empty(30, codec, behind=True))
+        return (*lead, *frame.nals)
 
-    def _report(self, channel: int, at_us: int) -> bytes:
+    def _source_of(self, number: int) -> int:
+        return self._ssrc ^ (number // PERIOD_FRAMES & 0xFF) << 8 if self.fault is Fault.NEW_SOURCE else self._ssrc
+
+    def _loop(self, number: int) -> Loop:
+        is_other = self.fault is Fault.RESIZE and number // PERIOD_FRAMES % 2
+        return self._other if is_other else self.loop
+
+    def _frame(self, number: int) -> Frame:
+        loop = self._loop(number)
+        if self.fault is Fault.FREEZE:
+            return loop.still[number % len(loop.still)]
+        return loop.frames[number % len(loop.frames)]
+
+    def _report(self, channel: int, at_us: int, number: int) -> bytes:
+        source = self._source_of(number)
         told_us = at_us + self._clock_error_us
-        return rtp.sender_report(channel, told_us, self.rtp_time(at_us), self._packets, self._octets, self._ssrc)
+        return rtp.sender_report(channel, told_us, self.rtp_time(at_us), self._packets, self._octets, source)
 
     def _audio(self, channel: int, number: int) -> bytes:
         """The sound of one frame's duration; 440 Hz repeats each second, as frames do."""
