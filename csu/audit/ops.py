@@ -91,6 +91,9 @@ QUIET = frozenset(
     }
 )
 
+# What tells that a requisition exists: covered by the secret of the inquiry (CPP 11, CP 226-13).
+OF_REQUISITIONS = frozenset({Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE})
+
 
 def label(op: str) -> str:
     return LABELS.get(op, op)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, Select, select
 
 from csu.accounts.guard import Guard, Visit
 from csu.audit import ops, proofs
@@ -16,6 +16,7 @@ from csu.errors import Refusal, not_found
 from csu.schemas import Line
 from csu.store import facts, tables
 from legal import motifs
+from legal.facts import Role
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["journal"])
@@ -80,7 +81,7 @@ async def read_journal(
 ) -> JournalPage:
     """Entries from the newest, of the person's communes. The reading is an entry itself (CSI R.253-5)."""
     journal, leaf = tables.journal, tables.journal_leaf
-    statement = select(journal, leaf.c.leaf).join_from(leaf, journal, leaf.c.entry == journal.c.id)
+    statement = _readable(visit)
     if before is not None:
         statement = statement.where(leaf.c.leaf < before)
     if author is not None:
@@ -94,6 +95,15 @@ async def read_journal(
     async with visit.perform(detail={name: value for name, value in asked.items() if value is not None}) as connection:
         rows = (await connection.execute(statement)).mappings().all()
     return JournalPage(entries=[_body(row) for row in rows], next=rows[-1]["leaf"] if len(rows) == limit else None)
+
+
+def _readable(visit: Visit) -> Select[Any]:
+    """Numbered entries that the person may read. That a requisition exists is not for the elected (CPP 11)."""
+    journal, leaf = tables.journal, tables.journal_leaf
+    statement = select(journal, leaf.c.leaf).join_from(leaf, journal, leaf.c.entry == journal.c.id)
+    if visit.session.actor.role is Role.DELEGATE:
+        return statement.where(journal.c.op.not_in(ops.OF_REQUISITIONS))
+    return statement
 
 
 @router.get("/journal/checkpoint")
@@ -151,10 +161,9 @@ async def prove_entry(
     visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PROVE))], leaf: Annotated[int, Path(ge=0, le=2**62)]
 ) -> InclusionBody:
     """An entry of the person's communes with the proof that it is in the signed tree (RFC 9162 2.1.3)."""
-    journal, numbers = tables.journal, tables.journal_leaf
-    statement = select(journal, numbers.c.leaf).join_from(numbers, journal, numbers.c.entry == journal.c.id)
+    statement = _readable(visit).where(tables.journal_leaf.c.leaf == leaf)
     async with visit.perform(detail={"leaf": leaf}) as connection:
-        row = (await connection.execute(statement.where(numbers.c.leaf == leaf))).mappings().one_or_none()
+        row = (await connection.execute(statement)).mappings().one_or_none()
         if row is None:
             raise not_found()
         try:

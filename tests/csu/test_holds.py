@@ -5,6 +5,7 @@ from typing import Any
 from centre_support import Running
 
 from csu import keys
+from csu.audit.heads import HeadSigner
 from recorder.channel import ChannelError, ChannelServer
 from recorder.decisions import Hold, Release, verify_hold, verify_release
 from recorder.sealed import OrderRefused
@@ -108,3 +109,21 @@ async def test_what_is_refused_leaves_no_hold_and_an_entry(centre: Running) -> N
         "RECORDER_UNREACHABLE",
         "WINDOW_ERASED",
     ]
+
+
+async def test_row_72_the_elected_learn_of_no_requisition_from_the_journal_either(centre: Running) -> None:
+    async with (
+        ChannelServer(centre.centre.settings.paths.recorder_socket, Peer(centre).answer),
+        centre.person("superviseur") as supervisor,
+    ):
+        assert (await supervisor.post("/api/holds", _body(await _camera(supervisor)))).status_code == 201
+    (told,) = [entry for entry in await centre.journal() if entry["op"] == "hold:put"]
+    signing = keys.load_private(centre.centre.settings.paths.keys, "heads")
+    await HeadSigner(centre.centre.store, *signing, centre.clock).sign()
+    async with centre.person("delegue") as delegate, centre.person("auditeur") as auditor:
+        proof = f"/api/journal/{told['leaf']}/proof"
+        assert (await auditor.get(proof)).status_code == 200
+        assert (await delegate.get(proof)).status_code == 404
+        for asked in ({}, {"op": "hold:put"}):
+            entries = (await delegate.get("/api/journal", **asked)).json()["entries"]
+            assert not [entry for entry in entries if entry["op"].startswith("hold:")]
