@@ -15,6 +15,8 @@ from streams.source import PacketSink, SourceConfig
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+AGAIN_S = 2.0
+"""A camera is not connected again so soon after the last time, whatever became of that."""
 HEALTHY_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ _PATIENT = frozenset((CameraFault.REFUSED_CREDENTIALS, CameraFault.NOT_FOUND, Ca
 
 
 class ConnectBudget:
-    """How many connections all cameras together may open in a second.
+    """How many connections all cameras together may open in a second, and how soon the same one again.
 
     After a power cut hundreds of cameras come back at once: neither they nor the network like a storm.
     """
@@ -33,13 +35,33 @@ class ConnectBudget:
     def __init__(self, per_s: float = 25.0) -> None:
         self._step_s = 1.0 / per_s
         self._next_s = 0.0
+        self._turns_s: dict[str, float] = {}  # the last of each address, the oldest first
 
-    async def wait_turn(self) -> None:
-        now_s = time.monotonic()
-        turn_s = max(now_s, self._next_s)
-        self._next_s = turn_s + self._step_s
+    async def wait_turn(self, url: str) -> None:
+        while True:
+            now_s = time.monotonic()
+            pause_s = self.pause_s(url, now_s)
+            if pause_s <= 0:
+                break
+            await asyncio.sleep(pause_s)
+        turn_s = self.reserve(url, now_s)
         if turn_s > now_s:
             await asyncio.sleep(turn_s - now_s)
+
+    def pause_s(self, url: str, now_s: float) -> float:
+        """How long this camera must wait before it may ask for a turn; it holds up nobody meanwhile."""
+        turn_s = self._turns_s.get(url)
+        return 0.0 if turn_s is None else turn_s + AGAIN_S - now_s
+
+    def reserve(self, url: str, now_s: float) -> float:
+        """The turn of a camera whose pause is over, at `now_s` or later."""
+        turn_s = max(now_s, self._next_s)
+        self._next_s = turn_s + self._step_s
+        self._turns_s.pop(url, None)
+        self._turns_s[url] = turn_s
+        while (oldest := next(iter(self._turns_s))) != url and self._turns_s[oldest] + AGAIN_S <= now_s:
+            del self._turns_s[oldest]
+        return turn_s
 
 
 class Backoff:
@@ -76,7 +98,7 @@ class Streamer:
         """Never ends but by cancellation."""
         backoff = Backoff()
         while True:
-            await self._budget.wait_turn()
+            await self._budget.wait_turn(self._config.url)
             started_s = time.monotonic()
             try:
                 await self.run_once()
