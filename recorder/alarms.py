@@ -1,7 +1,7 @@
 """What is wrong with the recorder itself: raised and ended as facts, and remembered over a restart.
 
 Codes: CAMERA_LOST (subject: the camera), STORAGE_* and INDEX_NEW (subject: the directory), SEGMENT_DAMAGED (subject:
-the file), CLOCK_UNTRUSTED (subject: the machine).
+the file), CLOCK_UNTRUSTED and DEGRADED (subject: the machine; detail of the latter: level and measure).
 
 An alarm is kept in one index, its home: the first that answers when it is raised, so that a directory's own trouble is
 told in another's feed. When its home is away it is told again in another; the old home's row goes when it is back.

@@ -14,8 +14,9 @@ from typing import Any
 
 from legal.retention import deadline_at
 from recorder.accounts import Cause
+from recorder.degradation import Share
 from recorder.disks import Disk
-from recorder.feed import UNKNOWN_STREAM, StreamFeed
+from recorder.feed import DEGRADED, UNKNOWN_STREAM, StreamFeed
 from recorder.format import Part
 from recorder.interruptions import Interruptions
 from recorder.machine import now_us
@@ -39,6 +40,7 @@ _CAUSES = {
     "stopped": Cause.OURS,
     "orders": Cause.OURS,
     "storage": Cause.STORAGE,
+    DEGRADED: Cause.OURS,
     Cut.WALL_CLOCK.value: Cause.OURS,
     "authorisation": Cause.AUTHORISATION,
     "masked": Cause.MASKED,
@@ -67,13 +69,15 @@ class Window:
 
 
 _NEVER = Window(0, 0)
+_SHUT = {"forbidden": "authorisation", "masked": "masked", DEGRADED: DEGRADED}
+"""States in which nothing is pulled, and why a run ends there."""
 
 
 class LiveStream:
     """A stream that is followed but not recorded; also what a recorded one has in common with it.
 
-    `open` is the stretch around now in which pictures may be taken: empty outside the authorisation's window and within
-    masked ones. `look` moves it on; only a packet's time is compared with it.
+    `open` is the stretch around now in which pictures may be taken: empty outside the authorisation's window, within
+    masked ones, and while the stream is given up. `look` moves it on; only a packet's time is compared with it.
     """
 
     def __init__(self, name: str, order: CameraOrder, feed: StreamFeed, anchor: Anchor) -> None:
@@ -81,6 +85,7 @@ class LiveStream:
         self.window = Window.of(order)
         self.interruptions = Interruptions.of(order)
         self.open = _NEVER
+        self.share = Share.FULL
         self.state = "connecting"
         self.fault: str | None = None
         self.since_us = now_us()
@@ -128,19 +133,34 @@ class LiveStream:
         self.interruptions = Interruptions.of(order)
 
     def look(self, at_us: int) -> str | None:
-        """Whether pictures may be taken now: None, or the state to be in: "forbidden" or "masked"."""
+        """Whether pictures may be taken now: None, or the state to be in: "forbidden", "masked" or "degraded"."""
         self.open = _NEVER
         if not self.window.holds(at_us):
             return "forbidden"
         if self.interruptions.is_masked(at_us):
             return "masked"
+        if self.share is Share.NONE or (self.share is Share.WATCHED and not self._feed.is_followed):
+            return DEGRADED
         self.open = Window(*self.interruptions.unmasked(self.window.from_us, self.window.to_us, at_us))
         return None
 
     def shut(self, state: str) -> None:
-        """The authorisation's window isn't open, or a masked one is."""
+        """The stream isn't pulled, for one of the reasons that `look` gives."""
         self._move(state, None)
-        self._feed.lost(state)
+        # Who comes to look at a stream that is only closed because nobody did has it soon.
+        fault = "connecting" if state == DEGRADED and self.share is not Share.NONE else state
+        if self._feed.fault != fault:
+            self._feed.lost(fault)
+
+    def give(self, share: Share) -> None:
+        """What the stream may have of the machine from now on; the next look obeys."""
+        self.share = share
+        if self.state == DEGRADED:
+            self.shut(DEGRADED)
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.state == DEGRADED
 
     def connecting(self) -> None:
         self._move("connecting", None)
@@ -230,17 +250,13 @@ class RecordedStream(LiveStream):
         if self._timeline.cut is not None:
             self.end_run(self._timeline.cut.value)
         self._feed.publish(packet, at_us)
-        if self._segmenter.recording or (packet.is_key and self._storage_ready and self._has_room):
+        if self._segmenter.recording or (packet.is_key and self._takes_runs):
             self._apply(self._segmenter.push(packet, at_us))
         if self.state != "recording":
             if self._segmenter.recording:
                 self._received("recording", None, packet)
-            elif not self._storage_ready and self.state != "live":
-                self._received("live", "storage", packet)
-
-    @property
-    def _has_room(self) -> bool:
-        return self.disk is not None and self.disk.writer.has_room
+            elif self.state != "live" and self._not_recorded is not None:
+                self._received("live", self._not_recorded, packet)
 
     def lost(self, error: CameraError) -> None:
         super().lost(error)
@@ -249,8 +265,22 @@ class RecordedStream(LiveStream):
 
     def shut(self, state: str) -> None:
         super().shut(state)
-        self.end_run("masked" if state == "masked" else "authorisation")
+        self.end_run(_SHUT[state])
         self._declare()
+
+    def give(self, share: Share) -> None:
+        before = self.share
+        super().give(share)
+        if before is Share.FULL and share is not Share.FULL:
+            self.end_run(DEGRADED)
+        if self.state in ("recording", "live") and (before is Share.FULL) != (share is Share.FULL):
+            self._move("connecting", None)  # its next picture tells what it is now
+        self._declare()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it isn't recorded for want of means; it may be shown."""
+        return self.share is not Share.FULL and self.state not in ("forbidden", "masked")
 
     def connecting(self) -> None:
         super().connecting()
@@ -308,6 +338,17 @@ class RecordedStream(LiveStream):
     def end_run(self, reason: str) -> None:
         self._apply(self._segmenter.end(reason))
 
+    @property
+    def _takes_runs(self) -> bool:
+        return self._storage_ready and self.share is Share.FULL and self.disk is not None and self.disk.writer.has_room
+
+    @property
+    def _not_recorded(self) -> str | None:
+        """Why pictures that come are shown but not recorded."""
+        if self.share is not Share.FULL:
+            return DEGRADED
+        return None if self._storage_ready else "storage"
+
     def _interrupt(self) -> None:
         """Tell the accounts which interruptions are in force. Again whenever the storage starts."""
         job = partial(_interrupt, camera=self._camera, interruptions=self.interruptions, since_us=self._since_us)
@@ -321,6 +362,8 @@ class RecordedStream(LiveStream):
             job = partial(_forbid_account, window=self.window)
         elif self.state == "lost" and self.fault is not None:
             job = partial(_lose_account, fault=self.fault)
+        elif self.share is not Share.FULL:
+            job = partial(_give_up_account)
         else:
             job = partial(_begin_account, window=self.window)
         self._submit(partial(job, camera=self._camera, at_us=now_us()))
@@ -392,6 +435,10 @@ def _begin_account(store: SegmentStore, camera: str, at_us: int, window: Window)
 
 def _lose_account(store: SegmentStore, camera: str, at_us: int, fault: str) -> None:
     store.accounts.gap(camera, at_us, cause_of(fault), fault)
+
+
+def _give_up_account(store: SegmentStore, camera: str, at_us: int) -> None:
+    store.accounts.gap(camera, at_us, cause_of(DEGRADED), DEGRADED)
 
 
 def _forbid_account(store: SegmentStore, camera: str, at_us: int, window: Window) -> None:

@@ -173,6 +173,18 @@ class Control:
                 "freeze": recorder.clock.freeze or None,
             },
             "storage": [_disk_json(disk) for disk in recorder.disks.values()],
+            "degraded": self._degraded(),
+        }
+
+    def _degraded(self) -> dict[str, Any]:
+        recorder = self._recorder
+        state = recorder.degraded
+        given_up = [(camera, stream.name) for camera, stream in recorder.streams() if stream.is_given_up]
+        return {
+            "level": state.level,
+            "reason": state.reason,
+            "since": text_from_us(recorder.degraded_since_us) if state.level else None,
+            "given_up": [{"camera": camera, "stream": name} for camera, name in given_up],
         }
 
     async def _coverage(self, fields: dict[str, Any]) -> dict[str, Any]:

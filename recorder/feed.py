@@ -2,17 +2,22 @@
 
 A message is a header (length of what follows, u32; kind, u8; channel, u16; big-endian) and a body:
 
-    to the recorder    1 SUBSCRIBE    JSON {"camera", "stream"}; the channel's number is the client's choice
+    to the recorder    1 SUBSCRIBE    JSON {"camera", "stream", "purpose"}; the channel's number is the client's choice.
+                                      purpose: "view" (also when it is absent) or "analysis"
                        2 UNSUBSCRIBE  empty
     from the recorder 16 FORMAT       JSON {"codec", "width", "height", "sps", "pps", "vps"} (sets in hex)
                       17 PACKET       flags u8 (bit 0: key frame), pts i64 (90 kHz), UTC i64 (microseconds), data
                       18 SKIPPED      frames u32: these were left out because the subscriber was slow
-                      19 LOST         fault, text: the camera gives nothing for now
+                      19 LOST         fault, text: the camera gives nothing for now, or this channel gets nothing
                       20 BACK         empty: it gives again
 
 The recorder never waits for a subscriber. It keeps each stream's last group of pictures (at most 8 MiB), which a new
 subscription gets at once. A connection with too much waiting in its buffer is skipped to a next key frame and told
 how many frames that cost. A frame is serialised only when somebody subscribes to its stream.
+
+Analyses are the first to be given up when the recorder has too much to do (DEGRADED.md): their channels are told LOST
+with the fault "degraded", and BACK or the stream's own fault when that is over. A stream that nobody views may be
+closed meanwhile.
 """
 
 import asyncio
@@ -25,7 +30,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from recorder.channel import connect_unix, listen_unix, peer_allowed
 from streams.packets import Packet, VideoFormat
@@ -46,6 +51,9 @@ _FRAMES = struct.Struct(">I")
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 2
 _FORMAT, _PACKET_KIND, _SKIPPED, _LOST, _BACK = 16, 17, 18, 19, 20
 
+DEGRADED = "degraded"
+"""The fault of what the recorder has given up for now."""
+Purpose = Literal["view", "analysis"]
 UNKNOWN_STREAM = "unknown_stream"
 """The fault of a subscription to a stream that the recorder has no order for; it may come with later orders."""
 
@@ -75,7 +83,8 @@ class FeedSkipped:
 
 @dataclass(frozen=True, slots=True)
 class FeedLost:
-    """`fault` is a streams.errors.CameraFault's value, or UNKNOWN_STREAM."""
+    """`fault` is a streams.errors.CameraFault's value, DEGRADED, UNKNOWN_STREAM, or a state: "connecting", "forbidden",
+    "masked"."""
 
     channel: int
     fault: str
@@ -141,17 +150,20 @@ class _Splitter:
 class StreamFeed:
     """One stream's place in the feed: its last group of pictures, and who follows it. Never blocks."""
 
-    __slots__ = ("_bytes", "_gop", "_subscribers", "fault", "format")
+    __slots__ = ("_analyses", "_bytes", "_gop", "_subscribers", "_suspended", "fault", "format")
 
-    def __init__(self) -> None:
+    def __init__(self, suspended: bool = False) -> None:
         self.format: VideoFormat | None = None
         self.fault: str | None = "connecting"
         self._gop: list[tuple[Packet, int]] = []
         self._bytes = 0
         self._subscribers: list[_Subscription] = []
+        self._analyses: list[_Subscription] = []  # which get nothing while they are suspended
+        self._suspended = suspended
 
     @property
     def is_followed(self) -> bool:
+        """Whether a packet would go to anybody."""
         return bool(self._subscribers)
 
     def publish(self, packet: Packet, at_us: int) -> None:
@@ -183,6 +195,10 @@ class StreamFeed:
             subscription.lost(fault)
 
     def add(self, subscription: "_Subscription") -> None:
+        if self._suspended and subscription.analyses:
+            self._analyses.append(subscription)
+            subscription.lost(DEGRADED)
+            return
         self._subscribers.append(subscription)
         if self.fault is not None:
             subscription.lost(self.fault)
@@ -191,15 +207,29 @@ class StreamFeed:
             subscription.packet(packet, _PACKET.pack(packet.is_key, packet.pts_90k, at_us))
 
     def remove(self, subscription: "_Subscription") -> None:
-        self._subscribers.remove(subscription)
+        (self._analyses if subscription in self._analyses else self._subscribers).remove(subscription)
+
+    def suspend_analyses(self, suspended: bool) -> None:
+        self._suspended = suspended
+        if suspended:
+            self._analyses = [one for one in self._subscribers if one.analyses]
+            self._subscribers = [one for one in self._subscribers if not one.analyses]
+            for subscription in self._analyses:
+                subscription.lost(DEGRADED)
+        else:
+            waiting, self._analyses = self._analyses, []
+            for subscription in waiting:
+                if self.fault is None:
+                    subscription.back()
+                self.add(subscription)
 
 
 class _Subscription:
     """One channel of one connection: passes frames on, or skips to a key frame while the connection is slow."""
 
-    __slots__ = ("_channel", "_format", "_skipped", "_slow", "_transport", "_waiting_key", "stream")
+    __slots__ = ("_channel", "_format", "_skipped", "_slow", "_transport", "_waiting_key", "analyses", "stream")
 
-    def __init__(self, transport: asyncio.Transport, channel: int, stream: StreamFeed) -> None:
+    def __init__(self, transport: asyncio.Transport, channel: int, stream: StreamFeed, analyses: bool) -> None:
         self._transport = transport
         self._channel = channel
         self._format: VideoFormat | None = None
@@ -207,6 +237,7 @@ class _Subscription:
         self._slow = False
         self._skipped = 0
         self.stream = stream
+        self.analyses = analyses
 
     def packet(self, packet: Packet, body: bytes) -> None:
         transport = self._transport
@@ -275,7 +306,10 @@ class _ServerConnection(asyncio.Protocol):
                 raise ValueError("too many channels")
             wanted = json.loads(body)
             stream = self._server.stream(str(wanted["camera"]), str(wanted["stream"]))
-            subscription = _Subscription(self.transport, channel, stream)
+            purpose = wanted.get("purpose", "view")
+            if purpose not in ("view", "analysis"):
+                raise ValueError("purpose: expected view or analysis")
+            subscription = _Subscription(self.transport, channel, stream, purpose == "analysis")
             self._subscriptions[channel] = subscription
             stream.add(subscription)
         elif kind != _UNSUBSCRIBE:
@@ -290,6 +324,7 @@ class PacketFeedServer:
         self.allowed_uids = allowed_uids
         self.connections: set[_ServerConnection] = set()
         self._streams: dict[tuple[str, str], StreamFeed] = {}
+        self._suspended = False
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -312,9 +347,16 @@ class PacketFeedServer:
         if found is None:
             if len(self._streams) > 65536:
                 raise ValueError("too many streams asked for")
-            found = self._streams[camera, stream] = StreamFeed()
+            found = self._streams[camera, stream] = StreamFeed(self._suspended)
             found.fault = UNKNOWN_STREAM
         return found
+
+    def suspend_analyses(self, suspended: bool) -> None:
+        """Give followers that analyse nothing for now, or pictures again."""
+        if suspended != self._suspended:
+            self._suspended = suspended
+            for stream in self._streams.values():
+                stream.suspend_analyses(suspended)
 
 
 class PacketFeedClient(asyncio.Protocol):
@@ -349,7 +391,7 @@ class PacketFeedClient(asyncio.Protocol):
         finally:
             client._transport.abort()
 
-    async def subscribe(self, camera: str, stream: str) -> int:
+    async def subscribe(self, camera: str, stream: str, purpose: Purpose = "view") -> int:
         """Follow a stream; returns its channel, under which events come. Raises FeedClosed."""
         if self._closed is not None:
             raise FeedClosed(self._closed)
@@ -358,7 +400,8 @@ class PacketFeedClient(asyncio.Protocol):
         channel = self._next_channel
         self._next_channel = self._next_channel % 65535 + 1
         self._live.add(channel)
-        self._transport.write(_message(_SUBSCRIBE, channel, json.dumps({"camera": camera, "stream": stream}).encode()))
+        wanted = {"camera": camera, "stream": stream, "purpose": purpose}
+        self._transport.write(_message(_SUBSCRIBE, channel, json.dumps(wanted).encode()))
         return channel
 
     async def unsubscribe(self, channel: int) -> None:

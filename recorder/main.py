@@ -3,7 +3,7 @@
     run
      |- control      answers the centre on run/recorder.sock
      |- feed         packets to the gateway and the detector on run/packets.sock
-     |- tick         once a second: windows and masks, lost cameras, the machine's clock
+     |- tick         once a second: windows and masks, lost cameras, the machine's clock, what must be given up
      |- streams      one Streamer a stream, started and stopped by the orders in force
     and, outside the loop, the writers' threads
 
@@ -33,6 +33,7 @@ from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.days import Day, read_next_day, tell_day
+from recorder.degradation import Degradation, Degraded, Measures, Share
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
 from recorder.files import lock_file
@@ -43,6 +44,7 @@ from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 from recorder.walker import Look, look
 from recorder.writer import Job, StorageDown, StorageState
+from streams.rtsp.pace import running_pace
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
 
@@ -50,6 +52,7 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 _DAY_US = 86_400_000_000
+_MACHINE = ""  # beside the names of directories
 _MEASURE_TICKS = 5
 _WALK_TICKS = 60
 _STORAGE_CODES = (
@@ -108,6 +111,9 @@ class Recorder:
         self._telling_days: dict[str, asyncio.Task[None]] = {}
         self._overdue: dict[str, dict[str, int]] = {}  # files of each camera, as of the last walk
         self._inventoried: dict[str, int] = {}  # the day in UTC; the first is that of the start, counted at its end
+        self.degraded = Degraded()
+        self.degraded_since_us = 0
+        self._degradations = {name: Degradation() for name in (_MACHINE, *self.disks)}
         self._anchor = read_anchor()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
@@ -271,9 +277,11 @@ class Recorder:
     async def _tick(self) -> None:
         ticks = 0
         while True:
+            began_s = time.monotonic()
             await asyncio.sleep(_TICK_S)
             ticks += 1
             try:
+                self._weigh(time.monotonic() - began_s - _TICK_S)
                 self._look_around(measure=ticks % _MEASURE_TICKS == 0)
                 if ticks % _WALK_TICKS == 0:
                     for disk in self.disks.answering():
@@ -281,6 +289,43 @@ class Recorder:
                         self._begin(self._telling_days, disk, self._tell_days)
             except Exception:  # the task's top: a fault of ours in one look must not end the recording
                 log.exception("our own fault while looking after the cameras")
+
+    def _weigh(self, late_s: float) -> None:
+        """Give up what there are no means for, in the order of DEGRADED.md, and take it back. The machine's load is
+        everybody's; a slow directory costs only its own cameras their recording."""
+        at_s = time.monotonic()
+        measured = {_MACHINE: Measures(load=max(late_s, running_pace().take_late_s()))}
+        measured |= {
+            name: Measures(queue=disk.writer.queue_share, sync=disk.writer.overdue_s)
+            for name, disk in self.disks.items()
+        }
+        given_up: set[str] = set()
+        for name, degradation in self._degradations.items():
+            cameras = self._orders.keys() if name == _MACHINE else self._cameras_on(self.disks[name])
+            priorities = {camera: self._orders[camera].priority for camera in cameras}
+            state = degradation.observe(measured[name], at_s, len(set(priorities.values())))
+            lowest = state.priorities_given_up(priorities.values())
+            given_up |= {camera for camera, priority in priorities.items() if priority in lowest}
+        state = max((one.state for one in self._degradations.values()), key=lambda one: one.step)
+        self._tell_degraded(state, now_us())
+        self._feed.suspend_analyses(not state.analyses)
+        for (camera, name), running in self._streams.items():
+            of_main = Share.WATCHED if camera in given_up else Share.FULL
+            share = state.share_of_sub() if name == "sub" else of_main
+            if share is not running.stream.share:
+                running.stream.give(share)
+
+    def _tell_degraded(self, state: Degraded, at_us: int) -> None:
+        """One alarm at a time, of the level that is reached."""
+        before, self.degraded = self.degraded, state
+        if state != before:
+            log.warning("degraded: from step %d to %d (%s)", before.step, state.step, state.reason or before.reason)
+        if state.level != before.level:
+            self.degraded_since_us = at_us
+        if not state.level or (state.level, state.reason) != (before.level, before.reason):
+            self.alarms.end("DEGRADED", "machine", at_us)  # also one of before a restart
+        if state.level:
+            self.alarms.raise_("DEGRADED", "machine", f"{state.level} {state.reason}", at_us)
 
     def _look_around(self, measure: bool) -> None:
         self._anchor = read_anchor()

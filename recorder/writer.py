@@ -110,6 +110,7 @@ class Writer:
         self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
         self._destroying = threading.Lock()
         self.free_bytes = 0  # as of the last wave
+        self._waved_s: float | None = None  # when the last wave ended, by the monotonic clock
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -138,6 +139,17 @@ class Writer:
     def has_room(self) -> bool:
         """Whether a new run is worth beginning."""
         return self._queued_bytes < QUEUE_BYTES // 2
+
+    @property
+    def queue_share(self) -> float:
+        """How full the queue is, 0 to 1."""
+        return self._queued_bytes / QUEUE_BYTES
+
+    @property
+    def overdue_s(self) -> float:
+        """For how long a wave should have ended by now: the directory is slow, or stands still. 0 while it is down."""
+        waved_s = self._waved_s
+        return 0.0 if waved_s is None else max(0.0, time.monotonic() - waved_s - self._wave_s)
 
     async def ask(self, question: Callable[[SegmentStore], T]) -> T:
         """Run `question` in the thread, durable when it returns. Raises StorageDown."""
@@ -227,7 +239,8 @@ class Writer:
     def _work(self) -> None:
         store = self._store
         assert store is not None
-        next_wave_s = time.monotonic() + self._wave_s
+        self._waved_s = time.monotonic()
+        next_wave_s = self._waved_s + self._wave_s
         while True:
             for _ in range(self._queue.qsize()):
                 item = self._queue.get()
@@ -237,7 +250,8 @@ class Writer:
                 self._do(item, store)
             if time.monotonic() >= next_wave_s:
                 self._wave(store)
-                next_wave_s = time.monotonic() + self._wave_s
+                self._waved_s = time.monotonic()
+                next_wave_s = self._waved_s + self._wave_s
             time.sleep(min(REST_S, self._wave_s))
 
     def _do(self, item: tuple[int, int, Job], store: SegmentStore | None) -> None:
@@ -312,6 +326,7 @@ class Writer:
 
     def _fail(self, code: str, detail: str) -> None:
         self._epoch += 1
+        self._waved_s = None
         self._failure = (Cause.STORAGE, code.lower())
         if self._store is not None:
             store, self._store = self._store, None

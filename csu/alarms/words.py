@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from csu.gateway.faults import fault_reason
-from csu.recording.words import degraded_reason, freeze_reason
+from csu.recording.words import degraded_alarm, freeze_reason
 
 _MESSAGES = {
     "RECORDER_UNREACHABLE": "L'enregistreur ne répond pas.",
@@ -39,7 +39,7 @@ _DETAILS: dict[str, Callable[[str], str]] = {
     "CAMERA_LOST": fault_reason,
     "CLOCK_UNTRUSTED": partial(freeze_reason, "clock"),
     "DESTRUCTION_BREAKER": partial(freeze_reason, "breaker"),
-    "DEGRADED": degraded_reason,
+    "DEGRADED": degraded_alarm,
 }
 
 

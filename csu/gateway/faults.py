@@ -1,7 +1,7 @@
 """Why a camera gives no picture, in the words of the person who looks at its tile."""
 
 from csu.gateway.hub import RECORDER_UNREACHABLE
-from recorder.feed import UNKNOWN_STREAM
+from recorder.feed import DEGRADED, UNKNOWN_STREAM
 from streams.errors import CameraFault
 
 _REASONS: dict[str, str] = {
@@ -18,6 +18,7 @@ _REASONS: dict[str, str] = {
     CameraFault.GARBAGE: "La caméra envoie des données illisibles.",
     RECORDER_UNREACHABLE: "L'enregistreur ne répond pas.",
     UNKNOWN_STREAM: "L'enregistreur n'a pas encore reçu l'ordre d'ouvrir ce flux.",
+    DEGRADED: "Fonctionnement dégradé : l'enregistreur a suspendu ce flux. Agrandissez la caméra pour la voir.",
     "forbidden": "L'autorisation de cette caméra n'est pas en vigueur.",
     "masked": "Les images de cette caméra sont masquées par consigne.",
     "connecting": "Connexion à la caméra en cours.",

@@ -24,11 +24,22 @@ _DEGRADED = {
     "queue": "Les images arrivent plus vite que le disque ne les écrit.",
     "sync": "Le disque met trop de temps à confirmer ce qu'il écrit.",
 }
+_GIVEN_UP = {
+    "1": "L'analyse des images est suspendue, et les petits flux que personne ne regarde sont fermés.",
+    "2": "L'analyse des images et les petits flux sont suspendus : une caméra agrandie se voit encore.",
+    "3": "Les caméras les moins prioritaires ne sont plus enregistrées.",
+}
 
 
 def degraded_reason(reason: str) -> str:
     """A sentence in French for why the recorder gives something up; a new reason gets a general one."""
     return _DEGRADED.get(reason, "La machine n'a pas les moyens de tout faire.")
+
+
+def degraded_alarm(detail: str) -> str:
+    """What is given up and why, from an alarm's level and measure."""
+    level, _, reason = detail.partition(" ")
+    return f"{_GIVEN_UP.get(level, '')} {degraded_reason(reason)}".strip()
 
 
 def _duration(seconds: int) -> str:

@@ -26,6 +26,8 @@ const CAMERA_STATES: Readonly<Record<string, string>> = {
   live: "En direct",
   lost: "Perdue",
   forbidden: "Interdite",
+  masked: "Masquée",
+  degraded: "Suspendue",
   stopped: "Arrêtée",
   masked: "Masquée",
   unknown: "État inconnu",

@@ -41,6 +41,12 @@ class Pace:
         self._beats = 0
         self._armed = False
         self._next_s = 0.0
+        self._late_s = 0.0
+
+    def take_late_s(self) -> float:
+        """How late a beat came at worst since the last call: the loop was busy, or stood still, for so long."""
+        late_s, self._late_s = self._late_s, 0.0
+        return late_s
 
     def join(self, reader: Reader) -> None:
         for turn in self._turns:
@@ -68,6 +74,7 @@ class Pace:
 
     def _beat(self) -> None:
         self._armed = False
+        self._late_s = max(self._late_s, asyncio.get_running_loop().time() - self._next_s)
         if any(self._turns):
             self._arm()
         self._turn = (self._turn + 1) % len(self._turns)

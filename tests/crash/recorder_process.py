@@ -58,9 +58,13 @@ def simulator(data: Path, cameras: int, codec: str = "h264", *options: str) -> I
 
 @dataclass
 class RecorderProcess:
-    """`csu recorder` on a data directory; started and killed as a test wants."""
+    """`csu recorder` on a data directory; started and killed as a test wants.
+
+    `prelude`: what the process runs before: to make a real operation fail or stall, or to shrink a bound.
+    """
 
     data: Path
+    prelude: str = ""
     process: subprocess.Popen[str] | None = None
     modules: set[str] = field(default_factory=set)
 
@@ -72,7 +76,7 @@ class RecorderProcess:
         ensure_keys(self.paths.keys)
         with (self.data / "recorder.log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _RUN, "recorder", "--data", str(self.data)],
+                [sys.executable, "-c", f"{self.prelude}\n{_RUN}", "recorder", "--data", str(self.data)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -136,9 +140,9 @@ class RecorderProcess:
 
 
 @contextmanager
-def recorder(data: Path) -> Iterator[RecorderProcess]:
+def recorder(data: Path, prelude: str = "") -> Iterator[RecorderProcess]:
     data.mkdir(parents=True, exist_ok=True)
-    made = RecorderProcess(data)
+    made = RecorderProcess(data, prelude)
     made.start()
     try:
         yield made

@@ -3,6 +3,7 @@
 import pytest
 
 from csu.alarms.words import message
+from recorder.degradation import BOUNDS
 from streams.errors import CameraFault
 
 
@@ -19,6 +20,13 @@ def test_each_fault_has_words_of_its_own() -> None:
     told = {message("CAMERA_LOST", "01", fault) for fault in CameraFault}
     assert len(told) == len(CameraFault)
     assert message("CAMERA_LOST", "01", "something_new") not in told
+
+
+def test_each_level_of_the_degraded_mode_says_what_is_given_up_and_why() -> None:
+    told = {message("DEGRADED", "machine", f"{level} {reason}") for level in (1, 2, 3) for reason in BOUNDS}
+    assert len(told) == 3 * len(BOUNDS)
+    assert not [words for words in told if any(reason in words for reason in BOUNDS)]
+    assert all(words.startswith("Fonctionnement dégradé. ") for words in told)
 
 
 def test_details_of_the_machine_stay_in_its_logs() -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from recorder.feed import (
+    DEGRADED,
     UNKNOWN_STREAM,
     FeedBack,
     FeedClosed,
@@ -17,6 +19,7 @@ from recorder.feed import (
     FeedSkipped,
     PacketFeedClient,
     PacketFeedServer,
+    Purpose,
 )
 from streams.packets import Packet, VideoFormat
 
@@ -110,6 +113,44 @@ async def test_slow_subscriber_skips_to_a_key_frame_and_others_lose_nothing(
         assert after.is_key
         assert after.at_us == got[-1] + skipped + 1
         assert got == list(range(len(got)))
+
+
+async def test_analyses_are_suspended_and_viewers_are_not(server: PacketFeedServer, tmp_path: Path) -> None:
+    stream = server.stream(CAMERA, "main")
+    stream.publish(_packet(0), 0)
+    async with PacketFeedClient.open(tmp_path / "packets.sock") as feed:
+        viewer = await feed.subscribe(CAMERA, "main")
+        detector = await feed.subscribe(CAMERA, "main", "analysis")
+        events = feed.events()
+        assert [type(e) for e in await _take(events, 4)] == [FeedFormat, FeedPacket] * 2
+        server.suspend_analyses(True)
+        server.suspend_analyses(True)
+        stream.publish(_packet(10), 10)
+        assert [await anext(events), (await anext(events)).channel] == [FeedLost(detector, DEGRADED), viewer]
+        late = await feed.subscribe(CAMERA, "main", "analysis")
+        elsewhere = await feed.subscribe(CAMERA, "sub", "analysis")
+        assert await _take(events, 2) == [FeedLost(late, DEGRADED), FeedLost(elsewhere, DEGRADED)]
+        await feed.unsubscribe(viewer)
+        await feed.unsubscribe(late)
+        again = await feed.subscribe(CAMERA, "main")
+        assert {event.channel for event in await _take(events, 2)} == {again}
+        await feed.unsubscribe(again)
+        answered = await feed.subscribe(CAMERA, "unknown")
+        assert await _take(events, 1) == [FeedLost(answered, UNKNOWN_STREAM)]
+        assert not stream.is_followed
+        server.suspend_analyses(False)
+        assert stream.is_followed
+        told = await _take(events, 3)
+        assert (told[0], told[2]) == (FeedBack(detector), FeedLost(elsewhere, UNKNOWN_STREAM))
+        assert isinstance(told[1], FeedPacket)
+        assert (told[1].channel, told[1].at_us) == (detector, 10)
+
+
+async def test_a_purpose_that_is_none_closes_the_connection(server: PacketFeedServer, tmp_path: Path) -> None:
+    async with PacketFeedClient.open(tmp_path / "packets.sock") as feed:
+        await feed.subscribe(CAMERA, "main", cast(Purpose, "curiosity"))
+        with pytest.raises(FeedClosed):
+            await _take(feed.events(), 1)
 
 
 async def test_unsubscribed_channel_is_silent(server: PacketFeedServer, tmp_path: Path) -> None:

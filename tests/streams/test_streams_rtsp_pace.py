@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -58,6 +59,21 @@ async def test_who_is_in_no_hurry_is_read_every_few_beats() -> None:
     assert [reader.reads for reader in calm] == [4] * pace.CALM_BEATS
     for reader in (hurried, *calm):
         shared.leave(reader)
+
+
+async def test_a_loop_that_stood_still_is_late_by_that_once() -> None:
+    shared = Pace()
+    reader = Counter()
+    shared.join(reader)
+    async with asyncio.timeout(10):
+        await reader.read_once.wait()
+        shared.take_late_s()
+        reader.read_once.clear()
+        time.sleep(0.5)  # noqa: ASYNC251 - the loop stands still
+        await reader.read_once.wait()
+    assert shared.take_late_s() >= 0.5 - pace.BEAT_S
+    assert shared.take_late_s() == 0.0
+    shared.leave(reader)
 
 
 async def test_reading_one_may_end_the_others() -> None:
