@@ -83,13 +83,17 @@ class _Connection:
 
     def read(self) -> None:
         """What has arrived since the last beat. All that fails ends `ended`."""
-        self._read_connection()
         self._new -= self._new > 0
-        if self._datagrams is not None and not self.ended.done():
+        if self._datagrams is not None:  # before the connection, whose end they may have come before
             try:
-                self._much = self._datagrams.read(time.monotonic()) > _MUCH_BYTES
+                much = self._datagrams.read(time.monotonic()) > _MUCH_BYTES
             except Exception as error:  # the sink's own fault too, see below
                 self._end(error)
+                return
+            self._read_connection()
+            self._much = much
+        else:
+            self._read_connection()
 
     def _read_connection(self) -> None:
         rest, view = self._rest, self._view
