@@ -3,11 +3,11 @@
 import argparse
 from typing import Any
 
-HELP = "measure recording, live viewing, seeking and export against their peers"
+HELP = "measure recording, live viewing, seeking, export and journal against their peers"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="record|live|seek|export")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="record|live|seek|export|journal")
     record = subjects.add_parser("record", help="the recorder, ffmpeg per camera, and the floor")
     record.add_argument("--cameras", type=int, default=50, metavar="N")
     record.add_argument("--burst", action="store_true", help="each frame arrives at once")
@@ -20,6 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for subject in (record, live):
         subject.add_argument("--seconds", type=float, default=60.0, metavar="S", help="length of each window")
     export.add_argument("--seconds", type=int, default=3600, metavar="S", help="length of the film")
+    journal = subjects.add_parser("journal", help="an entry, and the same row by plain INSERT and COMMIT")
+    journal.add_argument("--entries", type=int, default=1_000_000, metavar="N", help="to verify")
+    journal.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of eight writers")
+    journal.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
     for subject in (record, live, seek, export):
         subject.add_argument("--quality", choices=("quick", "full", "rich"), help=argparse.SUPPRESS)
         subject.add_argument("--json", action="store_true", help="print the figures as one JSON object at the end")
@@ -88,4 +92,14 @@ def _export(args: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-_SUBJECTS = {"record": _record, "live": _live, "seek": _seek, "export": _export}
+def _journal(args: argparse.Namespace) -> dict[str, Any]:
+    import asyncio
+
+    from csu.bench import journal, report
+
+    figures = asyncio.run(journal.run(args.entries, args.seconds))
+    report.show("csu bench journal", figures, f"{args.entries} entries, {journal.WRITERS} writers")
+    return figures
+
+
+_SUBJECTS = {"record": _record, "live": _live, "seek": _seek, "export": _export, "journal": _journal}

@@ -63,6 +63,5 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=5,
         pool_timeout=5,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 3, "options": "-c statement_timeout=10s -c lock_timeout=5s"},
     )
