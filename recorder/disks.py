@@ -149,6 +149,18 @@ class Disks(Mapping[str, Disk]):
             found[disk.name] = answer
         return found
 
+    async def read_each(self, question: Callable[[sqlite3.Connection], T]) -> tuple[list[T], bool]:
+        """Ask the index of every directory by a reader, at once; and whether one couldn't be read."""
+        answers = await asyncio.gather(*(disk.read(question) for disk in self.values()), return_exceptions=True)
+        found: list[T] = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                if not isinstance(answer, StorageDown):
+                    raise answer
+            else:
+                found.append(answer)
+        return found, len(found) < len(answers)
+
     @property
     def settled(self) -> bool:
         """Whether every directory has said where it stands, or had time to: a camera goes where it was, if it can."""

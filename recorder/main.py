@@ -15,7 +15,6 @@ import contextlib
 import logging
 import os
 import signal
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -32,7 +31,7 @@ from recorder.camera import LOST_S, LiveStream, RecordedStream
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
-from recorder.days import Day, read_next_day, tell_day
+from recorder.days import Day, add_up, next_day, read_accounts, read_standing, remember_day, tell_day
 from recorder.degradation import Degradation, Degraded, Measures, Share
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
@@ -108,7 +107,7 @@ class Recorder:
         # By the directory's name.
         self._reconciling: dict[str, asyncio.Task[None]] = {}
         self._walking: dict[str, asyncio.Task[None]] = {}
-        self._telling_days: dict[str, asyncio.Task[None]] = {}
+        self._telling_days: asyncio.Task[None] | None = None
         self._overdue: dict[str, dict[str, int]] = {}  # files of each camera, as of the last walk
         self._inventoried: dict[str, int] = {}  # the day in UTC; the first is that of the start, counted at its end
         self.degraded = Degraded()
@@ -142,8 +141,10 @@ class Recorder:
             ticking = self._tasks.create_task(self._tick(), name="tick")
             await self._stop.wait()
             ticking.cancel()
-            for task in (*self._reconciling.values(), *self._walking.values(), *self._telling_days.values()):
+            for task in (*self._reconciling.values(), *self._walking.values()):
                 task.cancel()
+            if self._telling_days is not None:
+                self._telling_days.cancel()
             self._stop_streams()
         log.info("recorder stopped")
 
@@ -286,7 +287,8 @@ class Recorder:
                 if ticks % _WALK_TICKS == 0:
                     for disk in self.disks.answering():
                         self._begin(self._walking, disk, self._walk)
-                        self._begin(self._telling_days, disk, self._tell_days)
+                    if self._telling_days is None or self._telling_days.done():
+                        self._telling_days = self._tasks.create_task(self._tell_days())
             except Exception:  # the task's top: a fault of ours in one look must not end the recording
                 log.exception("our own fault while looking after the cameras")
 
@@ -378,15 +380,24 @@ class Recorder:
         for camera, count in overdue.items():
             self.alarms.raise_(OVERDUE, camera, f"{count} files", at_us)
 
-    async def _tell_days(self, disk: Disk) -> None:
+    async def _tell_days(self) -> None:
         """Tell the civil days that are over; by a clock that is wrong none is."""
         try:
-            while self.clock.trusted and (day := await disk.read(_read_next_day)) is not None:
-                await disk.writer.ask(partial(_tell_day, day=day))
+            while self.clock.trusted and (day := await self._next_day()) is not None:
+                await self.disks.answering()[0].writer.ask(partial(_tell_day, day=day))
+                self.disks.submit_all(partial(_remember_day, day=day))
         except StorageDown as error:
             log.info("the days that are over are not told yet: %s", error)
         except Exception:  # the task's top: a fault of ours in one account must not end the recording
             log.exception("our own fault while adding up a day")
+
+    async def _next_day(self) -> Day | None:
+        standings, away = await self.disks.read_each(read_standing)
+        day = next_day(standings, now_us(), away)
+        if day is None:
+            return None
+        accounts, away = await self.disks.read_each(partial(read_accounts, day=day))
+        return add_up(day, accounts, now_us(), away) if self.disks.answering() else None
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
         silent_s = time.monotonic() - running.stream.last_packet_s
@@ -498,12 +509,12 @@ def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
     )
 
 
-def _read_next_day(connection: sqlite3.Connection) -> Day | None:
-    return read_next_day(connection, now_us())
-
-
 def _tell_day(store: SegmentStore, day: Day) -> None:
     tell_day(store.index, day, now_us())
+
+
+def _remember_day(store: SegmentStore, day: Day) -> None:
+    remember_day(store.index, day.day)
 
 
 async def run(config: RecorderConfig) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,77 +13,23 @@ from alembic import command
 from alembic.config import Config
 from centre_support import Running
 from sqlalchemy import create_engine
+from statements_support import at, camera_ids, linked, recorder, signer, tell
 
 from csu import keys
 from csu.cli import main
-from csu.links.recorder_link import FactsPuller
 from csu.settings import Database
 from csu.statements import document
 from csu.statements.days import begins_at, ends_at, month_of
-from csu.statements.signer import StatementSigner
 from csu.store import migrate as migrating
 from csu.store.migrate import migrate
 from recorder.accounts import Cause
-from recorder.channel import ChannelClient, ChannelServer
-from recorder.days import read_next_day, tell_day
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.format import merkle_root
-from recorder.index import open_reader, read_facts
-from recorder.main import _tell_inventory
-from recorder.walker import Look, look
 from streams.ticks import at_from_us, us_from_at
-from tests.recorder.recorder_support import DAY_US, START_US, Bench, bench, packets, record
+from tests.recorder.recorder_support import DAY_US, START_US, packets, record
 
 EVREUX, VERNON, ANDELYS, BARE = "27229", "27681", "27016", "27999"
 DAY = date(2026, 11, 23)
-
-
-@contextmanager
-def recorder(tmp_path: Path) -> Iterator[Bench]:
-    """A recorder's storage directory: everything of a recorder but its cameras and its loop."""
-    with bench(tmp_path / "disk") as made:
-        yield made
-
-
-def tell(made: Bench, at: datetime, *cameras: str) -> None:
-    """The night at a recorder: inventory, then the days that are over; cameras without a file have one too."""
-    now_us = us_from_at(at)
-    looks = look(made.storage.path, now_us, whole=True)
-    for one in (*looks, *(Look(c, 0, 0, None, ()) for c in cameras if c not in {one.camera for one in looks})):
-        _tell_inventory(made.store, one, now_us)
-    made.index.put("alive_us", now_us)
-    made.index.commit()
-    with closing(open_reader(made.storage.index_path)) as reader:
-        while (day := read_next_day(reader, now_us)) is not None:
-            tell_day(made.index, day, now_us)
-            made.index.commit()
-
-
-@asynccontextmanager
-async def linked(centre: Running, made: Bench) -> AsyncIterator[FactsPuller]:
-    """The centre's puller on the feed of this index."""
-
-    async def answer(op: str, fields: dict[str, Any]) -> dict[str, Any]:
-        if op == "ack":
-            made.index.acknowledge(fields["upto"], START_US)
-            made.index.commit()
-            return {}
-        with closing(open_reader(made.storage.index_path)) as reader:
-            return read_facts(reader, fields["after"], fields["limit"])
-
-    socket = centre.centre.settings.paths.recorder_socket
-    async with ChannelServer(socket, answer), ChannelClient(socket) as client:
-        yield FactsPuller(centre.centre, client)
-
-
-def signer(centre: Running) -> StatementSigner:
-    kid, key = keys.load_private(centre.centre.settings.paths.keys, "statements")
-    return StatementSigner(centre.centre.store, kid, key, centre.clock)
-
-
-async def camera_ids(centre: Running) -> dict[str, str]:
-    async with centre.person("superviseur") as person:
-        return {c["number"]: c["id"] for c in (await person.get("/api/cameras")).json()["cameras"]}
 
 
 async def listed(centre: Running, insee: str, month: str = "2026-11", login: str = "auditeur") -> list[dict[str, Any]]:
@@ -115,10 +59,6 @@ async def statements_of(centre: Running, insee: str) -> list[dict[str, Any]]:
     assert document.chain_faults(found) == []
     assert [one["number"] for one in found] == list(range(1, len(found) + 1))
     return found
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 async def test_a_day_is_stated_when_its_facts_are_in(centre: Running, tmp_path: Path, superuser: str) -> None:
@@ -242,7 +182,7 @@ async def test_taken_over_once(centre: Running, tmp_path: Path, superuser: str) 
                 connection.execute("UPDATE feed_cursor SET upto = 0")
                 connection.execute("DELETE FROM journal_pending")
                 connection.execute("DELETE FROM journal")
-            puller._cursor.forget()
+            puller._cursors.clear()
             await puller.run_once()
     with psycopg.connect(superuser) as connection:
         counts = "SELECT (SELECT count(*) FROM coverage_day), (SELECT count(*) FROM inventory)"

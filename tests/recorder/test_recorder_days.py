@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from recorder_support import CAMERA, DAY_US, OTHER, Bench, bench, packets, recor
 from legal.retention import PARIS
 from recorder.accounts import Cause
 from recorder.adoption import ADOPTING
-from recorder.days import bounds_us, read_next_day, tell_day
+from recorder.days import Day, add_up, bounds_us, next_day, read_accounts, read_standing, remember_day, tell_day
 from recorder.index import Index, open_reader
 from recorder.machine import now_us
 from recorder.main import Recorder, RecorderConfig
@@ -37,12 +37,19 @@ def _tell(made: Bench, now_us: int, alive_us: int | None = None) -> list[date]:
     made.index.put("alive_us", now_us if alive_us is None else alive_us)
     made.index.commit()
     days = []
-    with closing(open_reader(made.storage.index_path)) as reader:
-        while (day := read_next_day(reader, now_us)) is not None:
-            tell_day(made.index, day, now_us)
-            made.index.commit()
-            days.append(day.day)
+    while (day := _add_up([made], now_us)) is not None:
+        tell_day(made.index, day, now_us)
+        made.index.commit()
+        days.append(day.day)
     return days
+
+
+def _add_up(benches: list[Bench], now_us: int, away: bool = False) -> Day | None:
+    """As the recorder asks its directories."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(closing(open_reader(made.storage.index_path))) for made in benches]
+        day = next_day([read_standing(reader) for reader in readers], now_us, away)
+        return None if day is None else add_up(day, [read_accounts(reader, day) for reader in readers], now_us, away)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,41 @@ def test_what_is_not_durable_yet_waits(tmp_path: Path) -> None:
         made.index.put(ADOPTING, None)
         assert _tell(made, late_us) == [date(2026, 11, 23)]
         assert _told(made.index)[0]["sums"]["recorded"] == 18  # whole parts
+
+
+def test_a_day_is_over_all_directories(tmp_path: Path) -> None:
+    noon_us, (from_us, to_us) = _us(2026, 11, 23, 11), bounds_us(date(2026, 11, 23))
+    late_us, hours_us = to_us + HOUR_US, to_us - from_us
+    with bench(tmp_path / "a") as one, bench(tmp_path / "b") as other:
+        for made, begins_us in ((one, from_us - HOUR_US), (other, noon_us)):
+            made.store.accounts.gap(CAMERA, begins_us, Cause.CAMERA, "connecting")
+            made.store.accounts.run_started(CAMERA, begins_us + 10 * S_US, "27-2026-001", None)
+            made.index.put("coverage_day", "2026-11-22")
+        one.store.accounts.run_ended(CAMERA, noon_us - 60 * S_US, "storage", Cause.STORAGE, "storage_full")
+        one.store.accounts.released(CAMERA, noon_us)
+        other.store.accounts.run_ended(CAMERA, to_us + 5 * S_US, "reset", Cause.NETWORK, "reset")
+        one.index.put("alive_us", late_us)
+        for made in (one, other):
+            made.index.commit()
+        assert _add_up([one, other], late_us) is None  # the other has taken nothing since the day's end
+        other.index.put("alive_us", late_us)
+        other.index.commit()
+        day = _add_up([one, other], late_us)
+        assert day is not None
+        sums = day.cameras[CAMERA].sums()
+        assert (sums["storage"], sums["camera"], sums["recorded"]) == (60 * S_US, 10 * S_US, hours_us - 70 * S_US)
+        assert day.cameras[CAMERA].expected_us == hours_us
+        assert _add_up([one], late_us, away=True) is None
+        later_us = to_us + 6 * HOUR_US
+        one.index.put("alive_us", later_us)
+        one.index.commit()
+        alone = _add_up([one], later_us, away=True)
+        assert alone is not None
+        assert alone.cameras[CAMERA].sums()["storage"] == to_us - noon_us + 60 * S_US
+        assert sum(alone.cameras[CAMERA].sums().values()) == hours_us
+        remember_day(other.index, day.day)
+        other.index.commit()
+        assert _add_up([one, other], later_us) is None  # one of them remembers
 
 
 async def test_a_running_recorder_tells_the_days_that_are_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
