@@ -91,9 +91,20 @@ const OPS: Readonly<Record<string, string>> = {
   "recording:erase": "Effacement d'enregistrements",
   "recording:head": "Empreinte des chaînes d'enregistrements",
   "recording:day": "Empreinte des enregistrements d'un jour",
+  "statement:sign": "Signature d'un relevé quotidien",
+  "statement:read": "Consultation d'un relevé",
   "recorder:index": "Nouvel index d'enregistreur",
   "recorder:rebuilt": "Index d'enregistreur reconstruit",
   "recorder:released": "Gel des effacements levé à l'enregistreur",
+};
+
+/** Why recordings are missing, as heads beside a camera's column. */
+const ABSENCES: Readonly<Record<string, string>> = { ...CAUSES, camera: "Panne de caméra", authorisation: "Hors autorisation" };
+
+const DESTROYED: Readonly<Record<string, string>> = {
+  deadline: "à l'échéance",
+  released: "après la fin d'une conservation",
+  space: "faute de place, après le délai minimal",
 };
 
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;
@@ -160,7 +171,7 @@ export const fr = {
     nav: "Vues",
     views: {
       wall: "Mur", recording: "Enregistrement", journal: "Journal", watching: "Qui regarde", cameras: "Caméras", persons: "Agents",
-      territory: "Territoire", accounts: "Comptes",
+      territory: "Territoire", accounts: "Comptes", statements: "Relevés",
     },
     loading: "Chargement…",
     stalePoll: "Données non rafraîchies :",
@@ -430,6 +441,47 @@ export const fr = {
       proposeHelp: "Une autre personne devra confirmer. Ce qui est échu sera alors effacé sans retour.",
       confirmHelp: "Ce qui est échu sera effacé sans retour.",
     },
+  },
+  statements: {
+    title: "Relevés quotidiens",
+    choice: "Commune et mois",
+    monthBefore: "Mois précédent",
+    monthAfter: "Mois suivant",
+    daysTitle: "Relevés signés des journées",
+    daysCaption: (commune: string) => `Effacements, inventaire et enregistrement de chaque journée, ${commune}`,
+    dayTitle: (day: string, number: number) => `Relevé n° ${number}, ${day}`,
+    dayCaption: "Effacements, inventaire de la nuit et enregistrement de chaque caméra",
+    monthTitle: "Enregistrement du mois",
+    monthCaption: "Part du temps enregistrée, et part de chaque cause d'absence, par caméra",
+    monthHelp: "Les parts d'une ligne font exactement 100 %, temps hors autorisation compris.",
+    heads: {
+      day: "Journée", number: "N°", state: "État", destroyed: "Effacé", left: "Reste", oldest: "Plus ancienne image",
+      overdue: "En retard", held: "Conservés après échéance", recorded: "Enregistré", file: "Relevé", camera: "Caméra", gaps: "Absences",
+      days: "Jours", expected: "Attendu",
+    },
+    files,
+    destroyed: (cause: string, n: number) => `${files(n)} ${DESTROYED[cause] ?? cause}`,
+    between: (first: string, last: string) => `images du ${first} au ${last}`,
+    outOf: (expected: string) => `de ${expected}`,
+    nothing: "rien",
+    absence: named(ABSENCES),
+    noGap: "aucune",
+    notTold: "Non transmis par l'enregistreur",
+    complete: "Complet",
+    missing: (n: number) => (n === 1 ? "1 donnée manquante" : `${n} données manquantes`),
+    corrects: (number: number) => `rectifie le n° ${number}`,
+    superseded: "rectifié depuis",
+    download: "Fichier signé",
+    text: "Texte",
+    of: (number: number) => `du relevé n° ${number}`,
+    newTab: "(nouvel onglet)",
+    signedAt: (at: string, key: string) => `signé le ${at}, clé ${key}`,
+    inProgress: (days: number, of: number) => `Mois en cours : ${days} jours écoulés sur ${of}`,
+    monthOver: "Mois terminé",
+    total: "Ensemble des caméras",
+    csv: "Télécharger le mois (CSV)",
+    noneYet: "Aucun relevé encore : le premier est signé dans la nuit qui suit la première journée.",
+    noneInMonth: (last: string) => `Aucun relevé ce mois-ci ; le dernier est du ${last}.`,
   },
   help: {
     title: "Clavier",

@@ -1,7 +1,7 @@
 /** What the centre answers. Instants become milliseconds UTC; unknown members are ignored. */
 
 import {
-  array, boolean, either, instant, member, nullable, number, object, oneOf, string, withDefault, type Decoded,
+  array, boolean, either, instant, member, nullable, number, object, oneOf, record, string, withDefault, type Decoded,
 } from "../lib/decode";
 
 const commune = object({ insee: string, name: string });
@@ -152,6 +152,46 @@ export const territory = member(
 );
 export type TerritoryCommune = Decoded<typeof territory>[number];
 export type Dated = Pick<Decoded<typeof convention>, "from" | "to" | "suspended_at" | "suspended_reason">;
+
+export const statementCommunes = member("communes", array(object({ insee: string, name: string, last_day: nullable(string) })));
+export type StatementCommune = Decoded<typeof statementCommunes>[number];
+
+const counted = { files: number, bytes: number, overdue: number, held: number };
+const totals = object({
+  ...counted, destroyed: object({ count: number, bytes: number }), oldest: nullable(instant), expected_us: number, recorded_us: number,
+});
+export const statementLines = member(
+  "statements",
+  array(
+    object({
+      number, day: string, corrects: nullable(number), signed_at: instant, hash: string, cameras: number, missing: number, totals,
+    }),
+  ),
+);
+export type StatementLine = Decoded<typeof statementLines>[number];
+
+const stated = object({
+  camera: string, number: string, name: string,
+  destroyed: array(object({ cause: string, count: number, bytes: number, first: instant, last: instant })),
+  inventory: nullable(object({ ...counted, at: instant, oldest: nullable(instant) })),
+  coverage: nullable(object({ expected_us: number, sums_us: record(number) })),
+});
+export const signedStatement = object({
+  statement: object({
+    number, day: string, signed_at: instant, cameras: array(stated), missing: array(object({ camera: string, what: string })),
+  }),
+  kid: string,
+});
+export type SignedStatement = Decoded<typeof signedStatement>;
+
+const coverageLine = { days: number, expected_us: number, sums_us: record(number), percent: record(number) };
+export type CoverageLine = Pick<CoverageMonth["total"], keyof typeof coverageLine>;
+export const coverageMonth = object({
+  month: string, in_progress: boolean, days: number, days_of_month: number,
+  cameras: array(object({ camera: string, number: string, name: string, ...coverageLine })),
+  total: object(coverageLine),
+});
+export type CoverageMonth = Decoded<typeof coverageMonth>;
 
 const accountShape = {
   id: string, login: string, name: string, role: string, category: string, employer: nullable(string),

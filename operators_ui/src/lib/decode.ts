@@ -58,6 +58,14 @@ export function object<S extends Shape>(shape: S): Decoder<FromShape<S>> {
   };
 }
 
+/** An object whose members are all of one kind, under any names. */
+export function record<T>(inner: Decoder<T>): Decoder<Readonly<Record<string, T>>> {
+  return (value, path) => {
+    if (typeof value !== "object" || value === null) return wrong(path, "an object");
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, inner(item, `${path}.${name}`)]));
+  };
+}
+
 /** The first alternative that reads the value. */
 export function either<A, B>(first: Decoder<A>, second: Decoder<B>): Decoder<A | B> {
   return (value, path) => {

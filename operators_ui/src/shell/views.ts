@@ -1,12 +1,12 @@
 /** Which views each role has. The centre decides every request again; this only spares people doors that stay shut. */
 
-export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "territory" | "accounts" | "recording";
+export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "territory" | "accounts" | "recording" | "statements";
 
 const VIEWS: Readonly<Record<string, readonly View[]>> = {
   operator: ["wall"],
-  supervisor: ["wall", "watching", "recording", "persons", "territory", "journal"],
-  delegate: ["cameras", "watching", "territory", "journal", "wall"],
-  auditor: ["journal", "watching", "recording"],
+  supervisor: ["wall", "watching", "recording", "statements", "persons", "territory", "journal"],
+  delegate: ["cameras", "watching", "statements", "territory", "journal", "wall"],
+  auditor: ["journal", "watching", "recording", "statements"],
   administrator: ["cameras", "recording", "territory", "accounts"],
 };
 

@@ -7,12 +7,13 @@ import { fr } from "../strings";
 import { daysLeft, NEAR_DAYS, validity } from "./validity";
 
 export function Table(props: {
-  label: string; heads: readonly string[]; empty: boolean; children: ReactNode; testid: string;
+  label: string; caption?: string; heads: readonly string[]; empty: boolean; children: ReactNode; testid: string;
 }): ReactNode {
   if (props.empty) return <p className="quiet">{fr.tables.empty}</p>;
   return (
     <div className="table-scroll" role="region" aria-label={props.label} tabIndex={0}>
       <table data-testid={props.testid}>
+        {props.caption && <caption>{props.caption}</caption>}
         <thead>
           <tr>{props.heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr>
         </thead>

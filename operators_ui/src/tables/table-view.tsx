@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { RecordingView } from "../recording/recording-view";
 import type { View } from "../shell/views";
+import { Statements } from "../statements/statements-view";
 import { Accounts } from "./accounts";
 import { Cameras } from "./cameras";
 import { Journal } from "./journal";
@@ -17,6 +18,7 @@ export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
     case "cameras": return <Cameras />;
     case "persons": return <Persons />;
     case "territory": return <Territory />;
+    case "statements": return <Statements />;
     case "accounts": return <Accounts />;
     case "recording": return <RecordingView />;
   }
