@@ -6,6 +6,7 @@ declared in its authorisation's file and not seen in its stream, so every norm i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ARTICLE = "arrêté du 3 août 2007, art. 2"
@@ -36,6 +37,22 @@ NORMS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a camera's authorisation may say that its stream is for, and the norms that bind it then."""
+
+    code: str
+    name: str
+    norms: tuple[str, ...]
+
+
+USES = (
+    Use("NARROW_FAST", "plan étroit sur un flux de personnes en mouvement rapide", ("NARROW_SIZE", "FAST_RATE")),
+    Use("NARROW", "plan étroit", ("NARROW_SIZE", "OTHER_RATE")),
+    Use("WIDE", "plan large", ("OTHER_SIZE", "OTHER_RATE")),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """`met` is None when the measure was too short to tell."""
 
@@ -56,3 +73,24 @@ def judge_stream(width: int, height: int, per_s: float | None) -> tuple[Finding,
         else:
             findings.append(Finding(norm, f"{per_s:.1f} images/s", per_s >= norm.per_s * _PRECISION))
     return tuple(findings)
+
+
+def judge_uses(findings: Sequence[Finding]) -> tuple[tuple[Use, bool | None], ...]:
+    """For each use whether the stream meets all of its norms; None when one of them is unknown and none is missed.
+
+    A "plan étroit" below its size is lawful where thumbnails of faces of 90 x 60 can be had: that is in the
+    authorisation's file, not in the stream.
+    """
+    met = {finding.norm.code: finding.met for finding in findings}
+    answers = []
+    for use in USES:
+        found = {met[code] for code in use.norms}
+        answers.append((use, False if False in found else None if None in found else True))
+    return tuple(answers)
+
+
+def judge_declared(declared_per_s: float | None, real_per_s: float | None) -> bool | None:
+    """Whether as many pictures come as the camera declares; None when one of the two is unknown."""
+    if declared_per_s is None or real_per_s is None:
+        return None
+    return real_per_s >= declared_per_s * _PRECISION

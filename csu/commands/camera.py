@@ -1,8 +1,9 @@
 """`csu camera probe`: what one camera sends, measured, and which norms it meets.
 
-The JSON object: `ok` and `adapter`; when false `fault` and `detail`; else all of `streams.probe.ProbeReport`, and
-`norms`, for each of `legal.norms` `code`, `concerns` (French), `required`, `measured` and `met` (null: unknown). The
-exit status tells whether the camera could be measured: which norms bind it depends on its authorisation.
+The JSON object: `ok` and `adapter`; when false `fault` and `detail`; else all of `streams.probe.ProbeReport`, with
+`real_fps` and `keeps_declared`, and what the stream meets and misses of `legal.norms` (`met` null: unknown): `norms`,
+each with `code`, `concerns` (French), `required`, `measured` and `met`; `uses`, with `code`, `name` (French) and `met`.
+The exit status tells whether the camera could be measured: which norms bind it depends on its authorisation.
 """
 
 import argparse
@@ -12,8 +13,13 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from legal.norms import Finding
 
 HELP = "measure what a camera sends: codec, size, pictures per second, key frames, bit rate, clock"
 
@@ -34,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from legal.norms import ARTICLE, judge_stream
+    from legal.norms import judge_declared, judge_stream
     from streams.errors import CameraError
     from streams.probe import probe
     from streams.rtsp.messages import check_url
@@ -52,32 +58,52 @@ def run(args: argparse.Namespace) -> int:
     try:
         report = asyncio.run(probe(config, args.seconds))
         findings = judge_stream(report.width, report.height, report.real_fps)
-        facts: dict[str, object] = {"ok": True, **asdict(report)}
+        facts: dict[str, object] = {"ok": True, **asdict(report), "real_fps": report.real_fps}
+        facts["keeps_declared"] = judge_declared(report.declared_fps, report.real_fps)
     except CameraError as error:
         findings = ()
         facts = {"ok": False, "fault": error.fault.value, "detail": error.detail}
     if args.json:
-        norms = [
-            {
-                "code": finding.norm.code,
-                "concerns": finding.norm.concerns,
-                "required": finding.norm.required,
-                "measured": finding.measured,
-                "met": finding.met,
-            }
-            for finding in findings
-        ]
-        print(json.dumps({"adapter": args.adapter, **facts, **({"norms": norms} if findings else {})}))
+        print(json.dumps({"adapter": args.adapter, **facts, **_judged(findings)}))
     else:
         for name, value in facts.items():
             print(f"{name:16} {'unknown' if value is None else value}")
-        if findings:
-            print(f"\nNormes techniques ({ARTICLE}) :")
-        for finding in findings:
-            verdict = {True: "conforme", False: "NON CONFORME", None: "inconnu"}[finding.met]
-            words = f"au moins {finding.norm.required} - {finding.norm.concerns} : {finding.measured}"
-            print(f"{verdict:13} {words}")
+        _tell(findings)
     return 0 if facts["ok"] else 1
+
+
+def _judged(findings: "Sequence[Finding]") -> dict[str, object]:
+    from legal.norms import judge_uses
+
+    if not findings:
+        return {}
+    norms = [
+        {
+            "code": finding.norm.code,
+            "concerns": finding.norm.concerns,
+            "required": finding.norm.required,
+            "measured": finding.measured,
+            "met": finding.met,
+        }
+        for finding in findings
+    ]
+    uses = [{"code": use.code, "name": use.name, "met": met} for use, met in judge_uses(findings)]
+    return {"norms": norms, "uses": uses}
+
+
+def _tell(findings: "Sequence[Finding]") -> None:
+    from legal.norms import ARTICLE, judge_uses
+
+    if not findings:
+        return
+    verdicts = {True: "conforme", False: "NON CONFORME", None: "inconnu"}
+    print(f"\nNormes techniques ({ARTICLE}) :")
+    for finding in findings:
+        words = f"au moins {finding.norm.required} - {finding.norm.concerns} : {finding.measured}"
+        print(f"{verdicts[finding.met]:13} {words}")
+    print("\nCe flux convient-il ?")
+    for use, met in judge_uses(findings):
+        print(f"{verdicts[met]:13} {use.name}")
 
 
 def _credentials(username: str | None, path: Path | None) -> tuple[str | None, str]:

@@ -61,6 +61,9 @@ async def test_the_command(adapter: str, credentials: Path, capsys: pytest.Captu
     assert facts["audio"] is (False if adapter == "native" else None)
     norms = {norm["code"]: norm["met"] for norm in facts["norms"]}
     assert norms == {"NARROW_SIZE": False, "OTHER_SIZE": False, "FAST_RATE": True, "OTHER_RATE": True}
+    assert {use["code"]: use["met"] for use in facts["uses"]} == {"NARROW_FAST": False, "NARROW": False, "WIDE": False}
+    assert facts["transport"] == "tcp"
+    assert facts["keeps_declared"] is None
 
 
 async def test_the_command_tells_the_norms_in_words(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +73,18 @@ async def test_the_command_tells_the_norms_in_words(capsys: pytest.CaptureFixtur
     assert "arrêté du 3 août 2007, art. 2" in out
     assert "conforme      au moins 704 x 576 - plan étroit" in out
     assert "NON CONFORME" not in out
+    assert "conforme      plan large" in out
+
+
+async def test_the_command_tells_what_comes_against_what_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
+    """A camera that declares 25 pictures a second, stamps so, and sends a few; over UDP."""
+    async with Camera(Manners(framerate="25", speed=0.2, udp="refuses"), make_clip(704, 576, 25, 25)) as camera:
+        assert await asyncio.to_thread(command.run, arguments(camera.url, "--seconds", "3", "--json")) == 0
+    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert facts["transport"] == "udp"
+    assert (facts["declared_fps"], facts["fps"], facts["keeps_declared"]) == (25.0, 25.0, False)
+    assert facts["real_fps"] == facts["arrival_fps"] < 12
+    assert {use["code"]: use["met"] for use in facts["uses"]}["NARROW_FAST"] is False
 
 
 async def test_the_command_tells_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
