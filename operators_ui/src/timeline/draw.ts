@@ -37,6 +37,7 @@ export function draw(context: CanvasRenderingContext2D, width_px: number, scene:
   context.textBaseline = "middle";
   const x = (at: number): number => xOf(scene.window, at, width_px);
   drawBands(context, scene, x, width_px);
+  drawAnnouncements(context, scene, x);
   drawMarks(context, scene.window, x, width_px);
   if (scene.interval) drawInterval(context, x(scene.interval.from), x(scene.interval.to));
   drawFuture(context, x(scene.now), width_px);
@@ -57,6 +58,14 @@ function drawBands(context: CanvasRenderingContext2D, scene: Scene, x: (at: numb
     const label = fr.cause(gap.cause);
     const from = Math.max(left, 0);
     if (Math.min(right, width_px) - from > context.measureText(label).width + 14) tag(context, from + 4, label);
+  }
+}
+
+/** A line under the band: what was announced, whether pictures came or not. */
+function drawAnnouncements(context: CanvasRenderingContext2D, scene: Scene, x: (at: number) => number): void {
+  for (const one of scene.data?.interruptions ?? []) {
+    context.fillStyle = colourOf(one.cause);
+    context.fillRect(x(one.from), BAND_TOP + BAND_HEIGHT + 3, Math.max(1, x(one.to) - x(one.from)), 4);
   }
 }
 

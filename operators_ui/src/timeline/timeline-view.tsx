@@ -138,9 +138,8 @@ function TimelineCanvas(props: {
 }
 
 function Legend(props: { data: Timeline | null; window: scale.Window }): ReactNode {
-  const causes = new Set(
-    props.data?.gaps.filter((gap) => gap.to > props.window.from && gap.from < props.window.to).map((gap) => gap.cause),
-  );
+  const told = props.data === null ? [] : [...props.data.gaps, ...props.data.interruptions];
+  const causes = new Set(told.filter((one) => one.to > props.window.from && one.from < props.window.to).map((one) => one.cause));
   return (
     <ul className="legend">
       <li><i ref={coloured("#2f8f68")} />{fr.timeline.run}</li>
