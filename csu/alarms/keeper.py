@@ -7,6 +7,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csu.alarms import words
 from csu.audit.sequencer import oldest_unnumbered
 from csu.centre_state import Centre
 from csu.store import tables
@@ -57,9 +58,9 @@ class AlarmKeeper:
             statement = select(alarm.c.code).where(alarm.c.source == OWN, alarm.c.ended.is_(None))
             on = set((await connection.scalars(statement)).all())
             for code in wanted.keys() - on:
-                await raise_alarm(connection, OWN, code, "centre", wanted[code], None, now)
+                await raise_alarm(connection, OWN, code, words.WHOLE, wanted[code], None, now)
             for code in on - wanted.keys():
-                await end_alarm(connection, OWN, code, "centre", now)
+                await end_alarm(connection, OWN, code, words.WHOLE, now)
         if on != wanted.keys():
             await self._centre.events.publish("alarms")
 

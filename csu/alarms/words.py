@@ -1,4 +1,5 @@
-"""French messages of alarms, by code. `{subject}` is a camera's number and name, or a part of the centre."""
+"""French messages of alarms, by code. `{subject}` is a camera's number and name, or a part of the
+centre; `{place}` a storage directory."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,17 +20,20 @@ _MESSAGES = {
     "DESTRUCTION_BREAKER": "Les effacements sont suspendus. {detail}",
     "DEGRADED": "Fonctionnement dégradé. {detail}",
     "PRIORITY_STOPPED": "Caméra {subject} : plus enregistrée, faute de place.",
-    "STORAGE_STARTING": "L'enregistreur ouvre son stockage : rien n'est encore enregistré.",
-    "STORAGE_UNMOUNTED": "Le répertoire des enregistrements n'est pas monté : rien n'est enregistré.",
-    "STORAGE_FOREIGN": "Le répertoire des enregistrements est celui d'un autre enregistreur : rien n'est enregistré.",
-    "STORAGE_BUSY": "Un autre enregistreur utilise le répertoire des enregistrements.",
-    "STORAGE_FAILED": "Le stockage des enregistrements est en erreur.",
-    "STORAGE_FULL": "Le stockage des enregistrements est plein : rien n'est enregistré.",
-    "STORAGE_SHORT": "La place manquera avant que des échéances en libèrent : voyez la page Stockage.",
-    "STORAGE_LOW": "Le stockage des enregistrements est presque plein.",
+    "STORAGE_STARTING": "{place} : en cours d'ouverture, rien n'y est encore enregistré.",
+    "STORAGE_UNMOUNTED": "{place} : n'est pas monté, rien n'y est enregistré.",
+    "STORAGE_FOREIGN": "{place} : appartient à un autre enregistreur, rien n'y est enregistré.",
+    "STORAGE_BUSY": "{place} : utilisé par un autre enregistreur.",
+    "STORAGE_FAILED": "{place} : en erreur.",
+    "STORAGE_FULL": "{place} : plein, rien n'y est enregistré.",
+    "STORAGE_SHORT": "{place} : la place manquera avant que des échéances en libèrent (vue Enregistrement).",
+    "STORAGE_LOW": "{place} : presque plein.",
     "INDEX_NEW": "L'enregistreur a un index neuf : des enregistrements peuvent manquer.",
     "SEGMENT_DAMAGED": "Un fichier d'enregistrement est endommagé.",
 }
+
+# The subject of what concerns no camera and no directory of its own.
+WHOLE = "centre"
 
 # What tells of an event and not of a state: nothing ends it by itself, a person who has looked into it does.
 EVENTS = frozenset({"INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED"})
@@ -47,4 +51,6 @@ def message(code: str, subject: str, detail: str) -> str:
     """The sentence for an alarm. Details of the machine stay in its logs; what a person acts on is put in words."""
     in_words = _DETAILS.get(code)
     words = "" if in_words is None else in_words(detail)
-    return _MESSAGES.get(code, "Alarme {code} ({subject}).").format(code=code, subject=subject, detail=words)
+    place = "Stockage des enregistrements" if subject == WHOLE else f"Répertoire {subject}"
+    told = _MESSAGES.get(code, "Alarme {code} ({subject}).")
+    return told.format(code=code, subject=subject, place=place, detail=words)

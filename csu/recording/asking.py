@@ -34,6 +34,12 @@ async def status(visit: Visit) -> dict[str, Any]:
     return await _ask(visit, "status")
 
 
+async def needs(visit: Visit) -> list[dict[str, Any]]:
+    """What each camera needs, as `NeedBody` of the routes has it. Raises Refusal."""
+    told: list[dict[str, Any]] = (await _ask(visit, "needs"))["needs"]
+    return told
+
+
 def refused(refusal: Refusal) -> Refused:
     """The refusal as the journal has it."""
     return Refused(refusal.code, refusal.reason, _SOURCE)

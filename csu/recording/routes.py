@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
 from csu.alarms import words as alarm_words
-from csu.recording import releases
+from csu.recording import asking, releases
 from csu.recording.releases import ReleaseBody
 from csu.recording.state import Degraded, Freeze, Pressure, RecorderState
 from csu.recording.words import degraded_reason, freeze_reason
@@ -77,6 +77,20 @@ class RecorderBody(BaseModel):
     stopped: list[CameraRef]
 
 
+class NeedBody(BaseModel):
+    """`needed_bytes` = `bytes_per_day`, the rate of the last day, x `retention_days`, what the authorisation allows."""
+
+    camera: CameraRef
+    path: str
+    bytes_per_day: int
+    retention_days: int
+    needed_bytes: int
+
+
+class NeedsBody(BaseModel):
+    needs: list[NeedBody]
+
+
 @router.get("")
 async def read_recorder(visit: Annotated[Visit, Depends(Guard(Act.RECORDER_READ))]) -> RecorderBody:
     """No picture; as the recorder last said, at most two seconds ago."""
@@ -97,13 +111,34 @@ async def read_recorder(visit: Annotated[Visit, Depends(Guard(Act.RECORDER_READ)
     )
 
 
+@router.get("/needs")
+async def read_needs(visit: Annotated[Visit, Depends(Guard(Act.RECORDER_READ))]) -> NeedsBody:
+    """The arithmetic camera by camera, asked of the recorder now: those that need most first."""
+    await visit.permit()
+    told = await asking.needs(visit)
+    async with visit.centre.store.facts() as connection:
+        cameras = await facts.cameras(connection, {one["camera"] for one in told})
+    needs = [
+        NeedBody(
+            camera=CameraRef.of(cameras[one["camera"]]),
+            path=one["path"],
+            bytes_per_day=one["bytes_per_day"],
+            retention_days=one["retention_days"],
+            needed_bytes=one["bytes_per_day"] * one["retention_days"],
+        )
+        for one in told
+        if one["camera"] in cameras
+    ]
+    return NeedsBody(needs=sorted(needs, key=lambda one: -one.needed_bytes))
+
+
 def _storage(state: RecorderState) -> list[DirectoryBody]:
     return [
         DirectoryBody(
             path=one.path,
             ready=one.ready,
             code=one.code or None,
-            reason=alarm_words.message(one.code, one.path, "") if one.code else None,
+            reason=alarm_words.message(one.code, alarm_words.WHOLE, "") if one.code else None,
             free_bytes=one.free_bytes,
             pressure=None if one.pressure is None else _pressure(one.pressure),
         )

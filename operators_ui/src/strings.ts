@@ -358,6 +358,8 @@ export const fr = {
       sumWanted: (needed: string, held: string, wanted: string) => `À garder : besoin ${needed} + sous réquisition ${held} = ${wanted}.`,
       sumBalance: (capacity: string, wanted: string) => `Solde : capacité ${capacity} − à garder ${wanted} :`,
       sumHelp: "La conservation de chaque caméra est celle de son autorisation ; la moyenne est pondérée par le débit.",
+      byCamera: "Calcul par caméra", rate: "Débit du dernier jour", retention: "Conservation",
+      perDay: (size: string) => `${size} par jour`,
       stopped: "Caméras qui ne sont plus enregistrées, faute de place",
     },
     degraded: {

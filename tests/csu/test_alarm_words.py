@@ -2,7 +2,7 @@
 
 import pytest
 
-from csu.alarms.words import message
+from csu.alarms.words import WHOLE, message
 from recorder.degradation import BOUNDS
 from streams.errors import CameraFault
 
@@ -33,3 +33,8 @@ def test_details_of_the_machine_stay_in_its_logs() -> None:
     told = message("STORAGE_FAILED", "recordings", "[Errno 5] Input/output error: '/var/lib/csu'")
     assert "Errno" not in told
     assert "/var" not in told
+
+
+def test_a_directory_among_others_is_named() -> None:
+    assert message("STORAGE_FULL", "disque2", "").startswith("Répertoire disque2 : plein")
+    assert message("STORAGE_FULL", WHOLE, "").startswith("Stockage des enregistrements : plein")

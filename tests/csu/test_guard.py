@@ -56,6 +56,7 @@ GUARDED = {
     ("POST", "/api/interruptions/{fact_id}/confirm"): (Act.INTERRUPTION_CONFIRM, "s"),
     ("POST", "/api/interruptions/{fact_id}/end"): (Act.INTERRUPTION_END, "sA"),
     ("GET", "/api/recorder"): (Act.RECORDER_READ, "saA"),
+    ("GET", "/api/recorder/needs"): (Act.RECORDER_READ, "saA"),
     ("POST", "/api/recorder/releases"): (Act.RELEASE_PROPOSE, "sA"),
     ("POST", "/api/recorder/releases/{fact_id}/confirm"): (Act.RELEASE_CONFIRM, "sA"),
     ("GET", "/api/statements"): (Act.STATEMENT_LIST, "sdaA"),

@@ -45,6 +45,7 @@ class Recorder:
     refusal: str | None = None
     storage: list[dict[str, Any]] = field(default_factory=list)
     says: dict[str, Any] = field(default_factory=dict)
+    needs: list[dict[str, Any]] = field(default_factory=list)
     # The other directories' indexes, with what is in their feeds; `added` names those made with their directories.
     others: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     added: set[str] = field(default_factory=set)
@@ -71,6 +72,8 @@ class Recorder:
         if op == "ack":
             self.acked = fields["upto"]
             return {}
+        if op == "needs":
+            return {"needs": self.needs}
         if op == "coverage":
             return {
                 "runs": [{"from": fields["from"], "to": fields["to"]}],
@@ -459,6 +462,16 @@ class TestTheRecorderItself:
         assert "segments" not in freeze["reason"]
         assert (shown["degraded"]["level"], [g["number"] for g in shown["degraded"]["given_up"]]) == (2, ["01"])
         assert [stopped["number"] for stopped in shown["stopped"]] == ["01"]
+
+    async def test_the_arithmetic_camera_by_camera(self, centre: Running, recorder: Recorder) -> None:
+        async with centre.person("auditeur") as auditor:
+            ids = await camera_ids(auditor)
+            recorder.needs = [
+                {"camera": ids[number], "path": "/srv/a", "bytes_per_day": rate, "retention_days": days}
+                for number, rate, days in (("01", 10, 15), ("02", 100, 31))
+            ] + [{"camera": str(uuid4()), "path": "/srv/a", "bytes_per_day": 1, "retention_days": 1}]
+            needs = (await auditor.get("/api/recorder/needs")).json()["needs"]
+            assert [(one["camera"]["number"], one["needed_bytes"]) for one in needs] == [("02", 3100), ("01", 150)]
 
     async def test_nothing_is_shown_of_a_recorder_that_is_away(
         self, centre: Running, recorder: Recorder, to_recorder: ChannelClient

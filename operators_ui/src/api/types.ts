@@ -237,6 +237,12 @@ export const recorder = object({
 });
 export type RecorderState = Decoded<typeof recorder>;
 
+export const needs = member(
+  "needs",
+  array(object({ camera: cameraRef, path: string, bytes_per_day: number, retention_days: number, needed_bytes: number })),
+);
+export type Need = Decoded<typeof needs>[number];
+
 const interruptionReason = object({ cause: string, code: string, label: string });
 export type InterruptionReason = Decoded<typeof interruptionReason>;
 const interruption = object({

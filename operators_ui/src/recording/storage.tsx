@@ -1,5 +1,6 @@
-import { useCallback, useEffect, type ReactNode } from "react";
-import { recorder as recorderBody, type CameraRef, type Directory, type RecorderState } from "../api/types";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
+import type { Failed, Refused } from "../api/client";
+import { needs as needsBody, recorder as recorderBody, type CameraRef, type Directory, type Need, type RecorderState } from "../api/types";
 import { usePolled } from "../lib/poll";
 import { dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
@@ -86,7 +87,51 @@ function Sum(props: { one: Directory; pressure: NonNullable<Directory["pressure"
         <strong>{sum.spare_bytes < 0 ? storage.missing(size(-sum.spare_bytes)) : storage.spare(size(sum.spare_bytes))}</strong>
       </p>
       <p className="quiet">{storage.sumHelp}</p>
+      <ByCamera path={props.one.path} />
     </section>
+  );
+}
+
+/** The same sum camera by camera, asked of the recorder when a person opens it. */
+function ByCamera({ path }: { path: string }): ReactNode {
+  const { api } = useDesk();
+  const [open, setOpen] = useState(false);
+  const { storage } = fr.recording;
+  const [value, setValue] = useState<readonly Need[] | null>(null);
+  const [problem, setProblem] = useState<Refused | Failed | null>(null);
+  const load = useCallback(async (): Promise<void> => {
+    const answer = await api.get("/api/recorder/needs", needsBody);
+    if (answer.kind !== "ok") return setProblem(answer);
+    setProblem(null);
+    setValue(answer.value.filter((need) => need.path === path));
+  }, [api, path]);
+  const toggle = (): void => {
+    if (!open) void load();
+    setOpen(!open);
+  };
+  return (
+    <>
+      <p><button type="button" aria-expanded={open} onClick={toggle} data-testid="needs-toggle">{storage.byCamera}</button></p>
+      {open && (
+        <Loaded value={value} problem={problem} onRetry={() => void load()}>
+          {(needs) => (
+            <Table
+              label={storage.byCamera} heads={[fr.recording.camera, storage.rate, storage.retention, storage.needed]}
+              empty={needs.length === 0} testid="needs-table"
+            >
+              {needs.map((need) => (
+                <tr key={need.camera.id} data-camera={need.camera.id}>
+                  <td>{named(need.camera)}</td>
+                  <td>{storage.perDay(size(need.bytes_per_day))}</td>
+                  <td>{fr.tables.days(need.retention_days)}</td>
+                  <td>{size(need.needed_bytes)}</td>
+                </tr>
+              ))}
+            </Table>
+          )}
+        </Loaded>
+      )}
+    </>
   );
 }
 
