@@ -17,7 +17,7 @@ _MESSAGES = {
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
     "OVERDUE": "Caméra {subject} : des enregistrements sont encore là après leur échéance.",
     "CLOCK_UNTRUSTED": "Effacement et relecture sont suspendus. {detail}",
-    "DESTRUCTION_BREAKER": "Les effacements sont suspendus. {detail}",
+    "DESTRUCTION_BREAKER": "Des effacements attendent deux personnes. {detail}",
     "DEGRADED": "Fonctionnement dégradé. {detail}",
     "PRIORITY_STOPPED": "Caméra {subject} : plus enregistrée, faute de place.",
     "STORAGE_STARTING": "{place} : en cours d'ouverture, rien n'y est encore enregistré.",

@@ -7,12 +7,17 @@ _CLOCK = {
     "never set": "L'horloge de la machine n'a jamais été réglée.",
     "unsynchronised after a reboot": "La machine a redémarré et aucune source de temps n'a réglé son horloge depuis.",
 }
+_BREAKER = {
+    "retention": "Une conservation raccourcie ferait effacer d'un coup plus de la moitié de ce qu'elle concerne.",
+    "clock": "L'horloge de la machine a pris plus d'un jour d'avance : ce qui serait dû de ce fait attend.",
+}
 
 
 def freeze_reason(subject: str, reason: str) -> str:
     """A sentence in French for the reason of a freeze; a new reason gets a general one."""
     if subject == "breaker":
-        return "Il y aurait bien plus à effacer d'un coup que prévu."
+        known = [_BREAKER[one] for one in reason.split(", ") if one in _BREAKER]
+        return " ".join(known) or "Il y aurait bien plus à effacer d'un coup que prévu."
     jump = _JUMP.match(reason)
     if jump is not None:
         return f"L'horloge de la machine a avancé de {_duration(int(jump[1]))} d'un coup."

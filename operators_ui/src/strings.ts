@@ -29,7 +29,6 @@ const CAMERA_STATES: Readonly<Record<string, string>> = {
   masked: "Masquée",
   degraded: "Suspendue",
   stopped: "Arrêtée",
-  masked: "Masquée",
   unknown: "État inconnu",
 };
 
@@ -376,12 +375,12 @@ export const fr = {
       stream: (stream: string) => (stream === "main" ? "plus enregistrée" : "flux réduit arrêté"),
     },
     freeze: {
-      title: (subject: string) => (subject === "clock" ? "Effacements et relectures suspendus" : "Effacements suspendus"),
+      title: (subject: string) => (subject === "clock" ? "Effacements et relectures suspendus" : "Effacements en attente"),
       since: "depuis le",
       effect: (subject: string) =>
         subject === "clock"
           ? "Effacer ou relire à une heure fausse détruirait trop tôt, ou montrerait ce qui doit être détruit."
-          : "L'enregistreur attend qu'on ait vérifié avant d'effacer.",
+          : "Ce qui attend n'est pas effacé ; le reste l'est à son échéance.",
       amount: (segments: number, size: string) => `En attente d'effacement : ${files(segments)}, ${size}.`,
       twoPersons: "Deux personnes peuvent le lever : l'une propose après vérification, une autre confirme dans les trente minutes.",
       proposed: (who: string, at: string, until: string) => `Levée proposée par ${who} à ${at}, à confirmer avant ${until} :`,

@@ -38,3 +38,12 @@ def test_details_of_the_machine_stay_in_its_logs() -> None:
 def test_a_directory_among_others_is_named() -> None:
     assert message("STORAGE_FULL", "disque2", "").startswith("Répertoire disque2 : plein")
     assert message("STORAGE_FULL", WHOLE, "").startswith("Stockage des enregistrements : plein")
+
+
+@pytest.mark.parametrize("reason", ["retention", "clock", "clock, retention", "something new"])
+def test_a_breaker_is_told_in_words(reason: str) -> None:
+    told = message("DESTRUCTION_BREAKER", "machine", reason)
+    assert told.startswith("Des effacements attendent deux personnes. ")
+    assert told.endswith(".")
+    assert reason not in told
+    assert ("conservation" in told, "horloge" in told) == ("retention" in reason, "clock" in reason)
