@@ -14,6 +14,7 @@ from recorder.disks import Disk
 from recorder.holds import kept_by, list_holds, put_hold, release_hold
 from recorder.index import read_facts
 from recorder.machine import now_us
+from recorder.rates import read_rates
 from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
 from recorder.utc import at_from_text, text_from_us
@@ -43,6 +44,7 @@ class Control:
             "facts": self._facts,
             "ack": self._ack,
             "status": self._status,
+            "needs": self._needs,
             "coverage": self._coverage,
         }
 
@@ -186,6 +188,22 @@ class Control:
             "since": text_from_us(recorder.degraded_since_us) if state.level else None,
             "given_up": [{"camera": camera, "stream": name} for camera, name in given_up],
         }
+
+    async def _needs(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Of each camera the rate of the last day and the days that it is kept, where it records."""
+        needs = []
+        for disk in self._recorder.disks.answering():
+            rates = await disk.read(read_rates)
+            needs += [
+                {
+                    "camera": camera,
+                    "path": str(disk.path),
+                    "bytes_per_day": rates.get(camera, 0),
+                    "retention_days": days,
+                }
+                for camera, days in self._recorder.retention_on(disk).items()
+            ]
+        return {"needs": needs}
 
     async def _coverage(self, fields: dict[str, Any]) -> dict[str, Any]:
         from_us, to_us = us_from_at(at_from_text(fields["from"])), us_from_at(at_from_text(fields["to"]))

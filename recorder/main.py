@@ -473,6 +473,10 @@ class Recorder:
 
         await disk.writer.ask(release)
 
+    def retention_on(self, disk: Disk) -> dict[str, int]:
+        """Days that pictures of the cameras that record on a directory are kept."""
+        return {camera: self._orders[camera].retention_days for camera in self._cameras_on(disk)}
+
     def _cameras_on(self, disk: Disk) -> list[str]:
         streams = ((camera, running.stream) for (camera, _), running in self._streams.items())
         return [camera for camera, s in streams if isinstance(s, RecordedStream) and s.disk is disk]

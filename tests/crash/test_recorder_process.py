@@ -84,6 +84,10 @@ async def test_records_feeds_and_plays_what_it_records(recording: RecorderProces
     assert [f["n"] for f in facts] == list(range(1, len(facts) + 1))
     assert {"orders_accepted", "run_started", "gap_opened", "gap_closed"} <= {f["kind"] for f in facts}
     await recording.call("ack", upto=facts[-1]["n"])
+    needs = (await recording.call("needs"))["needs"]
+    assert {(one["camera"], one["path"], one["retention_days"]) for one in needs} == {
+        (camera_id(n), str(recording.paths.recordings), 15) for n in (1, 2)
+    }
     code, report = recording.csu("check", "--deep")
     assert (code, report["ok"]) == (0, True)
     assert recording.stop() == 0
