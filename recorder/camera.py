@@ -28,7 +28,7 @@ from recorder.writer import Job
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
 from streams.source import SourceInfo
-from streams.ticks import at_from_us, us_from_at
+from streams.ticks import at_from_us, us_from_90k, us_from_at
 from streams.timeline import Anchor, Cut, Timeline
 
 LOST_S = 10.0
@@ -109,15 +109,17 @@ class LiveStream:
         self._timeline.restart()
 
     def packet(self, packet: Packet) -> None:
-        at_us = self._timeline.place(packet.pts_90k, packet.received_s)
+        shown_us = self._timeline.place(packet.pts_90k - packet.offset_90k, packet.received_s, packet.offset_90k)
+        if packet.offset_90k:
+            shown_us += us_from_90k(packet.offset_90k)
         self._frames += 1
         self._bytes += len(packet.data)
         self.last_packet_s = packet.received_s
-        if self.open.from_us <= at_us < self.open.to_us:
-            self.last_at_us = at_us
+        if self.open.from_us <= shown_us < self.open.to_us:
+            self.last_at_us = shown_us
             if self.state != "live":
                 self._received("live", None, packet)
-            self._feed.publish(packet, at_us)
+            self._feed.publish(packet, shown_us)
 
     def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
         self._timeline.sender_report(ntp_at, rtp_90k)
@@ -239,17 +241,22 @@ class RecordedStream(LiveStream):
         return disk is not None and (disk.state.ready if self._segmenter.recording else disk.takes_runs)
 
     def packet(self, packet: Packet) -> None:
-        at_us = self._timeline.place(packet.pts_90k, packet.received_s)
+        at_us = shown_us = self._timeline.place(
+            packet.pts_90k - packet.offset_90k, packet.received_s, packet.offset_90k
+        )
+        if packet.offset_90k:
+            shown_us += us_from_90k(packet.offset_90k)
         self._frames += 1
         self._bytes += len(packet.data)
         self.last_packet_s = packet.received_s
-        if not self.open.from_us <= at_us < self.open.to_us:
-            self.end_run("masked" if self.window.holds(at_us) else "authorisation")
+        if not self.open.from_us <= shown_us < self.open.to_us:
+            if not shown_us < self.open.from_us <= at_us:  # a leading picture of the first key frame is left out
+                self.end_run("masked" if self.window.holds(shown_us) else "authorisation")
             return
-        self.last_at_us = at_us
+        self.last_at_us = shown_us
         if self._timeline.cut is not None:
             self.end_run(self._timeline.cut.value)
-        self._feed.publish(packet, at_us)
+        self._feed.publish(packet, shown_us)
         if self._segmenter.recording or (packet.is_key and self._takes_runs):
             self._apply(self._segmenter.push(packet, at_us))
         if self.state != "recording":

@@ -6,7 +6,8 @@ A message is a header (length of what follows, u32; kind, u8; channel, u16; big-
                                       purpose: "view" (also when it is absent) or "analysis"
                        2 UNSUBSCRIBE  empty
     from the recorder 16 FORMAT       JSON {"codec", "width", "height", "sps", "pps", "vps"} (sets in hex)
-                      17 PACKET       flags u8 (bit 0: key frame), pts i64 (90 kHz), UTC i64 (microseconds), data
+                      17 PACKET       flags u8 (bit 0: key frame), pts i64 (90 kHz), UTC i64 (microseconds), how much
+                                      later it is shown than decoded i64 (90 kHz), data
                       18 SKIPPED      frames u32: these were left out because the subscriber was slow
                       19 LOST         fault, text: the camera gives nothing for now, or this channel gets nothing
                       20 BACK         empty: it gives again
@@ -46,7 +47,7 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _MAX_CHANNELS = 4096
 
 _HEADER = struct.Struct(">IBH")
-_PACKET = struct.Struct(">Bqq")
+_PACKET = struct.Struct(">Bqqq")
 _FRAMES = struct.Struct(">I")
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 2
 _FORMAT, _PACKET_KIND, _SKIPPED, _LOST, _BACK = 16, 17, 18, 19, 20
@@ -68,11 +69,14 @@ class FeedFormat:
 
 @dataclass(slots=True)
 class FeedPacket:
+    """`at_us` is when the picture is shown, as `pts_90k`; its decode time is `offset_90k` before."""
+
     channel: int
     is_key: bool
     pts_90k: int
     at_us: int
     data: bytes
+    offset_90k: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ class StreamFeed:
                 subscription.back()
         self.format = packet.format
         if self._subscribers:
-            body = _PACKET.pack(packet.is_key, packet.pts_90k, at_us)
+            body = _PACKET.pack(packet.is_key, packet.pts_90k, at_us, packet.offset_90k)
             for subscription in self._subscribers:
                 subscription.packet(packet, body)
 
@@ -204,7 +208,7 @@ class StreamFeed:
             subscription.lost(self.fault)
             return
         for packet, at_us in self._gop:
-            subscription.packet(packet, _PACKET.pack(packet.is_key, packet.pts_90k, at_us))
+            subscription.packet(packet, _PACKET.pack(packet.is_key, packet.pts_90k, at_us, packet.offset_90k))
 
     def remove(self, subscription: "_Subscription") -> None:
         (self._analyses if subscription in self._analyses else self._subscribers).remove(subscription)
@@ -453,8 +457,8 @@ class PacketFeedClient(asyncio.Protocol):
 
 def _event(kind: int, channel: int, body: bytes) -> FeedEvent:
     if kind == _PACKET_KIND:
-        flags, pts_90k, at_us = _PACKET.unpack_from(body)
-        return FeedPacket(channel, bool(flags & 1), pts_90k, at_us, body[_PACKET.size :])
+        flags, pts_90k, at_us, offset_90k = _PACKET.unpack_from(body)
+        return FeedPacket(channel, bool(flags & 1), pts_90k, at_us, body[_PACKET.size :], offset_90k)
     if kind == _FORMAT:
         return FeedFormat(channel, _read_format(json.loads(body)))
     if kind == _SKIPPED:

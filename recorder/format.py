@@ -9,8 +9,8 @@ import json
 import re
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from streams.fmp4 import FormatError, Init, PartHeader, Samples, init_segment, part_header, uuid_box
@@ -26,7 +26,7 @@ NO_HASH = bytes(32)
 MAX_PART_BYTES = 4 * 1024 * 1024
 MAX_PART_SAMPLES = 1000
 HEADER_READ_BYTES = 16 * 1024
-"""Enough to read any part's header: 12 bytes a sample, and the boxes around them."""
+"""Enough to read any part's header: 16 bytes a sample, and the boxes around them."""
 
 _PART = struct.Struct(">qI32s")  # UTC of the first sample in microseconds, RTP packets lost, SHA-256
 _NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
@@ -90,7 +90,8 @@ def file_header(header: SegmentHeader, format: VideoFormat) -> bytes:
 class Part:
     """What one `moof` and `mdat` will hold: samples in order, of which only the first may be a key frame.
 
-    `at_us` is the UTC of the first sample; `durations_90k` has one for each.
+    `at_us` is the UTC of the first sample's decode time, which is when a key frame is shown; `durations_90k` has one
+    for each. `offsets_90k` are those of samples that are shown at another time than their decode time, by their place.
     """
 
     at_us: int
@@ -100,6 +101,7 @@ class Part:
     durations_90k: list[int]
     data_bytes: int
     lost: int
+    offsets_90k: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def duration_90k(self) -> int:
@@ -114,7 +116,9 @@ def pack_part(part: Part, sequence: int) -> tuple[bytes, bytes]:
     """
     data = b"".join(part.data)
     mark = uuid_box(PART_BOX, _PART.pack(part.at_us, part.lost, hashlib.sha256(data).digest()))
-    samples = Samples.of(map(len, part.data), part.durations_90k, (0,) if part.is_key else ())
+    offsets_90k = part.offsets_90k
+    columns = [offsets_90k.get(place, 0) for place in range(len(part.data))] if offsets_90k else ()
+    samples = Samples.of(map(len, part.data), part.durations_90k, (0,) if part.is_key else (), columns)
     return part_header(sequence, part.base_90k, samples, mark), data
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from recorder.bounds import cut_end, hidden_90k
+from recorder.bounds import cut_end, first_shown, leading, without
 from recorder.coverage import Account, Coverage, account, read_account, union, unite
 from recorder.files import INDEX
 from recorder.format import PartEntry, file_name, unpack_entries
@@ -73,6 +73,7 @@ class Slice(NamedTuple):
     pictures shown begin at `start_us`. `path` is inside the directory `storage`."""
 
     segment: int
+    run: int
     storage: Path
     path: str
     deadline_us: int
@@ -182,18 +183,18 @@ def _slices(
         "SELECT coalesce(max(start_us), ?) FROM segment WHERE camera = ? AND start_us <= ?", (from_us, row[0], from_us)
     ).fetchone()
     rows = connection.execute(
-        "SELECT s.id, s.start_us, s.deadline_us, p.header_size, p.entries FROM segment s"
+        "SELECT s.id, s.run, s.start_us, s.deadline_us, p.header_size, p.entries FROM segment s"
         " JOIN part p ON p.segment = s.id"
         " WHERE s.camera = ? AND s.start_us >= ? AND s.start_us < ? AND s.end_us > ? AND s.deadline_us > ?"
         " ORDER BY s.start_us, s.id",
         (row[0], first_us, to_us, from_us, due_us),
     )
     slices: list[Slice] = []
-    for segment, start_us, deadline_us, header_size, packed in rows:
+    for segment, run, start_us, deadline_us, header_size, packed in rows:
         entries = _chosen(tuple(unpack_entries(packed, start_us, header_size)), from_us, to_us)
         if entries:
             path = file_name(camera, start_us, segment)
-            slices.append(Slice(segment, storage, path, deadline_us, entries, entries[0].at_us))
+            slices.append(Slice(segment, run, storage, path, deadline_us, entries, entries[0].at_us))
     return slices
 
 
@@ -203,9 +204,9 @@ def _bounded(slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
     bounded: list[Slice] = []
     for piece in slices:
         begins_before = not bounded and piece.start_us < from_us
-        if begins_before or piece.end_us > to_us:
+        if begins_before or piece is slices[-1] or piece.end_us > to_us:
             try:
-                piece = _cut(piece, from_us if begins_before else piece.start_us, to_us)
+                piece = _cut(piece, from_us if begins_before else None, to_us)
             except SegmentGone:
                 continue
         if piece.media_90k > 0:
@@ -213,18 +214,20 @@ def _bounded(slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
     return bounded
 
 
-def _cut(piece: Slice, from_us: int, to_us: int) -> Slice:
+def _cut(piece: Slice, from_us: int | None, to_us: int) -> Slice:
+    """Ends at `to_us`, and shows nothing before `from_us`."""
     with _opened(piece) as fd:
         last = piece.entries[-1]
-        last = cut_end(last, Samples.from_rows(_read_rows(fd, last)), to_us)
-        entries = (*piece.entries[:-1], last)
-        first = max(0, bisect.bisect_right([entry.at_us for entry in entries], from_us) - 1)
-        hidden = hidden_90k(entries[first], Samples.from_rows(_read_rows(fd, entries[first])), from_us)
-    start_us = entries[first].at_us + us_from_90k(hidden)
-    if hidden >= entries[first].duration_90k and first + 1 < len(entries):
-        start_us = entries[first + 1].at_us
-    hidden += sum(entry.duration_90k for entry in entries[:first])
-    return piece._replace(entries=entries, start_us=start_us, hidden_90k=hidden)
+        entries = (*piece.entries[:-1], cut_end(last, _read_samples(fd, last), to_us))
+        if from_us is None:
+            return piece._replace(entries=entries)
+        # Where pictures are reordered, the first to be shown may be in the part after.
+        near = entries[: bisect.bisect_right([entry.at_us for entry in entries], from_us) + 1]
+        first = first_shown([(entry, _read_samples(fd, entry)) for entry in near], from_us)
+    piece = piece._replace(entries=entries)
+    if first is None:
+        return piece._replace(hidden_90k=piece.media_90k)
+    return piece._replace(start_us=first[0], hidden_90k=first[1])
 
 
 def _chosen(entries: tuple[PartEntry, ...], from_us: int, to_us: int) -> tuple[PartEntry, ...]:
@@ -277,12 +280,13 @@ def _gaps(coverage: Coverage, from_us: int, to_us: int) -> list[Clip | Gap]:
 
 
 class _Piece(NamedTuple):
-    """Where bytes of the film come from: sample data of one part."""
+    """Where bytes of the film come from: sample data of one part, `offset` in its file."""
 
     start: int
     size: int
     slice: Slice
     entry: PartEntry
+    offset: int
 
 
 class VirtualMp4:
@@ -295,28 +299,21 @@ class VirtualMp4:
     def __init__(self, plan: Plan) -> None:
         self._storages = {piece.storage for piece in plan.slices}
         self._until_us = us_from_at(plan.to_at)
-        chunks: list[Chunk] = []
-        rows: list[bytes] = []
-        parts: list[tuple[Slice, PartEntry]] = []
-        for piece in plan.slices:
+        film = _Film()
+        for number, piece in enumerate(plan.slices):
             with _opened(piece) as fd:
-                found = _read_format(fd)
-                format = chunks[-1].format if chunks and chunks[-1].format == found else found
+                film.begin(_read_format(fd))
+                goes_on = number > 0 and _goes_on(plan.slices[number - 1], piece)
                 for entry in piece.entries:
-                    chunks.append(Chunk(format, entry.samples, entry.size - entry.header_size))
-                    rows.append(_read_rows(fd, entry))
-                    parts.append((piece, entry))
-        self._head = _head(plan, chunks, b"".join(rows))
-        self._pieces: list[_Piece] = []
+                    film.add(piece, entry, *_read_rows(fd, entry), goes_on)
+                    goes_on = True
+        self._head = film.head(plan.slices)
         at = len(self._head)
-        for piece, entry in parts:
-            size = entry.size - entry.header_size
-            self._pieces.append(_Piece(at, size, piece, entry))
-            at += size
+        self._pieces = [piece._replace(start=at + piece.start) for piece in film.pieces]
+        self.size = at + film.data_bytes
         self._starts = [piece.start for piece in self._pieces]
-        self.size = at
-        self.codecs = frozenset(chunk.format.codec for chunk in chunks)
-        self.mime = f'video/mp4; codecs="{chunks[0].format.mime}"'
+        self.codecs = frozenset(chunk.format.codec for chunk in film.chunks)
+        self.mime = f'video/mp4; codecs="{film.chunks[0].format.mime}"'
         identity = hashlib.sha256(self._head)
         for piece in plan.slices:
             identity.update(f"{piece.path} {piece.entries[0].offset}\n".encode())
@@ -339,8 +336,7 @@ class VirtualMp4:
             with _opened(segment) as fd:
                 for piece in pieces:
                     low, high = max(start - piece.start, 0), min(end - piece.start, piece.size)
-                    offset = piece.entry.offset + piece.entry.header_size
-                    yield from _read_exactly(fd, offset + low, high - low)
+                    yield from _read_exactly(fd, piece.offset + low, high - low)
 
     def intervals(self, start: int, end: int) -> list[tuple[datetime, datetime]]:
         """The wall time of the pictures that the bytes [start, end) touch, joined where they follow one another.
@@ -357,6 +353,77 @@ class VirtualMp4:
         first = max(0, bisect.bisect_right(self._starts, start) - 1)
         last = bisect.bisect_left(self._starts, end)
         return [piece for piece in self._pieces[first:last] if piece.start + piece.size > start]
+
+
+def _goes_on(before: Slice, piece: Slice) -> bool:
+    """Whether a slice begins where the one before ends, so that its first pictures may need those."""
+    same = (before.storage, before.run) == (piece.storage, piece.run)
+    return same and piece.entries[0].at_us - before.end_us < _TOUCHING_US
+
+
+class _Film:
+    """The parts of a film as they come: chunks, samples, and where the bytes are (`start` without the head)."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.pieces: list[_Piece] = []
+        self.data_bytes = 0
+        self._format: VideoFormat
+        self._samples: list[Samples] = []
+        self._rows: list[bytes] = []
+        self._has_offsets = False
+
+    def begin(self, format: VideoFormat) -> None:
+        if not self.chunks or format != self.chunks[-1].format:
+            self._format = format
+
+    def add(self, piece: Slice, entry: PartEntry, rows: bytes, has_offsets: bool, goes_on: bool) -> None:
+        """The next part. One that doesn't go on from the one before loses its leading pictures."""
+        if has_offsets != self._has_offsets:
+            self._settle()
+            self._has_offsets = has_offsets
+        if has_offsets and not goes_on:
+            samples = Samples.from_rows(rows, has_offsets)
+            count = min(leading(samples), entry.samples - 1)
+            if count:
+                self._add_without(count, piece, entry, samples)
+                return
+        self._rows.append(rows)
+        self._chunk(piece, entry, entry.samples, 0, entry.size - entry.header_size)
+
+    def head(self, slices: Sequence[Slice]) -> bytes:
+        """All before the data; of the last part, some samples may be left out."""
+        if not self.chunks:
+            raise ValueError("a plan without a clip has no film")
+        self._settle()
+        wanted, duration_90k = sum(chunk.samples for chunk in self.chunks), sum(piece.media_90k for piece in slices)
+        hidden_90k = slices[0].hidden_90k
+        try:
+            film = Samples.joined(self._samples).first(wanted, duration_90k + hidden_90k)
+            return movie_header(self.chunks, film, hidden_90k=hidden_90k)
+        except (ValueError, OverflowError) as error:
+            raise PlaybackError(f"files and index disagree: {error}") from error
+
+    def _settle(self) -> None:
+        if self._rows:
+            self._samples.append(Samples.from_rows(b"".join(self._rows), self._has_offsets))
+            self._rows = []
+
+    def _add_without(self, count: int, piece: Slice, entry: PartEntry, samples: Samples) -> None:
+        """A part without so many pictures after its first."""
+        self._settle()
+        self._samples.append(without(samples, 1, count))
+        first, left_out = samples.sizes[0], sum(samples.sizes[1 : 1 + count])
+        self._chunk(piece, entry, 1, 0, first)
+        if entry.samples > 1 + count:
+            rest = entry.size - entry.header_size - first - left_out
+            self._chunk(piece, entry, entry.samples - 1 - count, first + left_out, rest)
+
+    def _chunk(self, piece: Slice, entry: PartEntry, samples: int, skipped: int, size: int) -> None:
+        """`size` bytes of a part's data, after the first `skipped`."""
+        self.chunks.append(Chunk(self._format, samples, size))
+        self.pieces.append(_Piece(self.data_bytes, size, piece, entry, entry.offset + entry.header_size + skipped))
+        self.data_bytes += size
 
 
 @contextmanager
@@ -390,22 +457,13 @@ def _read_format(fd: int) -> VideoFormat:
         raise PlaybackError(f"unreadable file header: {error}") from error
 
 
-def _read_rows(fd: int, entry: PartEntry) -> bytes:
-    """The rows of all of a part's samples, also of one whose end is cut off."""
+def _read_rows(fd: int, entry: PartEntry) -> tuple[bytes, bool]:
+    """The rows of all of a part's samples, also of one whose end is cut off, and whether they have offsets."""
     try:
         return part_rows(os.pread(fd, entry.header_size, entry.offset))
     except FormatError as error:
         raise PlaybackError(f"unreadable part: {error}") from error
 
 
-def _head(plan: Plan, chunks: Sequence[Chunk], rows: bytes) -> bytes:
-    """The film's sample tables; of its last part, some samples may be left out."""
-    if not chunks:
-        raise ValueError("a plan without a clip has no film")
-    film = Samples.from_rows(rows)
-    try:
-        wanted, duration_90k = sum(chunk.samples for chunk in chunks), sum(p.media_90k for p in plan.slices)
-        hidden_90k = plan.slices[0].hidden_90k
-        return movie_header(chunks, film.first(wanted, duration_90k + hidden_90k), hidden_90k=hidden_90k)
-    except (ValueError, OverflowError) as error:
-        raise PlaybackError(f"files and index disagree: {error}") from error
+def _read_samples(fd: int, entry: PartEntry) -> Samples:
+    return Samples.from_rows(*_read_rows(fd, entry))

@@ -4,7 +4,8 @@ A *part* ends before a key frame, before it would span more than 2 s or hold mor
 *segment* ends at the first key frame a minute or more after it began; which second of the minute that is differs
 from camera to camera, so that rotation doesn't come in bursts. A *run* ends when it is told to, when the format
 changes, where pictures of more than 3 s are missing, and where time goes back by more than 1 s. Every packet from
-the first key frame on comes out in exactly one part, unchanged and in order.
+the first key frame on comes out in exactly one part, unchanged and in order. All this goes by decode time, which is a
+key frame's own; pictures that are shown at another time bear their offset.
 """
 
 from collections.abc import Sequence
@@ -68,9 +69,10 @@ class Segmenter:
         self._format: VideoFormat | None = None  # of the open run
         self._rotate_us = 0
         self._base_90k = 0
-        self._first_pts_90k = 0
         self._clear_part()
-        self._last_pts_90k = 0
+        self._last_dts_90k = 0
+        self._latest_pts_90k = 0  # of the picture that is shown last, where they are reordered
+        self._first_dts_90k = 0  # of the part
         self._step_90k = _UNKNOWN_DURATION_90K
         self._last_at_us = 0
 
@@ -81,10 +83,14 @@ class Segmenter:
     @property
     def end_us(self) -> int:
         """Until when there are pictures: the last one's time, and as long as the one before it was shown."""
-        return self._last_at_us + us_from_90k(self._step_90k)
+        return self._last_at_us + us_from_90k(self._end_90k - self._last_dts_90k)
+
+    @property
+    def _end_90k(self) -> int:
+        return max(self._last_dts_90k, self._latest_pts_90k) + self._step_90k
 
     def push(self, packet: Packet, at_us: int) -> Sequence[Event]:
-        """Take the next packet, whose picture is of `at_us`. Called for each frame: most often nothing comes out."""
+        """Take the next packet, whose decode time is `at_us`. Called for each frame: most often nothing comes out."""
         if self._format is None:
             return self._start(packet, at_us) if packet.is_key else ()
         if packet.format is not self._format and packet.format != self._format:
@@ -98,25 +104,30 @@ class Segmenter:
             at_us = self._last_at_us
         events: Sequence[Event] = ()
         size = len(packet.data)
+        offset_90k = packet.offset_90k
+        dts_90k = packet.pts_90k - offset_90k
         if (
             packet.is_key
-            or packet.pts_90k - self._first_pts_90k >= PART_90K
+            or dts_90k - self._first_dts_90k >= PART_90K
             or self._bytes + size > MAX_PART_BYTES
             or len(self._data) >= MAX_PART_SAMPLES
         ):
-            events = self._end_part(packet, at_us)
+            events = self._end_part(packet, dts_90k, at_us)
         if not self._data:
-            self._first_pts_90k = packet.pts_90k
+            self._first_dts_90k = dts_90k
             self._part_at_us = at_us
             self._is_key = packet.is_key
+        if offset_90k:
+            self._offsets_90k[len(self._data)] = offset_90k
+            self._latest_pts_90k = max(self._latest_pts_90k, packet.pts_90k)
         self._data.append(packet.data)
-        self._pts.append(packet.pts_90k)
+        self._dts.append(dts_90k)
         self._bytes += size
         self._lost += packet.lost_before
-        step_90k = packet.pts_90k - self._last_pts_90k
+        step_90k = dts_90k - self._last_dts_90k
         if 0 < step_90k <= LONGEST_SAMPLE_90K:
             self._step_90k = step_90k
-        self._last_pts_90k = packet.pts_90k
+        self._last_dts_90k = dts_90k
         self._last_at_us = at_us
         return events
 
@@ -125,7 +136,7 @@ class Segmenter:
         if self._format is None:
             return ()
         end_us = self.end_us
-        part = self._take_part(self._last_pts_90k + self._step_90k)
+        part = self._take_part(self._end_90k)
         self._format = None
         return (PartReady(part), SegmentClosed(end_us), RunEnded(end_us, reason))
 
@@ -141,7 +152,7 @@ class Segmenter:
         if self._rotate_us - at_us < min(_SHORTEST_FIRST_US, self._segment_us):
             self._rotate_us += self._segment_us
         self._last_at_us = at_us
-        self._last_pts_90k = packet.pts_90k
+        self._last_dts_90k = self._latest_pts_90k = packet.dts_90k
         self._step_90k = _UNKNOWN_DURATION_90K
         self._clear_part()
         self.push(packet, at_us)
@@ -150,10 +161,10 @@ class Segmenter:
     def _cut(self, packet: Packet, at_us: int, reason: str) -> Sequence[Event]:
         return (*self.end(reason), *(self._start(packet, at_us) if packet.is_key else ()))
 
-    def _end_part(self, packet: Packet, at_us: int) -> Sequence[Event]:
+    def _end_part(self, packet: Packet, dts_90k: int, at_us: int) -> Sequence[Event]:
         if not self._data:
             return ()
-        ready = PartReady(self._take_part(packet.pts_90k))
+        ready = PartReady(self._take_part(dts_90k))
         if not packet.is_key or at_us < self._rotate_us:
             return (ready,)
         self._base_90k = 0
@@ -161,25 +172,35 @@ class Segmenter:
             self._rotate_us += self._segment_us
         return (ready, SegmentClosed(at_us), SegmentOpened(at_us, packet.format))
 
-    def _take_part(self, next_pts_90k: int) -> Part:
+    def _take_part(self, next_dts_90k: int) -> Part:
         """The waiting pictures as a part.
 
-        Their times are put in order first: a camera that stamps a picture before the last one (or sends pictures out
-        of their order) must not make the part longer. Two of the same time are one tick apart.
+        Their times are put in order first: a camera that stamps a picture before the last one must not make the part
+        longer. Two of the same time are one tick apart.
         """
-        starts = sorted(self._pts)
-        ends = [*starts[1:], next_pts_90k]
+        starts = sorted(self._dts)
+        ends = [*starts[1:], next_dts_90k]
         durations = [min(max(end - start, 1), LONGEST_SAMPLE_90K) for start, end in zip(starts, ends, strict=True)]
-        part = Part(self._part_at_us, self._base_90k, self._is_key, self._data, durations, self._bytes, self._lost)
+        part = Part(
+            self._part_at_us,
+            self._base_90k,
+            self._is_key,
+            self._data,
+            durations,
+            self._bytes,
+            self._lost,
+            self._offsets_90k,
+        )
         self._base_90k += part.duration_90k
         self._clear_part()
         return part
 
     def _clear_part(self) -> None:
         self._data: list[bytes] = []
-        self._pts: list[int] = []
+        self._dts: list[int] = []
+        self._offsets_90k: dict[int, int] = {}
         self._bytes = 0
         self._lost = 0
-        self._first_pts_90k = 0
+        self._first_dts_90k = 0
         self._part_at_us = 0
         self._is_key = False

@@ -10,7 +10,12 @@ from streams import h264, h265
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """`kind_of` takes a NAL unit's first byte. H.264 has no VPS: its `vps` is a kind that never comes."""
+    """`kind_of` takes a NAL unit's first byte. H.264 has no VPS: its `vps` is a kind that never comes.
+
+    `reordered` tells by the sequence how many pictures may be sent before one that is shown earlier. Where H.264 says
+    nothing, `is_bidirectional` tells by an access unit whether a picture that is shown before the one sent last is
+    meant so; in H.265 the sequence always says it.
+    """
 
     name: str
     vps: int
@@ -22,6 +27,8 @@ class Codec:
     kind_of: Callable[[int], int]
     picture_size: Callable[[bytes], tuple[int, int]]
     pps_id: Callable[[bytes], int]
+    reordered: Callable[[bytes], int]
+    is_bidirectional: Callable[[bytes], bool]
 
 
 H264 = Codec(
@@ -35,6 +42,8 @@ H264 = Codec(
     lambda first: first & 31,
     h264.picture_size,
     h264.pps_id,
+    h264.reordered,
+    h264.has_b_slice,
 )
 H265 = Codec(
     "h265",
@@ -47,5 +56,7 @@ H265 = Codec(
     h265.kind_of,
     h265.picture_size,
     h265.pps_id,
+    h265.reordered,
+    lambda _: False,
 )
 CODECS = {codec.name: codec for codec in (H264, H265)}

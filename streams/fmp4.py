@@ -1,8 +1,9 @@
 """Fragmented MP4 as bytes, and back (ISO/IEC 14496-12 boxes, 14496-15 for H.264 and H.265 in them).
 
-Pure: nothing here knows a file or a clock. One video track, number 1, at 90 kHz; pictures are shown in the
-order they are stored. A *part* is one `moof` and one `mdat`, preceded by what `uuid` boxes the caller adds;
-its header is built apart from the sample data, so that the writer sends both with one `writev`.
+Pure: nothing here knows a file or a clock. One video track, number 1, at 90 kHz; pictures are stored in decoding
+order, and where that isn't the order in which they are shown, each bears its offset. A *part* is one `moof` and one
+`mdat`, preceded by what `uuid` boxes the caller adds; its header is built apart from the sample data, so that the
+writer sends both with one `writev`.
 The tables of a whole film, for playback by byte ranges, are in `streams/movie.py`.
 """
 
@@ -13,7 +14,9 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from streams import h265
@@ -31,7 +34,10 @@ _DREF_SELF = b"\0\0\0\x0curl \0\0\0\1"
 # A moof up to its samples; for live all of a fragment of one picture in one go, since it goes to many viewers.
 _MOOF = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIII")
 _ONE = struct.Struct(_MOOF.format + "III I4s")
-_ROW_BYTES = 12  # of a sample: duration, size, flags
+_ONE_OFFSET = struct.Struct(_MOOF.format + "IIIi I4s")
+# Of a `trun`: version and flags; each of a sample's 32-bit numbers has a flag.
+_IN_ORDER = 0x00000701  # duration, size, flags
+_REORDERED = 0x01000F01  # and its composition offset, signed
 
 
 class FormatError(ValueError):
@@ -41,40 +47,70 @@ class FormatError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Samples:
     """Pictures in the order they are stored, as columns of 32 bits: a film has ten thousands, and an object for each
-    would cost more than all the rest. `keys` are the places of key frames, rising."""
+    would cost more than all the rest. `keys` are the places of key frames, rising. `offsets_90k` is empty where each
+    picture is shown at its decode time, else how much later each is (14496-12 section 8.6.1.3)."""
 
     sizes: array[int]
     durations_90k: array[int]
     keys: tuple[int, ...]
+    offsets_90k: array[int] = field(default_factory=lambda: array("i"))
 
     @classmethod
-    def of(cls, sizes: Iterable[int], durations_90k: Iterable[int], keys: tuple[int, ...]) -> Samples:
-        return cls(array("I", sizes), array("I", durations_90k), keys)
+    def of(
+        cls, sizes: Iterable[int], durations_90k: Iterable[int], keys: tuple[int, ...], offsets_90k: Iterable[int] = ()
+    ) -> Samples:
+        return cls(array("I", sizes), array("I", durations_90k), keys, array("i", offsets_90k))
 
     @classmethod
-    def from_rows(cls, rows: bytes) -> Samples:
+    def from_rows(cls, rows: bytes, has_offsets: bool) -> Samples:
         """Of one part's rows, or of many parts' behind each other."""
+        width = 4 if has_offsets else 3
         numbers = array("I")
         numbers.frombytes(rows)
         if sys.byteorder == "little":
             numbers.byteswap()
-        return cls(numbers[1::3], numbers[0::3], _places(_KEY_FLAGS >> 24, rows[8::_ROW_BYTES]))
+        offsets = array("i", numbers[3::4].tobytes() if has_offsets else b"")
+        return cls(numbers[1::width], numbers[0::width], _places(_KEY_FLAGS >> 24, rows[8 :: 4 * width]), offsets)
 
     def rows(self) -> bytes:
-        """Duration, size and flags of each, as a `trun` has them."""
-        numbers = array("I", bytes(_ROW_BYTES * len(self)))
-        numbers[0::3], numbers[1::3] = self.durations_90k, self.sizes
-        flags = array("I", (_DELTA_FLAGS,)) * len(self)
+        """Duration, size, flags and where there is one the offset of each, as a `trun` has them."""
+        count, width = len(self), 4 if self.offsets_90k else 3
+        numbers = array("I", bytes(4 * width * count))
+        numbers[0::width], numbers[1::width] = self.durations_90k, self.sizes
+        flags = array("I", (_DELTA_FLAGS,)) * count
         for key in self.keys:
             flags[key] = _KEY_FLAGS
-        numbers[2::3] = flags
+        numbers[2::width] = flags
+        if self.offsets_90k:
+            numbers[3::width] = array("I", self.offsets_90k.tobytes())
         return big_endian(numbers)
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Samples]) -> Samples:
+        if len(pieces) == 1:
+            return pieces[0]
+        film = cls.of((), (), ())
+        keys: list[int] = []
+        has_offsets = any(piece.offsets_90k for piece in pieces)
+        for piece in pieces:
+            keys += [len(film) + key for key in piece.keys]
+            film.sizes.extend(piece.sizes)
+            film.durations_90k.extend(piece.durations_90k)
+            if has_offsets:
+                film.offsets_90k.extend(piece.offsets_90k or array("i", bytes(4 * len(piece))))
+        return replace(film, keys=tuple(keys))
 
     def first(self, count: int, duration_90k: int) -> Samples:
         """The first so many, the last of them lengthened or shortened so that they last `duration_90k` in all."""
         durations_90k = self.durations_90k[:count]
         durations_90k[-1] = duration_90k - sum(durations_90k[:-1])
-        return Samples(self.sizes[:count], durations_90k, self.keys[: bisect_left(self.keys, count)])
+        keys = self.keys[: bisect_left(self.keys, count)]
+        return Samples(self.sizes[:count], durations_90k, keys, self.offsets_90k[:count])
+
+    def shown_90k(self) -> list[int]:
+        """When each is shown, counted from the first one's decode time."""
+        starts = list(accumulate(self.durations_90k, initial=0))
+        return list(map(add, starts, self.offsets_90k)) if self.offsets_90k else starts[:-1]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -146,11 +182,17 @@ def init_segment(format: VideoFormat, extra_boxes: bytes = b"") -> bytes:
 
 
 def movie(
-    formats: Sequence[VideoFormat], duration_90k: int, tables: Sequence[bytes], tail: bytes = b"", hidden_90k: int = 0
+    formats: Sequence[VideoFormat],
+    duration_90k: int,
+    tables: Sequence[bytes],
+    tail: bytes = b"",
+    hidden_90k: int = 0,
+    late_90k: int = 0,
 ) -> bytes:
     """The `moov`: one track whose sample description lists `formats` and whose tables are given.
 
-    What comes before `hidden_90k` in the track is not shown: an edit list says so.
+    What comes before `hidden_90k` in the track is not shown: an edit list says so. `late_90k` is by how much all
+    composition offsets are too large, so that none is negative; it is taken back there too.
     """
     width = max(format.width for format in formats)
     height = max(format.height for format in formats)
@@ -177,9 +219,9 @@ def movie(
     stsd = full_box(b"stsd", 0, 0, struct.pack(">I", len(formats)), *map(sample_entry, formats))
     dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), _DREF_SELF))
     minf = box(b"minf", full_box(b"vmhd", 0, 1, bytes(8)), dinf, box(b"stbl", stsd, *tables))
-    edits = b""
-    if hidden_90k:
-        edits = box(b"edts", full_box(b"elst", 1, 0, struct.pack(">IQqI", 1, shown_90k, hidden_90k, 0x10000)))
+    edits, begin_90k = b"", hidden_90k + late_90k
+    if begin_90k:
+        edits = box(b"edts", full_box(b"elst", 1, 0, struct.pack(">IQqI", 1, shown_90k, begin_90k, 0x10000)))
     return box(b"moov", mvhd, box(b"trak", tkhd, edits, box(b"mdia", mdhd, hdlr, minf)), tail)
 
 
@@ -204,20 +246,20 @@ def part_header(sequence: int, base_decode_90k: int, samples: Samples, extra_box
     data_bytes = samples.data_bytes
     if data_bytes > MAX_PART_BYTES:
         raise ValueError(f"{data_bytes} bytes do not fit one part")
-    moof = _MOOF.pack(*_moof_fields(sequence, base_decode_90k, len(samples)))
+    moof = _MOOF.pack(*_moof_fields(sequence, base_decode_90k, len(samples), bool(samples.offsets_90k)))
     return b"".join((extra_boxes, moof, samples.rows(), struct.pack(">I4s", 8 + data_bytes, b"mdat")))
 
 
-def _moof_fields(sequence: int, base_decode_90k: int, count: int) -> tuple[int | bytes, ...]:
+def _moof_fields(sequence: int, base_decode_90k: int, count: int, has_offsets: bool) -> tuple[int | bytes, ...]:
     """What `_MOOF` packs for so many samples."""
-    rows_bytes = _ROW_BYTES * count
+    rows_bytes = (16 if has_offsets else 12) * count
     moof_bytes = _MOOF.size + rows_bytes
     # fmt: off
     return (
         moof_bytes, b"moof", 16, b"mfhd", 0, sequence,
         moof_bytes - 24, b"traf", 16, b"tfhd", 0x020000, 1,
         20, b"tfdt", 0x01000000, base_decode_90k,
-        20 + rows_bytes, b"trun", 0x000701, count, moof_bytes + 8,
+        20 + rows_bytes, b"trun", _REORDERED if has_offsets else _IN_ORDER, count, moof_bytes + 8,
     )
     # fmt: on
 
@@ -230,12 +272,14 @@ def big_endian(column: array[int]) -> bytes:
     return column.tobytes()
 
 
-def fragment(sequence: int, packet: Packet, duration_90k: int, base_90k: int) -> bytes:
-    """A whole part of one picture, for live."""
+def fragment(sequence: int, packet: Packet, duration_90k: int, base_90k: int, offset_90k: int | None = None) -> bytes:
+    """A whole part of one picture, for live; with an offset in a stream whose pictures are reordered."""
     data = packet.data
     flags = _KEY_FLAGS if packet.is_key else _DELTA_FLAGS
-    fields = _moof_fields(sequence, base_90k, 1)
-    return _ONE.pack(*fields, duration_90k, len(data), flags, 8 + len(data), b"mdat") + data
+    fields = _moof_fields(sequence, base_90k, 1, offset_90k is not None)
+    if offset_90k is None:
+        return _ONE.pack(*fields, duration_90k, len(data), flags, 8 + len(data), b"mdat") + data
+    return _ONE_OFFSET.pack(*fields, duration_90k, len(data), flags, offset_90k, 8 + len(data), b"mdat") + data
 
 
 def iter_boxes(buffer: bytes | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -278,15 +322,16 @@ def parse_part_header(buffer: bytes | memoryview, start: int = 0) -> PartHeader:
     """
     uuids: dict[bytes, bytes] = {}
     moof = _moof_of(buffer, start, uuids)
-    sequence, base, rows = _read_moof(buffer, moof)
-    samples = Samples.from_rows(rows)
+    sequence, base, rows, has_offsets = _read_moof(buffer, moof)
+    samples = Samples.from_rows(rows, has_offsets)
     size = _read_mdat(buffer, moof.end, samples)
     return PartHeader(sequence, base, samples, uuids, moof.end + 8 - start, moof.end + size - start)
 
 
-def part_rows(header: bytes) -> bytes:
+def part_rows(header: bytes) -> tuple[bytes, bool]:
     """What `Samples.from_rows` takes, out of a part's header: for those who read many. Raises FormatError."""
-    return _read_moof(header, _moof_of(header, 0, {}))[2]
+    _, _, rows, has_offsets = _read_moof(header, _moof_of(header, 0, {}))
+    return rows, has_offsets
 
 
 def _moof_of(buffer: bytes | memoryview, start: int, uuids: dict[bytes, bytes]) -> Box:
@@ -342,15 +387,16 @@ def _read_format(buffer: bytes | memoryview, moov: Box) -> VideoFormat:
     return VideoFormat("h264", width, height, sps, pps)
 
 
-def _read_moof(buffer: bytes | memoryview, moof: Box) -> tuple[int, int, bytes]:
-    """Sequence, base time and sample rows. Raises FormatError unless it is as `part_header` wrote it."""
+def _read_moof(buffer: bytes | memoryview, moof: Box) -> tuple[int, int, bytes, bool]:
+    """Sequence, base time, sample rows and whether they have offsets. Raises FormatError unless it is as
+    `part_header` wrote it."""
     if moof.end - moof.start < _MOOF.size:
         raise FormatError(f"moof at {moof.start} is cut short")
     fields = _MOOF.unpack_from(buffer, moof.start)
-    sequence, base, count = fields[5], fields[15], fields[19]
-    if fields[0] != moof.end - moof.start or fields != _moof_fields(sequence, base, count):
+    sequence, base, has_offsets, count = fields[5], fields[15], fields[18] == _REORDERED, fields[19]
+    if fields[0] != moof.end - moof.start or fields != _moof_fields(sequence, base, count, has_offsets):
         raise FormatError(f"expected the moof of a part at {moof.start}, found {fields}")
-    return sequence, base, bytes(buffer[moof.start + _MOOF.size : moof.end])
+    return sequence, base, bytes(buffer[moof.start + _MOOF.size : moof.end]), has_offsets
 
 
 def _places(wanted: int, kinds: bytes) -> tuple[int, ...]:

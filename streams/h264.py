@@ -1,4 +1,4 @@
-"""The little of H.264 (ITU-T H.264 chapter 7) that a recorder must read: picture size and slice kinds.
+"""The little of H.264 (ITU-T H.264 chapter 7) that a recorder must read: picture size, reordering and slice kinds.
 
 Every function takes bytes that a camera sent and raises nothing but `BadBits`.
 """
@@ -12,7 +12,7 @@ SLICE, IDR, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
 WITHOUT_PICTURE = frozenset((0, DELIMITER, 10, 11, 12, *range(24, 32)))
 
 MAX_SIDE = 16_384
-_HEAD_BYTES = 512  # an SPS's size lies well within; its VUI is not read
+_HEAD_BYTES = 512  # an SPS's size and VUI lie well within
 _HIGH_PROFILES = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 
 
@@ -50,6 +50,19 @@ class Bits:
 
 def picture_size(sps: bytes) -> tuple[int, int]:
     """Width and height in pixels after cropping, from a sequence parameter set (7.3.2.1.1)."""
+    return _read_size(sps)[:2]
+
+
+def reordered(sps: bytes) -> int:
+    """How many pictures may be sent before one that is shown earlier: max_num_reorder_frames (E.2.1). 0 where the
+    sequence doesn't say, and where its order of pictures leaves no room for any."""
+    *_, in_order, bits = _read_size(sps)
+    return 0 if in_order or not bits.u(1) else _read_reordered(bits)
+
+
+def _read_size(sps: bytes) -> tuple[int, int, bool, Bits]:
+    """Width, height, whether pictures are always sent in the order they are shown, and the bits from the VUI's flag
+    on."""
     if len(sps) < 4 or sps[0] & 31 != SPS:
         raise BadBits("not a sequence parameter set")
     bits = Bits(sps)
@@ -57,7 +70,7 @@ def picture_size(sps: bytes) -> tuple[int, int]:
     bits.u(16)
     bits.ue()
     chroma = _read_chroma(bits) if profile in _HIGH_PROFILES else 1
-    _skip_picture_order(bits)
+    in_order = _read_picture_order(bits) == 2
     bits.ue()
     bits.u(1)
     width_units, height_units = bits.ue() + 1, bits.ue() + 1
@@ -72,7 +85,51 @@ def picture_size(sps: bytes) -> tuple[int, int]:
     height = 16 * height_units * (2 - frames_only) - unit_y * (crop[2] + crop[3])
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise BadBits(f"a picture of {width} x {height}")
-    return width, height
+    return width, height, in_order, bits
+
+
+def _read_reordered(bits: Bits) -> int:
+    """The VUI (E.1.1), as far as max_num_reorder_frames."""
+    if bits.u(1) and bits.u(8) == 255:  # aspect ratio
+        bits.u(32)
+    if bits.u(1):  # overscan
+        bits.u(1)
+    if bits.u(1):  # signal
+        bits.u(4)
+        if bits.u(1):
+            bits.u(24)
+    if bits.u(1):  # place of chroma
+        bits.ue()
+        bits.ue()
+    if bits.u(1):  # timing
+        bits.u(65)
+    is_buffered = False
+    for _ in range(2):
+        if bits.u(1):
+            _skip_buffering(bits)
+            is_buffered = True
+    if is_buffered:
+        bits.u(1)
+    bits.u(1)
+    if not bits.u(1):
+        return 0
+    bits.u(1)
+    for _ in range(4):
+        bits.ue()
+    return bits.ue()
+
+
+def _skip_buffering(bits: Bits) -> None:
+    """hrd_parameters (E.1.2)."""
+    count = bits.ue() + 1
+    if count > 32:
+        raise BadBits(f"{count} buffers")
+    bits.u(8)
+    for _ in range(count):
+        bits.ue()
+        bits.ue()
+        bits.u(1)
+    bits.u(20)
 
 
 def _read_chroma(bits: Bits) -> int:
@@ -97,7 +154,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
         last = following or last
 
 
-def _skip_picture_order(bits: Bits) -> None:
+def _read_picture_order(bits: Bits) -> int:
     bits.ue()
     kind = bits.ue()
     if kind == 0:
@@ -113,6 +170,7 @@ def _skip_picture_order(bits: Bits) -> None:
             bits.se()
     elif kind > 2:
         raise BadBits(f"picture order count type {kind}")
+    return kind
 
 
 def pps_id(pps: bytes) -> int:

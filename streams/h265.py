@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from streams.h264 import MAX_SIDE, BadBits, Bits
 
 VPS, SPS, PPS, DELIMITER, AGGREGATE, FRAGMENT = 32, 33, 34, 35, 48, 49
-# Random access: BLA, IDR, CRA. A CRA's leading pictures can't be decoded at a run's beginning; decoders pass them over.
+# Random access: BLA, IDR, CRA. A CRA's leading pictures can't be decoded where one begins with it; decoders pass them
+# over, and a film leaves them out.
 KEYS = frozenset(range(16, 22))
 SLICES = frozenset((*range(10), *KEYS))
 # Reserved and unspecified types, delimiter, ends, filler, and what means something inside RTP only.
@@ -86,6 +87,10 @@ def picture_size(sps: bytes) -> tuple[int, int]:
     """Width and height in pixels after cropping."""
     sequence = read_sequence(sps)
     return sequence.width, sequence.height
+
+
+def reordered(sps: bytes) -> int:
+    return read_sequence(sps).reordered
 
 
 def pps_id(pps: bytes) -> int:

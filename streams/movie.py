@@ -40,14 +40,17 @@ def movie_header(chunks: Sequence[Chunk], film: Samples, extra_boxes: bytes = b"
     data_bytes = places.pop()
     if (sum(chunk.samples for chunk in chunks), data_bytes) != (len(film), film.data_bytes):
         raise ValueError(f"expected {len(film)} samples of {film.data_bytes} bytes, found chunks of {data_bytes}")
+    # Negative offsets are allowed (8.6.1.3), but libav then misplaces what an edit list shows.
+    late_90k = max(0, -min(film.offsets_90k, default=0))
     tables = [
         _runs(b"stts", film.durations_90k),
+        *([_runs(b"ctts", (offset + late_90k for offset in film.offsets_90k))] if any(film.offsets_90k) else []),
         full_box(b"stss", 0, 0, struct.pack(f">I{len(film.keys)}I", len(film.keys), *(key + 1 for key in film.keys))),
         _chunk_map(chunks, formats),
         full_box(b"stsz", 0, 0, struct.pack(">II", 0, len(film)), big_endian(film.sizes)),
         full_box(b"co64", 0, 0, struct.pack(">I", len(places)), bytes(8 * len(places))),
     ]
-    head = file_type() + extra_boxes + movie(formats, film.duration_90k, tables, hidden_90k=hidden_90k)
+    head = file_type() + extra_boxes + movie(formats, film.duration_90k, tables, b"", hidden_90k, late_90k)
     # The places of the chunks, which depend on the head's length, are its very end.
     first = len(head) + 16
     head = head[: -8 * len(places)] + struct.pack(f">{len(places)}Q", *(first + place for place in places))
@@ -55,7 +58,7 @@ def movie_header(chunks: Sequence[Chunk], film: Samples, extra_boxes: bytes = b"
 
 
 def _runs(kind: bytes, values: Iterable[int]) -> bytes:
-    """Run-length pairs (count, value), as `stts` wants them."""
+    """Run-length pairs (count, value), as `stts` and `ctts` want them."""
     fields: list[int] = []
     for value, run in groupby(values):
         fields += (len(list(run)), value)

@@ -33,9 +33,10 @@ class VideoFormat:
 class Packet:
     """One access unit: 4-byte length-prefixed NAL units, without parameter sets and delimiters.
 
-    `pts_90k` is unwrapped and starts anywhere. `received_s` is the monotonic clock at the arrival of the
-    last byte. `lost_before` counts the RTP packets missing just before: the picture may be damaged.
-    `format` is the same object as long as it does not change.
+    `pts_90k` is when it is shown, unwrapped; it starts anywhere. `offset_90k` is how much later that is than its
+    decode time, in whose order packets come: 0 where pictures are sent in the order they are shown. `received_s` is
+    the monotonic clock at the arrival of the last byte. `lost_before` counts the RTP packets missing just before: the
+    picture may be damaged. `format` is the same object as long as it does not change.
     """
 
     data: bytes
@@ -44,3 +45,8 @@ class Packet:
     received_s: float
     format: VideoFormat
     lost_before: int = 0
+    offset_90k: int = 0
+
+    @property
+    def dts_90k(self) -> int:
+        return self.pts_90k - self.offset_90k

@@ -63,7 +63,7 @@ class _Measure:
         self.info = info
 
     def packet(self, packet: Packet) -> None:
-        self.timeline.place(packet.pts_90k, packet.received_s)
+        self.timeline.place(packet.dts_90k, packet.received_s, packet.offset_90k)
         if packet.is_key:
             if self._last_key is not None:
                 self.gop = max(self.gop or 0, self.pictures - self._last_key)
@@ -84,7 +84,7 @@ class _Measure:
         assert self.first is not None
         assert self.last is not None
         assert self.info is not None
-        span_90k = self.last.pts_90k - self.first.pts_90k
+        span_90k = self.last.dts_90k - self.first.dts_90k
         lasted_s = self.last.received_s - self.first.received_s
         measured = span_90k > 0 and self.pictures > 1
         offset_us = self.timeline.clock_offset_us

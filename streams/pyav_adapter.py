@@ -23,6 +23,7 @@ import av
 import av.error
 
 from streams.codecs import H264, H265, Codec
+from streams.decode_times import DecodeTimes
 from streams.errors import CameraError, CameraFault
 from streams.h264 import split_annexb
 from streams.packets import Packet
@@ -104,6 +105,7 @@ class _Reader:
         self._loop = loop
         self._codec: Codec = H264
         self._parameters = ParameterSets()
+        self._decode_times = DecodeTimes(H264)
         self._waiting = 0
         self._started = False
         self._lost = 0
@@ -130,6 +132,7 @@ class _Reader:
                 raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"video only as {stream.codec_context.name}")
             self._codec = _CODECS[stream.codec_context.name]
             self._parameters = ParameterSets(codec=self._codec)
+            self._decode_times = DecodeTimes(self._codec)
             self._take_parameters(split_annexb(bytes(stream.codec_context.extradata or b"")))
             info = SourceInfo("libav", tuple(s.type for s in container.streams), self._parameters.renew())
             self._hand_over(self._sink.connected, info)
@@ -154,7 +157,8 @@ class _Reader:
             self._started = self._started and self._waiting <= MAX_WAITING
             return
         unit = b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
-        packet = Packet(unit, pts_90k, is_key, time.monotonic(), format, self._lost)
+        offset_90k = pts_90k - self._decode_times.dts_90k(pts_90k, is_key, unit, format)
+        packet = Packet(unit, pts_90k, is_key, time.monotonic(), format, self._lost, offset_90k)
         self._started, self._lost = True, 0
         self._waiting += 1
         self._hand_over(self._deliver, packet)

@@ -73,19 +73,22 @@ class Timeline:
         self._report = (us_from_at(ntp_at), rtp_90k)
         self._measure_offset()
 
-    def place(self, pts_90k: int, received_s: float) -> int:
-        """When the picture was taken, in microseconds of UTC, as far as arrivals tell."""
+    def place(self, dts_90k: int, received_s: float, offset_90k: int = 0) -> int:
+        """The instant of a picture's decode time, in microseconds of UTC, as far as arrivals tell. It was taken
+        `offset_90k` later: at that instant itself where pictures are sent in the order they are shown."""
         received_us = round(received_s * US_PER_S)
+        # When a picture that was taken at its decode time would have come, had it been as late as this one.
+        earliest_us = received_us - us_from_90k(offset_90k) if offset_90k else received_us
         if self._first_90k is None or self._stepped:
-            return self._start(pts_90k, received_us, Cut.WALL_CLOCK if self._stepped else None)
-        media_us = us_from_90k(pts_90k - self._first_90k)
+            return self._start(dts_90k, received_us, earliest_us, Cut.WALL_CLOCK if self._stepped else None)
+        media_us = us_from_90k(dts_90k - self._first_90k)
         step_us = media_us - self._last_media_us
         if step_us < -JITTER_US or step_us - (received_us - self._last_received_us) > JUMP_US:
-            return self._jumped(pts_90k, received_us)
+            return self._jumped(dts_90k, received_us, earliest_us)
         self._last_received_us = received_us
-        self._seek_least(received_us - media_us, received_us)
-        if self._is_stuck(received_us - media_us + self._anchor_us, received_us):
-            return self._jumped(pts_90k, received_us)
+        self._seek_least(earliest_us - media_us, received_us)
+        if self._is_stuck(earliest_us - media_us + self._anchor_us, received_us):
+            return self._jumped(dts_90k, received_us, earliest_us)
         if step_us > 0:
             self._last_media_us = media_us
             self._follow(step_us)
@@ -95,22 +98,22 @@ class Timeline:
         self._last_at_us = max(media_us + self._used_us, self._last_at_us + 1)
         return self._last_at_us
 
-    def _start(self, pts_90k: int, received_us: int, cut: Cut | None) -> int:
+    def _start(self, dts_90k: int, received_us: int, earliest_us: int, cut: Cut | None) -> int:
         self.cut = cut
         self._stepped = False
-        self._first_90k = pts_90k
+        self._first_90k = dts_90k
         self._last_media_us = 0
         self._last_received_us = received_us
-        self._least_us = self._older_least_us = received_us
+        self._least_us = self._older_least_us = earliest_us
         self._window_end_us = received_us + WINDOW_US
         self._late_since_us = None
-        self._used_us = self._last_at_us = received_us + self._anchor_us
+        self._used_us = self._last_at_us = earliest_us + self._anchor_us
         self._measure_offset()
         return self._last_at_us
 
-    def _jumped(self, pts_90k: int, received_us: int) -> int:
+    def _jumped(self, dts_90k: int, received_us: int, earliest_us: int) -> int:
         self._report = self.clock_offset_us = None
-        return self._start(pts_90k, received_us, Cut.CAMERA_CLOCK)
+        return self._start(dts_90k, received_us, earliest_us, Cut.CAMERA_CLOCK)
 
     def _seek_least(self, late_us: int, received_us: int) -> None:
         if received_us >= self._window_end_us:

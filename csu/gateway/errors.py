@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "IDLE": "Cette relecture est restée inutilisée dix minutes : relancez-la.",
     "LEASE_UNKNOWN": "Cet accès n'existe pas ou est terminé.",
     "CODEC_NOT_PLAYABLE": "Cette caméra envoie du H.265 : elle est enregistrée, mais les navigateurs ne la lisent pas.",
+    "PICTURES_REORDERED": "Cette caméra envoie ses images dans le désordre (images B) : WebRTC ne peut pas la montrer.",
     "RECORDING_GONE": "L'enregistrement a été détruit à son échéance.",
     "NOTHING_RECORDED": "Aucune image n'est enregistrée dans cet intervalle.",
     "CLOCK_UNTRUSTED": "L'heure du serveur n'est pas sûre : la relecture est suspendue.",

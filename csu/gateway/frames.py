@@ -12,6 +12,10 @@ Media time starts at 0 when the gateway begins to follow the stream, and is gapl
 one before it ends. A fragment's duration is the time since the picture before it, for that of the next is not
 known yet; so media time follows the camera's clock one picture late, and neither drifts nor makes a browser wait
 for a picture that never comes. A hole of more than a second, or a clock that jumps, takes no media time.
+
+Where pictures are sent in another order than they are shown (B-frames), all this goes by their decode time, and each
+fragment bears how much later its picture is shown; the capture time is that of the decode time too, so that both
+times of a fragment mark the same instant.
 """
 
 import struct
@@ -20,6 +24,7 @@ from dataclasses import dataclass, field
 from recorder.feed import FeedPacket
 from streams.fmp4 import fragment, init_segment
 from streams.packets import Packet, VideoFormat
+from streams.ticks import us_from_90k
 
 MAX_STEP_90K = 90_000
 FIRST_STEP_90K = 3_600
@@ -50,8 +55,8 @@ def text_message(text: str) -> bytes:
 class Frame:
     """A binary message short of its channel's number. `at_us` is 0 for an init segment.
 
-    `pts_90k` is media time; `data_at` is where the picture's own bytes begin in `tail`; `size` counts the whole
-    message with its WebSocket header.
+    `pts_90k` is media time, by decoding; `data_at` is where the picture's own bytes begin in `tail`; `size` counts the
+    whole message with its WebSocket header.
     """
 
     head: bytes
@@ -92,22 +97,29 @@ class FrameMaker:
         self._sequence = 0
         self._base_90k = 0
         self._step_90k = FIRST_STEP_90K
-        self._last_pts_90k: int | None = None
+        self._last_dts_90k: int | None = None
+        self._reorders = False
 
     def frame(self, packet: FeedPacket, format: VideoFormat) -> Frame:
-        if self._last_pts_90k is not None:
-            step_90k = packet.pts_90k - self._last_pts_90k
+        dts_90k = packet.pts_90k - packet.offset_90k
+        if self._last_dts_90k is not None:
+            step_90k = dts_90k - self._last_dts_90k
             if 0 < step_90k <= MAX_STEP_90K:
                 self._step_90k = step_90k
-        self._last_pts_90k = packet.pts_90k
+        self._last_dts_90k = dts_90k
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        offset_90k = None
+        if packet.offset_90k or self._reorders:
+            self._reorders = True
+            # Media time is one picture late; an uneven one must not move when this one is shown.
+            offset_90k = packet.offset_90k + self._step_90k - FIRST_STEP_90K
         unit = Packet(packet.data, packet.pts_90k, packet.is_key, 0.0, format)
-        body = fragment(self._sequence, unit, self._step_90k, self._base_90k)
+        body = fragment(self._sequence, unit, self._step_90k, self._base_90k, offset_90k)
         pts_90k = self._base_90k
         self._base_90k += self._step_90k
         return Frame(
             _head(_FRAGMENT, int(packet.is_key), len(body)),
-            _AT.pack(packet.at_us) + body,
+            _AT.pack(packet.at_us - us_from_90k(offset_90k or 0)) + body,
             packet.is_key,
             packet.at_us,
             pts_90k,

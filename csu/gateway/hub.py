@@ -41,6 +41,7 @@ class Subscriber(Protocol):
 
     def frame(self, frame: Frame) -> None: ...
     def format_changed(self, stream: "LiveStream") -> None: ...
+    def reordered(self) -> None: ...
     def skipped(self, frames: int) -> None: ...
     def lost(self, fault: str) -> None: ...
     def back(self) -> None: ...
@@ -50,6 +51,7 @@ class LiveStream:
     """One camera stream as it passes: its parameters, its state, its last group of pictures.
 
     Invariant: `gop` is empty or begins with a key frame that needs `init`, and holds every picture since.
+    `is_reordered` once a picture came that is shown before the one that came before it (B-frames).
     """
 
     def __init__(self, camera: str, stream: str) -> None:
@@ -62,6 +64,8 @@ class LiveStream:
         self.empty_since_s: float | None = None
         self.channel: int | None = None
         self.known = asyncio.Event()
+        self.is_reordered = False
+        self._last_pts_90k = 0
         self._gop_bytes = 0
         self._maker = FrameMaker()
 
@@ -104,6 +108,7 @@ class LiveStream:
         if format == self.format:
             return
         self.format = format
+        self.is_reordered = False
         self.init = init_frame(format)
         self._forget_gop()
         for subscriber in self.subscribers:
@@ -113,6 +118,11 @@ class LiveStream:
         self._return()
         if self.format is None:
             return
+        if packet.offset_90k and not self.is_reordered and packet.pts_90k < self._last_pts_90k:
+            self.is_reordered = True
+            for subscriber in self.subscribers:
+                subscriber.reordered()
+        self._last_pts_90k = packet.pts_90k
         frame = self._maker.frame(packet, self.format)
         if frame.is_key:
             self.gop = [frame]

@@ -112,6 +112,9 @@ class Channel:
         self._viewer.tell({"type": "format", "channel": self.number, "mime": _mime(stream.format.mime)})
         self._send(stream.init)
 
+    def reordered(self) -> None:
+        """Fragments say when their pictures are shown, and browsers heed it."""
+
     def skipped(self, frames: int) -> None:
         self._viewer.tell({"type": "skipped", "channel": self.number, "frames": frames})
 

@@ -61,6 +61,12 @@ class Session:
         if not stream.is_playable and self.opened is not None:
             self._whep.desk.close(self.opened, "CODEC_NOT_PLAYABLE")
 
+    def reordered(self) -> None:
+        """WebRTC's pictures bear one time, that of showing them, and browsers show them as they come."""
+        self._interrupt()
+        if self.opened is not None:
+            self._whep.desk.close(self.opened, "PICTURES_REORDERED")
+
     def skipped(self, frames: int) -> None:
         self._interrupt()
 
@@ -129,6 +135,8 @@ class Whep:
             raise Refused("NO_PICTURE")
         if not live.is_playable:
             raise Refused("CODEC_NOT_PLAYABLE")
+        if live.is_reordered:
+            raise Refused("PICTURES_REORDERED")
         track = peers.PacketTrack(live, session.sent)
         session.follow(live, track)
         text: str

@@ -22,12 +22,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-from streams import h264, h265
+from streams import h265
 from streams.codecs import H264, H265, Codec
+from streams.decode_times import DecodeTimes
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet, VideoFormat
 from streams.parameters import ParameterSets
-from streams.ticks import TICKS_PER_S
 
 MAX_UNIT_BYTES = 8 * 1024 * 1024
 MAX_UNIT_PIECES = 65_536
@@ -90,6 +90,7 @@ class VideoReader(ABC):
         self._waits_key = True
         self._keys_without_sets = 0
         self._parameters = ParameterSets(parameter_sets, self.codec)
+        self._decode_times = DecodeTimes(self.codec)
 
     def attach(self, channel: int, payload_type: int) -> None:
         """From now on packets on this interleaved channel are the track's."""
@@ -237,10 +238,6 @@ class VideoReader(ABC):
     def _nal_header(self, view: memoryview, at: int) -> bytes:
         """Of the NAL unit that is fragmented in the payload at `at`."""
 
-    @abstractmethod
-    def _is_reordered(self, data: bytes) -> bool:
-        """Whether this access unit, which is shown before the one that came before it, is meant so."""
-
     def _aggregate(self, view: memoryview, at: int, end: int) -> None:
         """NAL units behind each other, each after its length in 2 bytes."""
         while at < end and not self._damaged:
@@ -349,14 +346,12 @@ class VideoReader(ABC):
         if self._waits_key and not is_key:
             return
         data = b"".join(self._pieces)
-        backwards = last_90k is not None and 0 < last_90k - pts_90k < TICKS_PER_S and not self._waits_key
-        if backwards and self._is_reordered(data):
-            raise CameraError(CameraFault.UNSUPPORTED_CODEC, f"{self.codec.name} with reordered pictures (B-frames)")
+        offset_90k = pts_90k - self._decode_times.dts_90k(pts_90k, is_key, data, format)
         if is_key and parameters.further:
             data = parameters.further + data
         self.started, self._waits_key = True, False
         lost, self._lost = self._lost, 0
-        self._emit(Packet(data, pts_90k, is_key, received_s, format, lost))
+        self._emit(Packet(data, pts_90k, is_key, received_s, format, lost, offset_90k))
 
     def _note_missing_sets(self, is_key: bool) -> None:
         self._keys_without_sets += is_key
@@ -389,9 +384,6 @@ class H264Reader(VideoReader):
     def _nal_header(self, view: memoryview, at: int) -> bytes:
         return bytes(((view[at] & 0xE0) | (view[at + 1] & 31),))
 
-    def _is_reordered(self, data: bytes) -> bool:
-        return h264.has_b_slice(data)
-
 
 class H265Reader(VideoReader):
     """RFC 7798 without decoding order numbers; of a layered stream the base layer."""
@@ -421,10 +413,6 @@ class H265Reader(VideoReader):
 
     def _nal_header(self, view: memoryview, at: int) -> bytes:
         return bytes((view[at] & 0x81 | (view[at + 2] & 63) << 1, view[at + 1]))
-
-    def _is_reordered(self, data: bytes) -> bool:
-        """Slices may all be bidirectional without any reordering; the sequence says whether there is some."""
-        return self.format is not None and h265.read_sequence(self.format.sps).reordered > 0
 
 
 _READERS: dict[str, type[VideoReader]] = {reader.codec.name: reader for reader in (H264Reader, H265Reader)}

@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from csu.gateway.frames import MAX_STEP_90K, Frame, FrameMaker, init_frame, text_message, websocket_header
 from recorder.feed import FeedPacket
+from streams.codecs import H264
+from streams.decode_times import DecodeTimes
 from streams.fmp4 import parse_part_header
+from streams.ticks import us_from_90k
 
 PACKETS = encode(30)
 FORMAT = PACKETS[0].format
@@ -66,3 +69,26 @@ def test_media_time_follows_an_uneven_camera_one_picture_late() -> None:
     maker = FrameMaker()
     bases = [maker.frame(packet(n, pts_90k), FORMAT).pts_90k for n, pts_90k in enumerate(pts)]
     assert bases == [0, 3600, 7200, 12_600, 14_400, 23_600]
+
+
+def test_reordered_pictures_bear_when_they_are_shown() -> None:
+    """Whatever the rate: two pictures are shown as far apart as the camera says, in the order that it says."""
+    shown = [group * 5 + n for group in range(6) for n in (0, 3, 1, 2, 4)]
+    for step_90k in (3_600, 3_000, 7_200):
+        maker, times = FrameMaker(), DecodeTimes(H264)
+        compositions, captured = [], []
+        for place, number in enumerate(shown):
+            pts_90k, is_key = number * step_90k, place % 5 == 0
+            dts_90k = times.dts_90k(pts_90k, is_key, b"\0\0\0\2\1\xa0", FORMAT)
+            at_us = 10**15 + us_from_90k(pts_90k)
+            frame = maker.frame(FeedPacket(1, is_key, pts_90k, at_us, b"data", pts_90k - dts_90k), FORMAT)
+            part = parse_part_header(frame.tail[8:])
+            (composition_90k,) = part.samples.shown_90k()
+            compositions.append(part.base_decode_90k + composition_90k)
+            told_us = int.from_bytes(frame.tail[:8], "big") + us_from_90k(composition_90k)
+            captured.append(told_us - at_us)
+            assert frame.at_us == at_us
+        settled = list(zip(compositions, shown, strict=True))[10:]
+        origin_90k = settled[0][0] - settled[0][1] * step_90k
+        assert [c - origin_90k for c, _ in settled] == [number * step_90k for _, number in settled]
+        assert max(map(abs, captured)) <= 1

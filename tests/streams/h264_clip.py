@@ -1,4 +1,4 @@
-"""Small real H.264 clips, encoded as a camera would: no reordering, key frames at a fixed distance."""
+"""Small real H.264 clips, encoded as a camera would: key frames at a fixed distance, B-frames when asked for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Clip:
     format: VideoFormat
     units: tuple[tuple[bytes, ...], ...]  # per picture its NAL units, parameter sets included
     fps: int
+    shown: tuple[int, ...] = ()  # at which place each is shown
 
     def packets(self, base_90k: int = 0) -> list[Packet]:
         step = 90_000 // self.fps
@@ -40,17 +41,20 @@ def split_annexb(data: bytes) -> tuple[bytes, ...]:
 
 
 @lru_cache
-def make_clip(width: int = 160, height: int = 96, frames: int = 50, gop: int = 25, fps: int = 25) -> Clip:
+def make_clip(
+    width: int = 160, height: int = 96, frames: int = 50, gop: int = 25, fps: int = 25, b_frames: int = 0
+) -> Clip:
     codec = av.CodecContext.create("libx264", "w")
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.framerate, codec.time_base, codec.gop_size = fps, Fraction(1, fps), gop
     codec.options = {
-        "bf": "0",
+        "bf": str(b_frames),
         "preset": "ultrafast",
-        "tune": "zerolatency",
-        "x264-params": "aud=1:scenecut=0",
+        "x264-params": f"aud=1:scenecut=0:b-adapt=0:bframes={b_frames}:b-pyramid=normal",
     }
-    units = []
+    if not b_frames:
+        codec.options["tune"] = "zerolatency"
+    units, shown = [], []
     for number in range(frames + 1):
         picture = None
         if number < frames:
@@ -58,7 +62,9 @@ def make_clip(width: int = 160, height: int = 96, frames: int = 50, gop: int = 2
             pixels[:, number % width :] = 200
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             picture.pts = number
-        units += [split_annexb(bytes(packet)) for packet in codec.encode(picture)]
+        for packet in codec.encode(picture):
+            units.append(split_annexb(bytes(packet)))
+            shown.append(packet.pts or 0)
     sps = next(nal for nal in units[0] if nal[0] & 31 == 7)
     pps = next(nal for nal in units[0] if nal[0] & 31 == 8)
-    return Clip(VideoFormat("h264", width, height, sps, pps), tuple(units), fps)
+    return Clip(VideoFormat("h264", width, height, sps, pps), tuple(units), fps, tuple(shown))

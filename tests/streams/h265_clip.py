@@ -42,7 +42,7 @@ def make_h265_clip(
     codec.framerate, codec.time_base, codec.gop_size = fps, Fraction(1, fps), gop
     rules = f"{options}:keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:aud=1:log-level=none:pools=1"
     codec.options = {"preset": "ultrafast", "x265-params": rules}
-    units = []
+    units, shown = [], []
     for number in range(frames + 1):
         picture = None
         if number < frames:
@@ -50,9 +50,11 @@ def make_h265_clip(
             pixels[:, number % width :] = 200
             picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
             picture.pts = number
-        units += [split_annexb(bytes(packet)) for packet in codec.encode(picture)]
+        for packet in codec.encode(picture):
+            units.append(split_annexb(bytes(packet)))
+            shown.append(packet.pts or 0)
     vps, sps, pps = (next(nal for nal in units[0] if kind(nal) == wanted) for wanted in (32, 33, 34))
-    return Clip(VideoFormat("h265", *h265.picture_size(sps), sps, pps, vps), tuple(units), fps)
+    return Clip(VideoFormat("h265", *h265.picture_size(sps), sps, pps, vps), tuple(units), fps, tuple(shown))
 
 
 def h265_payloads(nal: bytes, mtu: int) -> Iterator[bytes]:

@@ -2,13 +2,16 @@ import io
 
 import av
 import pytest
-from h264_clip import make_clip
+from h264_clip import avcc, is_key, make_clip
+from h265_clip import is_key as is_h265_key
+from h265_clip import make_h265_clip, unit_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import fmp4
 from streams.fmp4 import FormatError, Samples
 from streams.movie import Chunk, movie_header
+from streams.packets import Packet
 
 SEAL = bytes(range(16))
 
@@ -59,13 +62,22 @@ def test_init_reads_back() -> None:
     assert init == fmp4.Init(clip.format, {SEAL: b"whose"}, len(data))
 
 
-rows = st.lists(st.tuples(st.integers(1, 2**20), st.integers(0, 2**32 - 1), st.booleans()), min_size=1, max_size=60)
-samples = rows.map(
-    lambda rows: Samples.of((r[0] for r in rows), (r[1] for r in rows), tuple(n for n, r in enumerate(rows) if r[2]))
+rows = st.lists(
+    st.tuples(st.integers(1, 2**20), st.integers(0, 2**32 - 1), st.booleans(), st.integers(-(2**31), 2**31 - 1)),
+    min_size=1,
+    max_size=60,
 )
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(0, 2**63), samples, st.binary(max_size=40), st.integers(0, 3))
+@st.composite
+def samples(draw) -> Samples:
+    drawn = draw(rows)
+    sizes, durations, keys, offsets = zip(*drawn, strict=True)
+    places = tuple(n for n, is_key in enumerate(keys) if is_key)
+    return Samples.of(sizes, durations, places, offsets if draw(st.booleans()) else ())
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**63), samples(), st.binary(max_size=40), st.integers(0, 3))
 def test_part_headers_read_back(sequence, base, wanted, payload, lead) -> None:
     header = fmp4.part_header(sequence, base, wanted, fmp4.uuid_box(SEAL, payload))
     part = fmp4.parse_part_header(bytes(lead) + header, lead)
@@ -119,7 +131,7 @@ def test_a_film_across_two_formats_decodes_at_its_own_times() -> None:
     ]
     chunks = [Chunk(format, len(packets), sum(len(p.data) for p in packets)) for format, packets, _ in pieces]
     rows = b"".join(samples_of(packets, duration_90k).rows() for _, packets, duration_90k in pieces)
-    data = movie_header(chunks, Samples.from_rows(rows))
+    data = movie_header(chunks, Samples.from_rows(rows, has_offsets=False))
     data += b"".join(p.data for _, packets, _ in pieces for p in packets)
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
@@ -141,13 +153,52 @@ def test_the_same_film_has_the_same_bytes() -> None:
     assert movie_header(*film_of(clip)) == movie_header(*film_of(clip))
 
 
-@given(samples, st.integers(1, 60), st.integers(0, 2**32 - 1))
+@given(samples(), st.integers(1, 60), st.integers(0, 2**32 - 1))
 def test_the_first_of_some_samples(wanted, count, last_90k) -> None:
     count = min(count, len(wanted))
     before_90k = sum(wanted.durations_90k[: count - 1])
     first = wanted.first(count, before_90k + last_90k)
     assert (first.duration_90k, first.sizes) == (before_90k + last_90k, wanted.sizes[:count])
     assert first.keys == tuple(key for key in wanted.keys if key < count)
+    assert first.offsets_90k == wanted.offsets_90k[:count]
+
+
+@given(st.lists(samples(), min_size=1, max_size=5))
+def test_joined_samples_are_those_behind_each_other(pieces) -> None:
+    film = Samples.joined(pieces)
+    assert len(film) == sum(map(len, pieces))
+    assert list(film.sizes) == [size for piece in pieces for size in piece.sizes]
+    assert list(film.durations_90k) == [ticks for piece in pieces for ticks in piece.durations_90k]
+    offsets = [offset for piece in pieces for offset in piece.offsets_90k or [0] * len(piece)]
+    assert list(film.offsets_90k) == (offsets if any(piece.offsets_90k for piece in pieces) else [])
+    assert len(film.keys) == sum(len(piece.keys) for piece in pieces)
+    assert len(set(film.keys)) == len(film.keys)
+    assert Samples.from_rows(film.rows(), bool(film.offsets_90k)) == film
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_reordered_pictures_are_shown_in_their_order(codec) -> None:
+    clip = make_clip(b_frames=3) if codec == "h264" else make_h265_clip(options="bframes=3:b-adapt=0:open-gop=0")
+    data_of = avcc if codec == "h264" else unit_data
+    datas = [data_of(unit) for unit in clip.units]
+    keys = tuple(n for n, unit in enumerate(clip.units) if (is_key if codec == "h264" else is_h265_key)(unit))
+    # Decode times at an even rate from the first picture's on: those that are sent early are shown after it.
+    offsets = [(shown - place) * 3600 for place, shown in enumerate(clip.shown)]
+    wanted = Samples.of(map(len, datas), [3600] * len(datas), keys, offsets)
+    assert min(offsets) < 0 < max(offsets)
+    film = movie_header([Chunk(clip.format, len(wanted), wanted.data_bytes)], wanted) + b"".join(datas)
+    parts = fmp4.init_segment(clip.format) + fmp4.part_header(1, 0, wanted) + b"".join(datas)
+    fragments = fmp4.init_segment(clip.format)
+    for place, data in enumerate(datas):
+        packet = Packet(data, 0, place in keys, 0.0, clip.format)
+        one = fmp4.part_header(
+            place + 1, place * 3600, Samples.of([len(data)], [3600], (0,) * packet.is_key, [offsets[place]])
+        )
+        fragments += fmp4.fragment(place + 1, packet, 3600, place * 3600, offsets[place])
+        assert fragments.endswith(one + data)
+    for media in (film, parts, fragments):
+        frames = decode(media)
+        assert [pts - frames[0][0] for pts, _ in frames] == [n * 3600 for n in range(50)]
 
 
 def test_a_film_needs_a_picture_and_a_box_its_identifier() -> None:

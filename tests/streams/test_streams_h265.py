@@ -145,16 +145,6 @@ def test_other_layers_are_passed_over() -> None:
     assert [packet.data for packet in read(out)] == WANTED[:5]
 
 
-def test_reordered_pictures_are_refused() -> None:
-    clip = make_h265_clip(frames=20, options="bframes=3:b-adapt=0")
-    out: list[bytes] = []
-    for number, unit in enumerate(clip.units[:3]):
-        out += picture(unit, len(out), (0, 4, 2)[number] * 3600, 1400, "h265")
-    with pytest.raises(CameraError) as caught:
-        read([*out, rtp(len(out), 10 * 3600, b"")])
-    assert caught.value.fault is CameraFault.UNSUPPORTED_CODEC
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(0, 400), max_size=30))
 def test_what_is_lost_is_counted_and_what_is_whole_is_kept(lost: set[int]) -> None:

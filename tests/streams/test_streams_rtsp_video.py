@@ -188,15 +188,6 @@ def test_a_change_of_parameters_is_a_new_format_at_its_key_frame() -> None:
     assert len({id(format) for format in formats}) == 3
 
 
-def test_reordered_pictures_are_refused() -> None:
-    b_slice = b"\x01" + bytes((0b1_010_0000,)) + b"rest"  # first macroblock 0, slice type 1
-    packets = clip_packets(3, 0)
-    stamp = 0xFFFFF000 + 3600 // 2
-    with pytest.raises(CameraError) as caught:
-        play([*packets, rtp(len(packets), stamp, b_slice, marker=True)])
-    assert caught.value.fault is CameraFault.UNSUPPORTED_CODEC
-
-
 def test_a_picture_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "MAX_UNIT_BYTES", 100_000)
     session, _ = playing()
