@@ -48,6 +48,7 @@ class _Gap:
 class _Run:
     row: int
     from_us: int
+    repaired: int = 0
 
 
 class Accounts:
@@ -153,6 +154,12 @@ class Accounts:
         )
         return row
 
+    def note_repaired(self, camera: str, count: int) -> None:
+        """So many pictures of the open run were stamped before the one before them, and put behind it."""
+        state = self._states.get(camera)
+        if isinstance(state, _Run):
+            state.repaired += count
+
     def run_ended(self, camera: str, end_us: int, reason: str, cause: Cause, detail: str) -> None:
         """The open run ends, with its reason; a gap with its cause begins at the same instant."""
         state = self._states.get(camera)
@@ -167,6 +174,7 @@ class Accounts:
             run=state.row,
             **{"from": text_from_us(state.from_us), "to": text_from_us(end_us)},
             reason=reason,
+            repaired=state.repaired,
         )
         self._open_gap(camera, end_us, (cause, detail))
 

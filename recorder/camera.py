@@ -196,6 +196,7 @@ class LiveStream:
             "last_frame_at": None if self.last_at_us is None else text_from_us(self.last_at_us),
             "fps": round(self._rates[0], 1),
             "bitrate": round(self._rates[1]),
+            "repaired": self._timeline.backwards,
             "size": None if size is None else {"width": size[0], "height": size[1]},
         }
 

@@ -29,6 +29,7 @@ HEADER_READ_BYTES = 16 * 1024
 """Enough to read any part's header: 16 bytes a sample, and the boxes around them."""
 
 _PART = struct.Struct(">qI32s")  # UTC of the first sample in microseconds, RTP packets lost, SHA-256
+_REPAIRED = struct.Struct(">I")  # and only where there are some: pictures whose stamps were put in order
 _NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
 
 
@@ -92,6 +93,7 @@ class Part:
 
     `at_us` is the UTC of the first sample's decode time, which is when a key frame is shown; `durations_90k` has one
     for each. `offsets_90k` are those of samples that are shown at another time than their decode time, by their place.
+    `repaired` counts the pictures that were stamped before the one before them.
     """
 
     at_us: int
@@ -102,6 +104,7 @@ class Part:
     data_bytes: int
     lost: int
     offsets_90k: Mapping[int, int] = field(default_factory=dict)
+    repaired: int = 0
 
     @property
     def duration_90k(self) -> int:
@@ -115,24 +118,28 @@ def pack_part(part: Part, sequence: int) -> tuple[bytes, bytes]:
     picture cost more.
     """
     data = b"".join(part.data)
-    mark = uuid_box(PART_BOX, _PART.pack(part.at_us, part.lost, hashlib.sha256(data).digest()))
+    mark = _PART.pack(part.at_us, part.lost, hashlib.sha256(data).digest())
+    if part.repaired:
+        mark += _REPAIRED.pack(part.repaired)
     offsets_90k = part.offsets_90k
     columns = [offsets_90k.get(place, 0) for place in range(len(part.data))] if offsets_90k else ()
     samples = Samples.of(map(len, part.data), part.durations_90k, (0,) if part.is_key else (), columns)
-    return part_header(sequence, part.base_90k, samples, mark), data
+    return part_header(sequence, part.base_90k, samples, uuid_box(PART_BOX, mark)), data
 
 
 class PartMark(NamedTuple):
     at_us: int
     lost: int
     sha256: bytes
+    repaired: int = 0
 
 
 def read_part_mark(header: PartHeader) -> PartMark:
     payload = header.uuids.get(PART_BOX, b"")
-    if len(payload) != _PART.size:
+    if len(payload) not in (_PART.size, _PART.size + _REPAIRED.size):
         raise FormatError("no readable part box")
-    return PartMark(*_PART.unpack(payload))
+    at_us, lost, digest = _PART.unpack_from(payload)
+    return PartMark(at_us, lost, digest, int.from_bytes(payload[_PART.size :], "big"))
 
 
 class PartEntry(NamedTuple):

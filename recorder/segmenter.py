@@ -127,6 +127,8 @@ class Segmenter:
         step_90k = dts_90k - self._last_dts_90k
         if 0 < step_90k <= LONGEST_SAMPLE_90K:
             self._step_90k = step_90k
+        elif step_90k <= 0:
+            self._repaired += 1
         self._last_dts_90k = dts_90k
         self._last_at_us = at_us
         return events
@@ -156,6 +158,7 @@ class Segmenter:
         self._step_90k = _UNKNOWN_DURATION_90K
         self._clear_part()
         self.push(packet, at_us)
+        self._repaired = 0
         return (RunStarted(at_us), SegmentOpened(at_us, packet.format))
 
     def _cut(self, packet: Packet, at_us: int, reason: str) -> Sequence[Event]:
@@ -190,6 +193,7 @@ class Segmenter:
             self._bytes,
             self._lost,
             self._offsets_90k,
+            self._repaired,
         )
         self._base_90k += part.duration_90k
         self._clear_part()
@@ -199,6 +203,7 @@ class Segmenter:
         self._data: list[bytes] = []
         self._dts: list[int] = []
         self._offsets_90k: dict[int, int] = {}
+        self._repaired = 0
         self._bytes = 0
         self._lost = 0
         self._first_dts_90k = 0

@@ -158,6 +158,8 @@ class SegmentStore:
         segment.last_at_us = part.at_us
         segment.end_us = part.at_us + us_from_90k(duration_90k)
         segment.lost += part.lost
+        if part.repaired:
+            self.accounts.note_repaired(camera, part.repaired)
         if not segment.dirty:
             segment.dirty = True
             self._changed.append(segment)

@@ -174,6 +174,7 @@ _OPS = {
 _KEPT = (
     "authorisation",
     "reason",
+    "repaired",
     "cause",
     "hour",
     "count",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorder_support import CAMERA, FORMAT, OTHER, START_US, packets
 
-from recorder.format import MAX_PART_BYTES, MAX_PART_SAMPLES
+from recorder.format import MAX_PART_BYTES, MAX_PART_SAMPLES, PART_BOX, pack_part, read_part_mark
 from recorder.segmenter import (
     PART_90K,
     SEGMENT_US,
@@ -21,6 +21,7 @@ from recorder.segmenter import (
     SegmentOpened,
     stagger_us,
 )
+from streams.fmp4 import parse_part_header
 from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_90k
 
@@ -175,3 +176,26 @@ def test_pictures_out_of_order_do_not_make_a_part_longer() -> None:
         ]
     (part,) = [e.part for e in segmenter.end("closed") if isinstance(e, PartReady)]
     assert part.durations_90k[:-1] == [3600] * 7
+
+
+def test_pictures_stamped_before_the_last_are_counted_in_their_part() -> None:
+    segmenter = Segmenter(CAMERA)
+    events: list[Event] = []
+    for n, pts_90k in enumerate([0, 3600, 7200, 5000, 10_800, 10_800, 14_400]):
+        at_us = START_US + n * 40_000
+        events += segmenter.push(Packet(bytes([n]), pts_90k, n == 0, 0.0, FORMAT), at_us)
+    events += segmenter.end("closed")
+    (part,) = [e.part for e in events if isinstance(e, PartReady)]
+    assert part.repaired == 2
+    assert part.data == [bytes([n]) for n in range(7)]
+    mark = read_part_mark(parse_part_header(b"".join(pack_part(part, 1))))
+    assert (mark.at_us, mark.repaired) == (START_US, 2)
+
+
+def test_without_them_a_part_is_marked_as_before() -> None:
+    segmenter = Segmenter(CAMERA)
+    events = [e for packet, at_us in packets(60) for e in segmenter.push(packet, at_us)]
+    part = next(e.part for e in events if isinstance(e, PartReady))
+    header = parse_part_header(b"".join(pack_part(part, 1)))
+    assert len(header.uuids[PART_BOX]) == 44
+    assert read_part_mark(header).repaired == 0
