@@ -235,6 +235,9 @@ class RecordedStream(LiveStream):
     def bytes_per_s(self) -> float:
         return self._rates[1] / 8
 
+    def to_json(self, camera: str) -> dict[str, Any]:
+        return {**super().to_json(camera), "storage": None if self.disk is None else self.disk.name}
+
     @property
     def is_placed(self) -> bool:
         """Whether it records, or can begin to, on the directory where it is."""

@@ -98,6 +98,19 @@ class StorageDirectory:
     def index_path(self) -> Path:
         return self.path / INDEX
 
+    def check_place(self) -> None:
+        """Raise StorageRefused when the path no longer leads here: unmounted, or another disk is mounted over it.
+
+        What was written meanwhile is on the right disk: it went by the descriptor.
+        """
+        here = os.fstat(self._fd)
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError as error:
+            raise StorageRefused("STORAGE_UNMOUNTED", f"{self.path}: {error.strerror}") from error
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise StorageRefused("STORAGE_UNMOUNTED", f"{self.path}: another directory is there now")
+
     def free_bytes(self) -> int:
         """What an ordinary user may still write."""
         space = os.fstatvfs(self._fd)

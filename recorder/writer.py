@@ -264,6 +264,7 @@ class Writer:
 
     def _wave(self, store: SegmentStore) -> None:
         now = now_us()
+        store.storage.check_place()
         store.wave(now)
         store.forget_old_facts(now)
         tell_anchors(store.index, now)

@@ -65,6 +65,7 @@ class RecorderProcess:
 
     data: Path
     prelude: str = ""
+    storage: tuple[Path, ...] = ()
     process: subprocess.Popen[str] | None = None
     modules: set[str] = field(default_factory=set)
 
@@ -72,11 +73,15 @@ class RecorderProcess:
     def paths(self) -> Paths:
         return Paths(self.data)
 
+    @property
+    def _places(self) -> list[str]:
+        return ["--data", str(self.data), *(word for one in self.storage for word in ("--storage", str(one)))]
+
     def start(self) -> None:
         ensure_keys(self.paths.keys)
         with (self.data / "recorder.log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", f"{self.prelude}\n{_RUN}", "recorder", "--data", str(self.data)],
+                [sys.executable, "-c", f"{self.prelude}\n{_RUN}", "recorder", *self._places],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -114,8 +119,11 @@ class RecorderProcess:
         await self.call("put_orders", envelope=sign(orders, key))
 
     async def facts(self) -> list[dict[str, Any]]:
-        facts: list[dict[str, Any]] = (await self.call("facts", after=0, limit=5000))["facts"]
-        return facts
+        """Of all directories that answer."""
+        indexes = [one["index"] for one in (await self.call("indexes"))["indexes"]]
+        return [
+            fact for index in indexes for fact in (await self.call("facts", index=index, after=0, limit=5000))["facts"]
+        ]
 
     async def coverage(self, camera: str, since: datetime) -> dict[str, Any]:
         now = datetime.now(UTC)
@@ -130,7 +138,7 @@ class RecorderProcess:
     def csu(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Another command on the same data: its status and its JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "csu.cli", *words, "--data", str(self.data), "--json"],
+            [sys.executable, "-m", "csu.cli", *words, *self._places, "--json"],
             capture_output=True,
             text=True,
             timeout=60,
@@ -140,9 +148,9 @@ class RecorderProcess:
 
 
 @contextmanager
-def recorder(data: Path, prelude: str = "") -> Iterator[RecorderProcess]:
+def recorder(data: Path, prelude: str = "", storage: tuple[Path, ...] = ()) -> Iterator[RecorderProcess]:
     data.mkdir(parents=True, exist_ok=True)
-    made = RecorderProcess(data, prelude)
+    made = RecorderProcess(data, prelude, storage)
     made.start()
     try:
         yield made
