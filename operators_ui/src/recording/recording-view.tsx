@@ -13,7 +13,7 @@ export function RecordingView(): ReactNode {
   const sections = sectionsOf(session.account.role);
   const [section, setSection] = useState<Section>(sections[0] ?? "storage");
   return (
-    <div className="table-page">
+    <div className="table-page sections">
       <nav className="segmented" aria-label={fr.recording.sections}>
         {sections.map((one) => (
           <button

@@ -60,10 +60,10 @@ function DirectoryRow({ one }: { one: Directory }): ReactNode {
         <Badge tone={one.ready ? (one.code === null ? "good" : "warning") : "bad"}>{one.ready ? storage.ready : storage.notReady}</Badge>
         {one.reason !== null && <small>{one.reason}</small>}
       </td>
-      <td>{one.ready ? size(one.free_bytes) : "—"}</td>
-      <td>{pressure === null ? "—" : size(pressure.capacity_bytes)}</td>
-      <td>{pressure === null ? "—" : size(pressure.needed_bytes)}</td>
-      <td>{pressure === null ? "—" : size(pressure.held_bytes)}</td>
+      <td className="line">{one.ready ? size(one.free_bytes) : "—"}</td>
+      <td className="line">{pressure === null ? "—" : size(pressure.capacity_bytes)}</td>
+      <td className="line">{pressure === null ? "—" : size(pressure.needed_bytes)}</td>
+      <td className="line">{pressure === null ? "—" : size(pressure.held_bytes)}</td>
       <td>{spare === null ? "—" : <Badge tone={spare < 0 ? "bad" : "good"}>{spare < 0 ? storage.missing(size(-spare)) : storage.spare(size(spare))}</Badge>}</td>
       <td>{pressure === null ? "—" : pressure.full_at === null ? storage.fits : <Badge tone="bad">{dayAndClock(pressure.full_at)}</Badge>}</td>
     </tr>
