@@ -17,7 +17,7 @@ from legal.retention import deadline_at
 from recorder.accounts import Cause
 from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
-from recorder.format import MAX_PART_BYTES, file_name, pack_entry, segment_of
+from recorder.format import MAX_PART_BYTES, file_name, hour_directory, pack_entry, segment_of
 from recorder.index import CLOSED, Index
 from recorder.recovery import Scan, scan_parts
 from streams.fmp4 import FormatError
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 ADOPTING = "adopting"
 """The key in `meta` while files may still lack a row: the number of the last segment given before."""
 LOST = "index_lost"
+_OLDER = "older"
+_FILES_OF_A_WAVE = 3
+"""More files of one camera than a crash leaves without a row."""
 _RECENT_US = 2 * 3_600_000_000
 _LAWFUL_US = 120_000_000
 _SPARE_NUMBERS = 1_000_000
@@ -52,18 +55,22 @@ class Adopted:
         return not (self.damaged or self.conflicts or self.holes)
 
 
-def is_needed(storage: StorageDirectory, index: Index) -> bool:
-    """Whether the disk holds more than the index knows: it is new on a used directory, or was restored from a backup.
-    To be asked after recovery. Raises OSError, sqlite3.Error."""
-    if index.get(ADOPTING) is not None:
+def is_needed(storage: StorageDirectory, index: Index, now_us: int) -> bool:
+    """Whether the disk holds more than a crash leaves without a row: the index is new on a used directory, or a copy of
+    an earlier time. To be asked before recovery, whose commit remembers it until `begin`.
+
+    Raises OSError, sqlite3.Error.
+    """
+    if index.get(ADOPTING) is not None or index.get(_OLDER) is not None:
         return True
     last = index.get("last_segment")
     active = {name for (name,) in index.query("SELECT name FROM active_directory")}
-    return any(
-        number > last and os.path.dirname(name) not in active
-        for camera in _cameras(storage)
-        for number, name in _newest_hour(storage, camera)
-    )
+    for camera in _cameras(storage):
+        names = [name for number, name in _newest_hours(storage, camera, now_us) if number > last]
+        if len(names) > _FILES_OF_A_WAVE or any(os.path.dirname(name) not in active for name in names):
+            index.put(_OLDER, 1)
+            return True
+    return False
 
 
 class Adoption:
@@ -84,7 +91,7 @@ class Adoption:
             return
         last = index.get("last_segment")
         for camera in _cameras(self._storage):
-            for number, name in reversed(_newest_hour(self._storage, camera)):
+            for number, name in reversed(_newest_hours(self._storage, camera, self._now_us)):
                 scan = _scan(self._storage, name, verify=True)
                 if scan is not None and scan.entries:
                     self._newest[camera] = number
@@ -97,6 +104,7 @@ class Adoption:
                     self.report.removed += 1
         index.renew(str(uuid.uuid4()))
         index.put(ADOPTING, last)
+        index.put(_OLDER, None)
         index.put("last_segment", last)
         index.commit()
 
@@ -141,7 +149,9 @@ class Adoption:
                 self.report.conflicts.append(name)
             return
         scan = _scan(self._storage, name, verify=number == self._newest.get(camera))
-        if scan is None or not scan.entries or (scan.header.camera, scan.header.segment) != (camera, number):
+        # Whole and without a part: a kill just after the header was synced. The next file bears its hash.
+        is_torn = scan is not None and not scan.entries and scan.length < scan.file_size
+        if scan is None or is_torn or (scan.header.camera, scan.header.segment) != (camera, number):
             self.report.damaged.append(name)
             return
         if scan.length < scan.file_size and number != self._newest.get(camera):
@@ -249,8 +259,8 @@ class Adoption:
     def _account(self) -> None:
         """What lies between the runs found, and since: a gap of ours. Runs win over it wherever they are.
 
-        Whether a camera was still under orders nobody knows: one that recorded until shortly before the others'
-        end is taken to be, so that no second is lost from the account.
+        Whether a camera was still under orders nobody knows: one that is now, and one that recorded until shortly
+        before the others' end, is taken to have been, so that no second is lost from the account.
         """
         index = self._index
         found = index.query(
@@ -262,7 +272,7 @@ class Adoption:
             if known is not None and known <= first_us:
                 continue
             is_recent = last_us >= newest_us - _RECENT_US
-            until_us: int = last_us if known is None or not is_recent else known
+            until_us: int = last_us if known is None else known
             index.execute("INSERT INTO period(camera, from_us, to_us) VALUES (?, ?, ?)", (number, first_us, until_us))
             self._gap(number, first_us, until_us)
             if known is None and is_recent:
@@ -295,16 +305,20 @@ def _hours(storage: StorageDirectory, camera: str) -> list[str]:
     return level
 
 
-def _newest_hour(storage: StorageDirectory, camera: str) -> list[tuple[int, str]]:
-    """The files of the camera's newest hour directory that has any, in the order of their numbers."""
-    return _newest_below(storage, camera, 4)
+def _newest_hours(storage: StorageDirectory, camera: str, now_us: int) -> list[tuple[int, str]]:
+    """The files of the camera's newest hour directory that has any, in the order of their numbers; and of the newest
+    that doesn't lie in the future: a clock that was ahead for a while leaves directories that stay the newest."""
+    found = _newest_below(storage, camera, 4, hour_directory(camera, now_us))
+    return sorted({*found, *_newest_below(storage, camera, 4, None)})
 
 
-def _newest_below(storage: StorageDirectory, directory: str, depth: int) -> list[tuple[int, str]]:
+def _newest_below(storage: StorageDirectory, directory: str, depth: int, last: str | None) -> list[tuple[int, str]]:
     if depth == 0:
         return _segments(storage, directory)
     for name in sorted(storage.names(directory), reverse=True):
-        if name.isdigit() and (found := _newest_below(storage, f"{directory}/{name}", depth - 1)):
+        below = f"{directory}/{name}"
+        is_asked = name.isdigit() and (last is None or below <= last[: len(below)])
+        if is_asked and (found := _newest_below(storage, below, depth - 1, last)):
             return found
     return []
 

@@ -17,13 +17,17 @@ _SETTLED_US = 600_000_000
 """How long after midnight (UTC) the day's last segments are surely closed."""
 
 
-def tell_anchors(index: Index, now_us: int) -> None:
-    """Add facts that are due: `chain_head` every 5 minutes, `day_root` once a day is over. Cheap while none is."""
+def tell_anchors(index: Index, now_us: int, due_us: int) -> None:
+    """Add facts that are due: `chain_head` every 5 minutes, `day_root` once a day is over. Cheap while none is.
+
+    A day is over by the time that can be trusted: told under a clock that ran ahead for a while, it would never be told
+    again.
+    """
     told_us = index.get("heads_us", 0)
     if not told_us <= now_us < told_us + HEADS_US:
         index.put("heads_us", now_us)
         _tell_heads(index, now_us)
-        _tell_days(index, now_us)
+        _tell_days(index, now_us, due_us)
 
 
 def _tell_heads(index: Index, now_us: int) -> None:
@@ -38,10 +42,12 @@ def heads_root(heads: dict[str, str]) -> bytes:
     return merkle_root([uuid.UUID(camera).bytes + bytes.fromhex(digest) for camera, digest in sorted(heads.items())])
 
 
-def _tell_days(index: Index, now_us: int) -> None:
-    over = at_from_us(now_us - _SETTLED_US).date() - timedelta(days=1)
+def _tell_days(index: Index, now_us: int, due_us: int) -> None:
+    over = at_from_us(due_us - _SETTLED_US).date() - timedelta(days=1)
     told = index.get("day_root")
     day = over if told is None else date.fromisoformat(told) + timedelta(days=1)
+    if day > over + timedelta(days=1):
+        day = over  # told when the machine's first clock was ahead
     if day > over:
         return
     while day <= over:

@@ -242,7 +242,7 @@ def _write(storage: StorageDirectory, name: str, content: bytes) -> None:
     fd = storage.create(new)
     try:
         storage.append(fd, [content])
-        os.fsync(fd)
+        storage.sync(fd)
     finally:
         os.close(fd)
     storage.rename(new, f"{DIRECTORY}/{name}")

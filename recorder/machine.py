@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from recorder.clock import ClockMemory, ClockReading, ClockState, TrustedClock
+from recorder.clock import JUMP_US, ClockMemory, ClockReading, ClockState, TrustedClock
 from streams.timeline import Anchor
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -29,20 +29,23 @@ def read_anchor() -> Anchor:
 
 
 def never_before(boot_zero_us: int | None) -> None:
-    """The wall clock is known to be behind: UTC was at least this at boot time zero. None: it is right again."""
+    """UTC at boot time zero, as far as it is known; None: nothing is."""
     global _boot_zero_us
     _boot_zero_us = boot_zero_us
 
 
 def now_us() -> int:
-    """UTC in microseconds, as the wall clock says; not before what is known from an earlier, better clock.
+    """UTC in microseconds, as the wall clock says; unless it says over 10 minutes less than what is known from an
+    earlier, better clock.
 
-    A machine that starts in 1970 records under the last time that it knew, so that nothing is dated, or destroyed,
-    by a clock that nobody has set.
+    A machine that starts in 1970, or falls there, records under the time that it knew, so that nothing is dated, or
+    destroyed, by a clock that nobody has set.
     """
     wall_us = time.time_ns() // 1000
-    least_us = _boot_zero_us
-    return wall_us if least_us is None else max(wall_us, least_us + time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
+    if _boot_zero_us is None:
+        return wall_us
+    known_us = _boot_zero_us + time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    return wall_us if wall_us >= known_us - JUMP_US else known_us
 
 
 def boot_id() -> str:
@@ -83,4 +86,4 @@ class MachineClock:
     def release(self, freeze: str) -> bool:
         """End a freeze of destruction, everywhere; False when there is no such freeze."""
         with self._lock:
-            return self._clock is not None and self._clock.release(freeze, read_clock())
+            return self._clock is not None and self._clock.release(freeze)

@@ -329,11 +329,15 @@ class Recorder:
         if state.level:
             self.alarms.raise_("DEGRADED", "machine", f"{state.level} {state.reason}", at_us)
 
-    def _look_around(self, measure: bool) -> None:
+    def _tell_clock(self) -> None:
         self._anchor = read_anchor()
+        for running in self._streams.values():
+            running.stream.told_clock(self._anchor)
+
+    def _look_around(self, measure: bool) -> None:
+        self._tell_clock()
         at_us = now_us()
         for (camera, name), running in self._streams.items():
-            running.stream.told_clock(self._anchor)
             self._follow_window(running, at_us)
             if name == "main":
                 self._watch_camera(camera, running, at_us)
@@ -427,6 +431,7 @@ class Recorder:
                 self.alarms.raise_("INDEX_NEW", disk.name, str(state.index), at_us)
             for name in state.recovery.damaged:
                 self.alarms.raise_("SEGMENT_DAMAGED", name, "its durable part can't be read", at_us)
+            self._tell_clock()  # what is known of the time came with the index
         self._place_cameras()  # to where they can record; those that stay hear of it here
         for running in self._streams.values():
             if isinstance(running.stream, RecordedStream) and running.stream.disk is disk:

@@ -5,6 +5,7 @@ differ: the caller drops the whole object and opens the directory again, as afte
 """
 
 import hashlib
+import json
 import logging
 import os
 from collections import deque
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
+from recorder.clock import Ahead
 from recorder.files import StorageDirectory
 from recorder.format import (
     Part,
@@ -35,6 +37,10 @@ SEGMENT_ROW = (
     " media_90k = excluded.media_90k, hash = excluded.hash"
 )
 """A segment's row, new or grown; what it was born with stays."""
+_FORWARD = "forward"
+"""The key in `meta` for what `bring_forward` has still to do."""
+_STALE_US = 5_000_000
+"""How long after a look at the clocks pictures may still be placed by the look before."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
 
 
@@ -183,6 +189,7 @@ class SegmentStore:
         self._write_changed()
         if self._shortened:
             self._shorten(*self._shortened.popleft())
+        self._bring_forward(now_us)
         idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
@@ -288,3 +295,34 @@ class SegmentStore:
         self._set_terms(camera, authorisation, retention_days)
         if earlier:
             log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
+
+    def bring_forward(self, ahead: Ahead, now_us: int) -> None:
+        """Deadlines of what was dated ahead of the truth come forward, one camera a wave. The caller commits; a crash
+        forgets nothing."""
+        log.warning("recorded under a clock that was %d s ahead: deadlines come forward", ahead.by_us // 1_000_000)
+        self._put_forward([*self._forward(), [*ahead, self._last, now_us, 0]])
+
+    def _forward(self) -> list[list[int]]:
+        """By how much, dated from, to, the last segment then, the time then, the last camera done; for each."""
+        waiting: list[list[int]] = json.loads(self.index.get(_FORWARD) or "[]")
+        return waiting
+
+    def _put_forward(self, waiting: list[list[int]]) -> None:
+        self.index.put(_FORWARD, json.dumps(waiting) if waiting else None)
+
+    def _bring_forward(self, now_us: int) -> None:
+        waiting = self._forward()
+        if not waiting or now_us < waiting[0][4] + _STALE_US:
+            return
+        (by_us, from_us, to_us, last, since_us, done), *rest = waiting
+        ((camera,),) = self.index.query("SELECT min(id) FROM camera WHERE id > ?", (done,))
+        if camera is None:
+            self._put_forward(rest)
+            return
+        # What came just after was still placed by the clock of before, and lies in the future.
+        self.index.execute(
+            "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ?"
+            " WHERE camera = ? AND start_us >= ? AND start_us < ? AND (id <= ? OR start_us > ?)",
+            (by_us, by_us, camera, from_us, to_us, last, since_us + by_us // 2),
+        )
+        self._put_forward([[by_us, from_us, to_us, last, since_us, camera], *rest])

@@ -19,7 +19,7 @@ from typing import TypeVar
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
-from recorder.clock import ClockMemory, ClockState
+from recorder.clock import ClockMemory, ClockState, ahead_of
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
 from recorder.holds import Rulings, restore_holds
@@ -211,13 +211,14 @@ class Writer:
             index.put("playback_boot", None)
             stopped = "stopped" if index.get("stopped") else "killed"
             why = self._failure or (Cause.OURS, stopped)
+            is_older = is_needed(storage, index, now_us())
             report = recover(storage, index, now_us(), *why)
             index.put("stopped", None)
             if index.created and storage.fresh:
                 index.put(ADDED, index.uuid)
             self._ruled.clear()
             self._adoption = None
-            if is_needed(storage, index):
+            if is_older:
                 self._adoption = Adoption(storage, index, now_us())
                 self._adoption.begin()
             accounts = Accounts(index)
@@ -267,7 +268,7 @@ class Writer:
         store.storage.check_place()
         store.wave(now)
         store.forget_old_facts(now)
-        tell_anchors(store.index, now)
+        tell_anchors(store.index, now, now if self._told_clock is None else self._told_clock.due_us)
         if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
             self._adoption = None
         self._destroy()
@@ -281,12 +282,16 @@ class Writer:
         store = self._store
         state, memory = self._clock.observe()
         index = store.index
+        before = _load_memory(index)
+        for ahead in ahead_of(before, memory) if before is not None else ():
+            store.bring_forward(ahead, state.due_us)
         index.put("clock_boot_id", memory.boot_id)
         index.put("clock_anchor_us", memory.anchor_us)
         index.put("clock_due_us", memory.due_us)
         index.put("clock_reason", memory.reason or None)
         index.put("clock_seen_us", memory.seen_us)
-        never_before(state.least_us)
+        index.put("clock_ahead_us", memory.ahead_us)
+        never_before(state.anchor_us)
         with self._destroying:
             if not self._ruled.is_set():
                 self._ruled.set()
@@ -381,5 +386,6 @@ def _load_memory(index: Index) -> ClockMemory | None:
     boot = index.get("clock_boot_id")
     if boot is None:
         return None
-    reason, seen_us = index.get("clock_reason") or "", index.get("clock_seen_us") or 0
-    return ClockMemory(boot, index.get("clock_anchor_us"), index.get("clock_due_us"), reason, seen_us)
+    anchor_us, due_us, reason = (index.get(f"clock_{name}") for name in ("anchor_us", "due_us", "reason"))
+    seen_us, ahead_us = (index.get(f"clock_{name}") or 0 for name in ("seen_us", "ahead_us"))
+    return ClockMemory(boot, anchor_us, due_us, reason or "", seen_us, ahead_us)

@@ -58,9 +58,9 @@ def _start(path: Path, now_us: int) -> None:
     """What a recorder does when the power is back."""
     storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
     with closing(Index.open(storage.index_path, storage.identity, now_us)) as index:
+        assert not is_needed(storage, index, now_us)
         report = recover(storage, index, now_us, Cause.OURS, "killed")
         assert report.damaged == []
-        assert not is_needed(storage, index)
         index.commit()
     storage.close()
 

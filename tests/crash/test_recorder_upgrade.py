@@ -40,6 +40,7 @@ def _rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def _open(path: Path) -> tuple[StorageDirectory, Index, Recovery]:
     storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
     index = Index.open(storage.index_path, storage.identity, NOW_US)
+    assert not is_needed(storage, index, NOW_US)
     return storage, index, recover(storage, index, NOW_US, Cause.OURS, "killed")
 
 
@@ -70,7 +71,6 @@ def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path)
 def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
     was = _rows(before)
     storage, index, report = _open(before)
-    assert not is_needed(storage, index)
     index.close()
     storage.close()
     assert (report.damaged, report.filed, report.removed, report.cut_bytes) == ([], 0, 0, 0)

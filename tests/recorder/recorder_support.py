@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.accounts import Accounts, Cause
+from recorder.adoption import is_needed
 from recorder.files import StorageDirectory
 from recorder.index import Index
 from recorder.recovery import Recovery, recover
@@ -36,6 +37,7 @@ class Bench:
     index: Index
     store: SegmentStore
     recovery: Recovery
+    is_older: bool
 
     def kill(self) -> None:
         """Let go as a killed process would: files stay as they are, the transaction is lost."""
@@ -57,10 +59,11 @@ def bench(path: Path, now_us: int = START_US) -> Iterator[Bench]:
 def start(path: Path, now_us: int = START_US) -> Bench:
     storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
     index = Index.open(storage.index_path, storage.identity, now_us)
+    is_older = is_needed(storage, index, now_us)
     recovery = recover(storage, index, now_us, Cause.OURS, "killed")
     accounts = Accounts(index)
     accounts.down(index.get("alive_us", now_us), Cause.OURS, "killed")
-    return Bench(storage, index, SegmentStore(storage, index, accounts), recovery)
+    return Bench(storage, index, SegmentStore(storage, index, accounts), recovery, is_older)
 
 
 def apply(store: SegmentStore, camera: str, events: "Iterator[Event] | tuple[Event, ...]", days: int = 15) -> None:

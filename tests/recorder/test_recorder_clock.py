@@ -1,9 +1,11 @@
 """Which clock may decide on destruction: jumps, steps back, reboots, and what frees a freeze."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.clock import JUMP_US, ClockMemory, ClockReading, TrustedClock
+from recorder import machine
+from recorder.clock import JUMP_US, ClockMemory, ClockReading, TrustedClock, ahead_of
 from recorder.machine import now_us, read_clock
 
 S = 1_000_000
@@ -84,14 +86,14 @@ def test_a_restart_of_the_process_keeps_the_freeze_and_its_name() -> None:
 def test_two_persons_release_one_freeze_and_no_other() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     frozen = clock.observe(_reading(7200, 10))
-    assert not clock.release("another", _reading(7200, 11))
-    assert clock.release(frozen.freeze, _reading(7201, 11))
+    assert not clock.release("another")
+    assert clock.release(frozen.freeze)
     state = clock.observe(_reading(7202, 12))
     assert (state.trusted, state.freeze, state.due_us) == (True, "", WALL + 7202 * S)
     again = clock.observe(_reading(20_000, 13))
     assert not again.trusted
     assert again.freeze != frozen.freeze
-    assert not clock.release(frozen.freeze, _reading(20_000, 13))
+    assert not clock.release(frozen.freeze)
 
 
 def test_a_clock_that_starts_in_1970_is_known_to_be_behind() -> None:
@@ -100,13 +102,13 @@ def test_a_clock_that_starts_in_1970_is_known_to_be_behind() -> None:
     clock = TrustedClock(memory, _reading(epoch_s + 10, 10, "b"))
     state = clock.observe(_reading(epoch_s + 20, 20, "b"))
     assert not state.trusted
-    assert state.least_us is not None
     # What is recorded then is dated after all that was known, and so never due before its time.
-    assert state.least_us + 20 * S >= memory.due_us
+    assert state.anchor_us is not None
+    assert state.anchor_us + 20 * S >= memory.due_us
     # Mended by NTP: the wall clock is the truth again.
     clock.observe(_reading(9000, 30, "b", synchronised=True))
     mended = clock.observe(_reading(9100, 130, "b", synchronised=True))
-    assert (mended.trusted, mended.least_us, mended.due_us) == (True, None, WALL + 9100 * S)
+    assert (mended.trusted, mended.anchor_us, mended.due_us) == (True, WALL + 8970 * S, WALL + 9100 * S)
 
 
 def test_a_clock_that_falls_to_1970_while_it_runs_is_behind_until_it_is_mended() -> None:
@@ -114,9 +116,9 @@ def test_a_clock_that_falls_to_1970_while_it_runs_is_behind_until_it_is_mended()
     clock = TrustedClock(None, _reading(0, 0))
     clock.observe(_reading(100, 100))
     fallen = clock.observe(_reading(epoch_s, 110))
-    assert fallen.least_us == WALL
+    assert fallen.anchor_us == WALL
     assert fallen.due_us == WALL + 110 * S
-    assert clock.observe(_reading(120, 120)).least_us is None
+    assert clock.observe(_reading(120, 120)).due_us == WALL + 120 * S
 
 
 def test_a_clock_that_nobody_ever_set_decides_nothing() -> None:
@@ -145,8 +147,109 @@ def test_drift_of_500_ppm_freezes_nothing_that_ntp_disciplines(ppm: int, elapsed
 def test_a_reboot_into_the_past_keeps_nothing_alive() -> None:
     memory = ClockMemory("a", WALL, WALL + 1000 * S)
     clock = TrustedClock(memory, _reading(-1e6, 10, "b", synchronised=True))
-    state = clock.observe(_reading(-1e6 + 60, 70, "b", synchronised=True))
-    assert state.due_us >= WALL + 1060 * S
+    before = clock.observe(_reading(-1e6 + 49, 59, "b", synchronised=True))
+    assert before.due_us >= WALL + 1049 * S
+    looked = clock.memory
+    clock.observe(_reading(-1e6 + 50, 60, "b", synchronised=True))
+    state = clock.observe(_reading(-1e6 + 109, 119, "b", synchronised=True))
+    (ahead,) = ahead_of(looked, clock.memory)
+    assert (ahead.from_us, state.due_us + ahead.by_us >= WALL + 1109 * S) == (0, True)
+
+
+def test_a_first_start_under_a_clock_that_was_ahead_destroys_nothing_early() -> None:
+    """The machine's battery clock says a year too much until NTP has set it: not all that is recorded later is due."""
+    year_s = 365 * 86_400
+    clock = TrustedClock(None, _reading(year_s, 10))
+    assert clock.observe(_reading(year_s + 5, 15)).due_us == WALL + (year_s + 5) * S
+    clock.observe(_reading(20, 20, synchronised=True))
+    before = clock.memory
+    state = clock.observe(_reading(80, 80, synchronised=True))
+    assert (state.trusted, state.due_us) == (True, WALL + 80 * S)
+    # What was recorded meanwhile is dated ahead: its deadlines come forward.
+    assert [(ahead.by_us, ahead.from_us) for ahead in ahead_of(before, clock.memory)] == [((year_s - 10) * S, 0)]
+    before = clock.memory
+    clock.observe(_reading(81, 81, synchronised=True))
+    assert ahead_of(before, clock.memory) == []
+
+
+def test_a_reboot_under_a_clock_that_was_ahead_destroys_nothing_early() -> None:
+    """As where the battery clock keeps local time: two hours ahead at each boot, until NTP has set it."""
+    memory = ClockMemory("a", WALL, WALL + 1000 * S)
+    clock = TrustedClock(memory, _reading(7200 + 1100, 10, "b"))
+    assert not clock.observe(_reading(7200 + 1100, 10, "b")).trusted
+    assert ahead_of(memory, clock.memory) == []
+    clock.observe(_reading(1110, 20, "b", synchronised=True))
+    before = clock.memory
+    state = clock.observe(_reading(1170, 80, "b", synchronised=True))
+    assert (state.trusted, state.due_us) == (True, WALL + 1170 * S)
+    (ahead,) = ahead_of(before, clock.memory)
+    assert ahead.by_us == 7200 * S
+    # What was recorded before the reboot isn't meant, what was since is.
+    assert memory.due_us < ahead.from_us < WALL + (1100 + 7200) * S < ahead.to_us
+
+
+def test_what_was_recorded_in_a_jump_that_is_taken_back_is_told() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(100, 100))
+    clock.observe(_reading(7300, 100))
+    frozen = TrustedClock(clock.memory, _reading(7400, 200))
+    frozen.observe(_reading(7400, 200))
+    assert ahead_of(clock.memory, frozen.memory) == []
+    before = frozen.memory
+    state = frozen.observe(_reading(300, 300))
+    (ahead,) = ahead_of(before, frozen.memory)
+    assert (state.trusted, ahead.by_us) == (True, 7200 * S)
+    assert WALL + 300 * S < ahead.from_us < WALL + 7300 * S
+    assert ahead.to_us > WALL + 7500 * S
+
+
+def test_a_jump_that_was_true_tells_of_nothing() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(7200, 10, synchronised=True))
+    before = clock.memory
+    assert clock.observe(_reading(7270, 80, synchronised=True)).trusted
+    assert ahead_of(before, clock.memory) == []
+
+
+def test_a_directory_that_was_away_when_the_time_was_found_ahead_changes_nothing() -> None:
+    year_s = 365 * 86_400
+    clock = TrustedClock(None, _reading(year_s, 10))
+    clock.observe(_reading(year_s + 5, 15))
+    away = clock.memory
+    clock.observe(_reading(20, 20, synchronised=True))
+    clock.observe(_reading(80, 80, synchronised=True))
+    clock.learn(away, _reading(90, 90, synchronised=True))
+    assert clock.observe(_reading(90, 90, synchronised=True)).due_us == WALL + 90 * S
+    assert [ahead.from_us for ahead in ahead_of(away, clock.memory)] == [0]
+
+
+class _Time:
+    """Stands in for `time` in recorder/machine.py."""
+
+    CLOCK_BOOTTIME = 7
+    wall_us = WALL
+    boot_us = 0
+
+    def time_ns(self) -> int:
+        return self.wall_us * 1000
+
+    def clock_gettime_ns(self, clock: int) -> int:
+        return self.boot_us * 1000
+
+
+def test_a_clock_that_falls_to_1970_dates_no_picture_not_even_before_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = _Time()
+    monkeypatch.setattr(machine, "time", told)
+    machine.never_before(WALL)
+    try:
+        told.boot_us, told.wall_us = 100 * S, 0
+        assert now_us() == WALL + 100 * S
+        told.wall_us = WALL + (100 - 599) * S
+        assert now_us() == told.wall_us
+    finally:
+        machine.never_before(None)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(-100_000, 100_000), st.booleans()), max_size=40))
@@ -156,8 +259,11 @@ def test_due_never_goes_back_nor_ahead_of_reason(steps: list[tuple[int, int, boo
     for elapsed, jump, synchronised in steps:
         boot += elapsed
         offset += jump
+        before = clock.memory
         state = clock.observe(_reading(boot + offset, boot, synchronised=synchronised))
-        assert state.due_us >= due
+        # It goes back only by what is found to have been ahead, and by the jump that is let through.
+        ahead_us = sum(ahead.by_us for ahead in ahead_of(before, clock.memory))
+        assert state.due_us + ahead_us + (JUMP_US if ahead_us else 0) >= due
         due = state.due_us
         if state.trusted and not synchronised:
             assert due >= min(WALL + boot * S, WALL + (boot + offset) * S)

@@ -80,7 +80,7 @@ def test_the_index_comes_back_as_it_was(tmp_path: Path, recordings: Path) -> Non
     assert [(g.cause, g.detail) for g in coverage.gaps] == [("ours", LOST)] * 2
     assert coverage.expected_us == NOW_US - START_US
     with bench(tmp_path, NOW_US) as again:
-        assert not is_needed(again.storage, again.index)
+        assert not again.is_older
         record(again.store, CAMERA, packets(25 * 20, start=25 * 700))
     assert check(recordings, NOW_US, True).ok
 
@@ -141,14 +141,13 @@ def test_a_hole_is_lawful_only_beside_what_is_due(tmp_path: Path, recordings: Pa
 
 def _adopt_all(path: Path, now_us: int) -> Adopted:
     with bench(path, now_us) as made:
-        assert is_needed(made.storage, made.index)
+        assert made.is_older
         adoption = Adoption(made.storage, made.index, now_us)
         adoption.begin()
-        assert not is_needed(made.storage, made.index) or made.index.get("adopting")
         while not adoption.step(0.0):
             made.index.commit()
         made.index.commit()
-        assert not is_needed(made.storage, made.index)
+        assert not is_needed(made.storage, made.index, now_us)
     return adoption.report
 
 
@@ -249,3 +248,60 @@ def test_a_killed_rebuild_leaves_the_old_index_or_none(tmp_path: Path, recording
         open_reader(recordings / "index.db").execute("SELECT 1 FROM meta")
     assert _rebuild(tmp_path).ok
     assert _segments(recordings) == before
+
+
+def test_a_backup_of_a_recording_index_is_found_to_be_older(tmp_path: Path) -> None:
+    """Taken in the same hour, while it recorded: its own directories are active, and may hold newer files."""
+    recordings = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 30), end=False)
+        with closing(sqlite3.connect(recordings / "index.db")) as index:
+            old = index.serialize()
+        made.store.end_run(CAMERA, None, "closed", Cause.CAMERA, "closed")
+        record(made.store, CAMERA, packets(25 * 400, start=25 * 40))
+        uuid = made.index.uuid
+    _forget_index(recordings)
+    (recordings / "index.db").write_bytes(old)
+    _adopt_all(tmp_path, NOW_US)
+    assert _rows(recordings, "SELECT value FROM meta WHERE key = 'index'") != [(uuid,)]
+    assert check(recordings, NOW_US, True).ok
+    assert _coverage(recordings, CAMERA).recorded_us >= 428_000_000
+
+
+def test_a_crash_alone_is_never_taken_for_an_older_index(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 30), end=False)
+        made.store.end_run(CAMERA, None, "closed", Cause.CAMERA, "closed")
+        record(made.store, CAMERA, packets(25 * 70, start=25 * 40), end=False, wave=10_000)
+    assert len(list((tmp_path / "recordings").rglob("*.mp4"))) >= 3
+    with bench(tmp_path, NOW_US) as again:
+        assert not again.is_older
+        assert again.recovery.filed >= 1
+
+
+def test_the_chain_goes_on_after_the_newest_file_though_the_clock_was_ahead(tmp_path: Path) -> None:
+    """Directories of a day to come stay the newest by name; the newest file lies elsewhere."""
+    recordings = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 30, start=25 * 86_400))
+        record(made.store, CAMERA, packets(25 * 70))
+    _forget_index(recordings)
+    _adopt_all(tmp_path, NOW_US)
+    with bench(tmp_path, NOW_US) as again:
+        record(again.store, CAMERA, packets(25 * 20, start=25 * 300))
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_a_file_with_nothing_but_its_header_keeps_its_place_in_the_chain(tmp_path: Path) -> None:
+    """Killed just after the header was synced: the next file bears its hash."""
+    recordings = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(1), end=False, wave=1)
+    with bench(tmp_path) as again:
+        record(again.store, CAMERA, packets(25 * 10, start=25 * 10))
+    before = _segments(recordings)
+    _forget_index(recordings)
+    report = _rebuild(tmp_path)
+    assert (report.ok, report.segments) == (True, 2)
+    assert _segments(recordings) == before
+    assert check(recordings, NOW_US, True).ok

@@ -1,0 +1,225 @@
+"""Rotation x clock x crash point over weeks of simulated time, in any order of events: see `recorded_history.py`."""
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from disk_model import Choice, chance, everything, nothing
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from recorded_history import DAY, FORMATS, HOUR, Clocks, History, Killed, S, make_camera
+
+from recorder.machine import now_us
+from streams.ticks import at_from_us, us_from_at
+
+BEGINS = {
+    "any day": datetime(2026, 11, 26, 9, 0, 30, tzinfo=UTC),
+    "before the night of spring": datetime(2027, 3, 28, 0, 58, tzinfo=UTC),
+    "before the night of autumn": datetime(2026, 10, 25, 0, 58, tzinfo=UTC),
+    "a month before the night of spring": datetime(2027, 2, 28, 0, 58, tzinfo=UTC),
+    "end of January": datetime(2027, 1, 31, 22, 58, tzinfo=UTC),
+}
+_RAM = Path("/dev/shm")
+numbers = st.integers(0, 1)
+
+
+class Life(RuleBasedStateMachine):
+    """Each rule is an event; between two of them everything must hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path = Path(tempfile.mkdtemp(dir=_RAM if _RAM.is_dir() else None))
+        self.stack = ExitStack()
+
+    def teardown(self) -> None:
+        self.stack.close()
+        shutil.rmtree(self.path)
+
+    @initialize(
+        begin=st.sampled_from(sorted(BEGINS)),
+        periods=st.tuples(*[st.sampled_from([2 * S, S, S // 2, S // 5])] * 2),
+        gops=st.tuples(*[st.integers(1, 12)] * 2),
+        drifts=st.tuples(*[st.sampled_from([0, 500, -500])] * 2),
+        days=st.tuples(*[st.sampled_from([1, 2, 31])] * 2),
+        first_ahead_us=st.sampled_from([0, 0, 0, 2 * HOUR, 1500 * DAY]),
+    )
+    def begins(self, begin: str, periods: Any, gops: Any, drifts: Any, days: Any, first_ahead_us: int) -> None:
+        begin_us = us_from_at(BEGINS[begin])
+        self.clocks = Clocks(begin_us)
+        self.clocks.ahead_us = first_ahead_us
+        cameras = [make_camera(n, days[n], periods[n], gops[n], drifts[n], begin_us) for n in range(2)]
+        self.history = History(self.path, self.clocks, cameras)
+        self.history.clock_known = first_ahead_us == 0
+        self.stack.enter_context(self.history.under())
+        self.history.start()
+
+    @property
+    def is_up(self) -> bool:
+        return self.history.writer is not None
+
+    @precondition(lambda self: self.is_up)
+    @rule(seconds=st.integers(1, 150))
+    def records(self, seconds: int) -> None:
+        self.history.record(seconds)
+
+    @precondition(lambda self: self.is_up)
+    @rule(hours=st.integers(1, 40))
+    def waits(self, hours: int) -> None:
+        self.history.wait(hours * HOUR)
+
+    @precondition(lambda self: self.is_up)
+    @rule(ahead_us=st.sampled_from([0, -2 * S, 2 * S, -60 * S, 300 * S, -HOUR, HOUR, 2 * HOUR, -30 * HOUR, 400 * DAY]))
+    def clock_is_set(self, ahead_us: int) -> None:
+        self.history.set_clock(ahead_us)
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers, ahead_us=st.sampled_from([-HOUR, -2 * S, 2 * S, 300 * S, 2 * HOUR]))
+    def clock_is_set_at_the_rotation(self, number: int, ahead_us: int) -> None:
+        """Exactly at the key frame that would begin a new file."""
+        camera = self.history.cameras[number]
+        for _ in range(90):
+            self.history.record(1)
+            stream = camera.stream
+            assert stream is not None
+            if stream._segmenter._rotate_us - (stream.last_at_us or 0) <= S:
+                break
+        self.history.set_clock(ahead_us)
+        self.history.record(3)
+
+    @precondition(lambda self: self.is_up)
+    @rule()
+    def clock_starts_in_1970(self) -> None:
+        self.history.set_clock(-self.clocks.true_us)
+
+    @rule()
+    def ntp_sets_the_clock(self) -> None:
+        self.history.ntp()
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers, jump_us=st.sampled_from([-HOUR, -150_000, -50_000, 1_200_000, 30 * DAY]))
+    def stamps_jump(self, number: int, jump_us: int) -> None:
+        self.history.cameras[number].media_us += jump_us
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers)
+    def camera_says_1970(self, number: int) -> None:
+        camera = self.history.cameras[number]
+        assert camera.stream is not None
+        camera.stream.sender_report(at_from_us(0), round(camera.media_us * 0.09), self.clocks.monotonic())
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers)
+    def camera_goes_or_comes(self, number: int) -> None:
+        camera = self.history.cameras[number]
+        (self.history.lose if camera.connected else self.history.find)(camera)
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers)
+    def format_changes(self, number: int) -> None:
+        camera = self.history.cameras[number]
+        camera.format = FORMATS[camera.format is FORMATS[0]]
+
+    @precondition(lambda self: self.is_up)
+    @rule(number=numbers, since_s=st.integers(0, 300), seconds=st.integers(1, 300))
+    def hold_is_put(self, number: int, since_s: int, seconds: int) -> None:
+        from_us = now_us() - since_s * S
+        self.history.hold(self.history.cameras[number], from_us, from_us + seconds * S)
+
+    @precondition(lambda self: self.is_up and self.history.holds)
+    @rule()
+    def hold_is_released(self) -> None:
+        self.history.release(next(iter(self.history.holds.values())))
+
+    @precondition(lambda self: self.is_up)
+    @rule(hours=st.integers(0, 30))
+    def recorder_stops(self, hours: int) -> None:
+        self.history.stop()
+        self.clocks.pass_us(hours * HOUR)
+
+    @precondition(lambda self: not self.is_up)
+    @rule()
+    def recorder_starts(self) -> None:
+        self.history.start()
+
+    @precondition(lambda self: self.is_up)
+    @rule(operations=st.integers(1, 400), power=st.one_of(st.none(), st.just("all"), st.integers(0, 1000)))
+    def recorder_is_killed(self, operations: int, power: int | str | None) -> None:
+        """At any operation, also while it recovers."""
+        for at in (operations, operations // 7 + 1, 400):
+            try:
+                self.history.arm(at)
+                if self.history.writer is None:
+                    self.history.start()
+                self.history.record(30)
+            except Killed:
+                pass
+            self.history.end(_choice(power))
+        assert not self.is_up
+
+    @precondition(lambda self: not self.is_up and self.history.recovered)
+    @rule()
+    def index_is_lost(self) -> None:
+        self.history.lose_index()
+        self.history.start()
+        self.history.adopt()
+
+    @precondition(lambda self: self.is_up)
+    @rule()
+    def index_is_backed_up(self) -> None:
+        self.history.back_up()
+
+    @precondition(lambda self: not self.is_up and self.history.recovered and self.history.backup is not None)
+    @rule()
+    def index_comes_from_the_backup(self) -> None:
+        self.history.restore()
+        self.history.start()
+        self.history.adopt()
+
+    @invariant()
+    def all_holds(self) -> None:
+        if hasattr(self, "history") and self.is_up:
+            self.history.verify()
+
+
+def _choice(power: int | str | None) -> Choice | None:
+    if power is None:
+        return None
+    if power == "all":
+        return everything
+    return nothing if power == 0 else chance(int(power))
+
+
+def _live(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=examples < 100,
+            report_multiple_bugs=False,
+        ),
+    )
+
+
+def test_any_history() -> None:
+    _live(25, 15)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_many_long_histories() -> None:
+    _live(600, 60)
