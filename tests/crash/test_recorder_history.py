@@ -216,7 +216,7 @@ def _live(examples: int, steps: int) -> None:
 
 
 def test_any_history() -> None:
-    _live(25, 15)
+    _live(40, 15)
 
 
 @pytest.mark.soak
