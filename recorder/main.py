@@ -249,7 +249,8 @@ class Recorder:
         if shut is None and running.task is None:
             running.stream.connecting()
             address = running.address
-            config = SourceConfig(address.url, address.username, address.password or "", running.adapter)
+            password, certificate = address.password or "", address.certificate
+            config = SourceConfig(address.url, address.username, password, running.adapter, certificate)
             streamer = Streamer(config, running.stream, self._budget, running.stream.lost)
             running.stream.last_packet_s = time.monotonic()
             running.task = self._tasks.create_task(streamer.run())

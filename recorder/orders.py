@@ -27,11 +27,15 @@ _DOMAIN = b"csu orders 1\n"
 
 @dataclass(frozen=True, slots=True)
 class StreamAddress:
-    """An RTSP address without credentials in it, and the credentials beside it."""
+    """An RTSP address without credentials in it, and the credentials beside it.
+
+    `certificate`: SHA-256 (hexadecimal) of the only one to trust over `rtsps`, for a camera that signs its own.
+    """
 
     url: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def _camera_to_json(order: CameraOrder) -> dict[str, Any]:
 
 
 def _address_to_json(address: StreamAddress) -> dict[str, Any]:
-    return {"url": address.url, "username": address.username, "password": address.password}
+    document = {"url": address.url, "username": address.username, "password": address.password}
+    return document if address.certificate is None else {**document, "certificate": address.certificate}
 
 
 def _from_json(document: dict[str, Any]) -> Orders:
@@ -170,11 +175,12 @@ def _interruption_from_json(document: dict[str, Any]) -> Interruption:
 
 
 def _address_from_json(document: dict[str, Any]) -> StreamAddress:
-    username, password = document["username"], document["password"]
+    username, password, certificate = document["username"], document["password"], document.get("certificate")
     return StreamAddress(
         _text(document["url"]),
         None if username is None else _text(username),
         None if password is None else _text(password),
+        None if certificate is None else _text(certificate),
     )
 
 

@@ -67,6 +67,10 @@ async def pull_pyav(config: SourceConfig, sink: PacketSink) -> NoReturn:
         check_url(config.url, SCHEMES)
     except ValueError as error:
         raise CameraError(CameraFault.UNREACHABLE, str(error)) from None
+    if config.certificate is not None:
+        raise CameraError(
+            CameraFault.PROTOCOL, "libav cannot check a certificate's fingerprint: use the native adapter"
+        )
     reader = _Reader(config, sink, asyncio.get_running_loop())
     thread = threading.Thread(target=reader.run, name="pyav-camera", daemon=True)
     thread.start()

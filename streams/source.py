@@ -13,12 +13,17 @@ Transport = Literal["tcp", "tls", "udp"]
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Where and as whom. The address holds no credentials; the password shows in no repr."""
+    """Where and as whom. The address holds no credentials; the password shows in no repr.
+
+    `certificate`, 64 lower-case hexadecimal digits, is the SHA-256 of the very certificate that the camera must show
+    over `rtsps`, in place of an authority's word: many sign their own.
+    """
 
     url: str
     username: str | None = None
     password: str = field(default="", repr=False)
     adapter: Literal["native", "pyav"] = "native"
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 The JSON object: `ok` and `adapter`; when false `fault` and `detail`; else all of `streams.probe.ProbeReport`, with
 `real_fps` and `keeps_declared`, and what the stream meets and misses of `legal.norms` (`met` null: unknown): `norms`,
 each with `code`, `concerns` (French), `required`, `measured` and `met`; `uses`, with `code`, `name` (French) and `met`.
+Where the certificate is not trusted, `certificate` is the SHA-256 of the one that the camera shows (null: none now),
+to be compared with what the camera's own page says, then given with `--certificate` and in the import document.
 The exit status tells whether the camera could be measured: which norms bind it depends on its authorisation.
 """
 
@@ -34,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     probe.add_argument("url", help="rtsp://host[:port]/path, without user name or password")
     probe.add_argument("--username", help="asks for the password, unless --credentials is given")
     probe.add_argument("--credentials", type=Path, metavar="FILE", help="a file of mode 0600 with user:password")
+    probe.add_argument("--certificate", metavar="SHA256", help="trust this one certificate over rtsps, and no other")
     probe.add_argument("--adapter", choices=("native", "pyav"), default="native")
     probe.add_argument("--seconds", type=float, default=6.0, help="how long to measure (default 6)")
     probe.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -44,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from streams.errors import CameraError
     from streams.probe import probe
     from streams.rtsp.messages import check_url
+    from streams.rtsp.tls import read_fingerprint, shown_fingerprint
     from streams.source import SourceConfig
 
     try:
@@ -51,10 +55,11 @@ def run(args: argparse.Namespace) -> int:
         if not 0.1 <= args.seconds <= 3600:
             raise _WrongUseError("--seconds must lie between 0.1 and 3600")
         username, password = _credentials(args.username, args.credentials)
+        certificate = None if args.certificate is None else read_fingerprint(args.certificate)
     except (ValueError, _WrongUseError) as error:
         print(f"csu camera probe: {error}", file=sys.stderr)
         return 2
-    config = SourceConfig(args.url, username, password, args.adapter)
+    config = SourceConfig(args.url, username, password, args.adapter, certificate)
     try:
         report = asyncio.run(probe(config, args.seconds))
         findings = judge_stream(report.width, report.height, report.real_fps)
@@ -63,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     except CameraError as error:
         findings = ()
         facts = {"ok": False, "fault": error.fault.value, "detail": error.detail}
+        if "certificate" in error.detail:
+            facts["certificate"] = shown_fingerprint(args.url)
     if args.json:
         print(json.dumps({"adapter": args.adapter, **facts, **_judged(findings)}))
     else:

@@ -38,9 +38,9 @@ def plan(
 
     The line in force counts, the one that ends last if there are several; without one, the next to begin, else the
     last that was: the recorder then knows the camera, and that it may not record it (CSI L.252-1).
-    `cameras`: id, number, name, main_url, sub_url, username, password, adapter, priority. `lines`: camera, reference,
-    from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording. `announced`: decided
-    interruptions by camera.
+    `cameras`: id, number, name, main_url, sub_url, username, password, certificate, adapter, priority. `lines`: camera,
+    reference, from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording. `announced`:
+    decided interruptions by camera.
     """
     by_camera: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
@@ -67,13 +67,13 @@ def _rank(line: Mapping[str, Any], now: datetime) -> tuple[int, float, str]:
 
 def _order(camera: Mapping[str, Any], line: Mapping[str, Any], interruptions: tuple[Interruption, ...]) -> CameraOrder:
     validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
-    username, password = camera["username"], camera["password"]
+    username, password, certificate = camera["username"], camera["password"], camera["certificate"]
     sub = camera["sub_url"]
     return CameraOrder(
         camera=camera["id"],
         name=f"{camera['number']} {camera['name']}",
-        main=StreamAddress(camera["main_url"], username, password),
-        sub=None if sub is None else StreamAddress(sub, username, password),
+        main=StreamAddress(camera["main_url"], username, password, certificate),
+        sub=None if sub is None else StreamAddress(sub, username, password, certificate),
         adapter=camera["adapter"],
         authorisation=line["reference"],
         record_from_at=validity.from_at,

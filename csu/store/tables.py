@@ -98,6 +98,7 @@ camera = Table(
     _text("sub_url"),
     _text("username"),
     Column("secret", LargeBinary),
+    _text("certificate"),
 )
 
 authorisation = Table(

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from legal.facts import FINALITES, Basis, Category, Regime, Right, Role
 from legal.retention import RetentionRefused, check_retention
+from streams.rtsp.tls import read_fingerprint
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -37,8 +38,8 @@ def _five_years_after(day: date) -> date:
 
 def _address(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme != "rtsp" or not parts.hostname:
-        raise ValueError("expected rtsp://host/...")
+    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
+        raise ValueError("expected rtsp://host/... or rtsps://host/...")
     if parts.username or parts.password:
         raise ValueError("credentials belong in credentials_file, not in the address")
     return value
@@ -90,6 +91,15 @@ class Camera(_Item):
     sub: Address | None = None
     # Relative to the data directory; one line `user:password`, mode 0600.
     credentials_file: Path | None = None
+    # SHA-256 of the certificate that the camera signed itself, for rtsps; without it an authority must vouch for it.
+    certificate: Annotated[str, AfterValidator(read_fingerprint)] | None = None
+
+    @model_validator(mode="after")
+    def _certificate_is_checked(self) -> "Camera":
+        clear = [url for url in (self.main, self.sub) if url is not None and not url.startswith("rtsps:")]
+        if self.certificate is not None and (clear or self.adapter != "native"):
+            raise ValueError("`certificate` is for rtsps:// addresses and the native adapter only")
+        return self
 
 
 class Authorisation(Dated):

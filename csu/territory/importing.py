@@ -69,7 +69,7 @@ class Importer:
         for item in document.camera:
             username, password = self._credentials(item)
             values = {
-                **item.model_dump(include={"commune", "name", "site", "regime", "adapter", "priority"}),
+                **item.model_dump(include={"commune", "name", "site", "regime", "adapter", "priority", "certificate"}),
                 "main_url": item.main,
                 "sub_url": item.sub,
                 "username": username,

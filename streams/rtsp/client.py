@@ -187,7 +187,7 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
         except ValueError as error:
             raise CameraError(CameraFault.PROTOCOL, f"redirected to no usable address: {error}") from None
     if other.host != address.host or (address.is_tls and not other.is_tls):
-        config = replace(config, username=None, password="")
+        config = replace(config, username=None, password="", certificate=None)
     await _pull(other, config, sink)
 
 
@@ -198,7 +198,7 @@ async def _pull(address: Address, config: SourceConfig, sink: PacketSink) -> NoR
     session, pace = Session(address, authenticator, sink), running_pace()
     sock: socket.socket | TlsSocket = await _connect(address)
     if isinstance(sock, socket.socket) and address.is_tls:
-        sock = await _secure(sock, address.host)
+        sock = await _secure(sock, address.host, config.certificate)
     connection = _Connection(sock, session, pace, sink)
     try:
         try:
@@ -241,8 +241,8 @@ async def _connect(address: Address) -> socket.socket:
     raise fault
 
 
-async def _secure(plain: socket.socket, host: str) -> TlsSocket:
-    sock = TlsSocket(plain, host)
+async def _secure(plain: socket.socket, host: str, certificate: str | None) -> TlsSocket:
+    sock = TlsSocket(plain, host, certificate)
     try:
         async with asyncio.timeout(HANDSHAKE_S):
             await sock.shake_hands()

@@ -1,17 +1,22 @@
 """RTSP over TLS: a connected socket made secure, read and written without waiting as the plain one is.
 
 The camera's certificate must be good for its name or IP address and lead to an authority that the machine trusts: the
-system's, or the file that `SSL_CERT_FILE` names for a network with an authority of its own. Nothing switches that off.
+system's, or the file that `SSL_CERT_FILE` names for a network with an authority of its own. A camera that signs its own
+is trusted by its fingerprint: then that one certificate is good, and no other. Nothing switches both off.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import re
 import socket
 import ssl
 from functools import cache
 
 from streams.errors import CameraError, CameraFault
+from streams.rtsp.messages import parse_address
 
 
 @cache
@@ -19,11 +24,46 @@ def _context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class TlsSocket:
-    """What `client.py` needs of a socket, over TLS."""
+@cache
+def _pinned_context() -> ssl.SSLContext:
+    """For a certificate that is compared itself, before anything is said."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
-    def __init__(self, sock: socket.socket, host: str) -> None:
-        self._sock = _context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+
+def fingerprint(certificate: bytes) -> str:
+    """Of a certificate in DER, as `SourceConfig.certificate` has it."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def read_fingerprint(text: str) -> str:
+    """As `openssl x509 -fingerprint -sha256` and `csu camera probe` print it. Raises ValueError."""
+    digits = text.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("expected the SHA-256 of a certificate: 64 hexadecimal digits")
+    return digits
+
+
+def shown_fingerprint(url: str) -> str | None:
+    """Of the certificate that a camera shows now, whoever it is: for a person to compare. Waits up to 5 s."""
+    address = parse_address(url)
+    try:
+        return fingerprint(
+            ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((address.host, address.port), timeout=5))
+        )
+    except OSError:
+        return None
+
+
+class TlsSocket:
+    """What `client.py` needs of a socket, over TLS. `certificate` is the fingerprint of the only one to trust."""
+
+    def __init__(self, sock: socket.socket, host: str, certificate: str | None = None) -> None:
+        context = _context() if certificate is None else _pinned_context()
+        self._certificate = certificate
+        self._sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
 
     async def shake_hands(self) -> None:
         """Raises CameraError; the time limit is the caller's."""
@@ -31,7 +71,7 @@ class TlsSocket:
             while True:
                 try:
                     self._sock.do_handshake()
-                    return
+                    break
                 except ssl.SSLWantReadError:
                     await _readable(self._sock)
         except TimeoutError:
@@ -43,6 +83,10 @@ class TlsSocket:
             raise CameraError(CameraFault.PROTOCOL, f"no TLS: {error.reason or type(error).__name__}") from None
         except OSError:
             raise CameraError(CameraFault.RESET, "the connection broke") from None
+        if self._certificate is not None:
+            shown = fingerprint(self._sock.getpeercert(binary_form=True) or b"")
+            if not hmac.compare_digest(shown, self._certificate):
+                raise CameraError(CameraFault.PROTOCOL, f"another certificate than the expected one: SHA-256 {shown}")
 
     async def receive(self, size: int) -> bytes:
         """What has come, after waiting for it; nothing at the end. Raises OSError."""

@@ -52,6 +52,8 @@ class TestImport:
             (lambda c: c["authorisation"][0].update(finalites=["12"]), "L.251-2"),
             (lambda c: c["convention"][0].update(to="2025-01-01"), "after `from`"),
             (lambda c: c["camera"][0].update(main="rtsp://user:secret@c/1"), "credentials_file"),
+            (lambda c: c["camera"][0].update(certificate="ab:cd"), "64 hexadecimal digits"),
+            (lambda c: c["camera"][0].update(certificate="ab" * 32), "rtsps:// addresses"),
             (lambda c: c["commune"][0].update(insee="2722"), "insee"),
             (lambda c: c["account"][0].update(role="god"), "role"),
         ],

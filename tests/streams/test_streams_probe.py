@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 from h264_clip import make_clip
 from rtsp_camera import PASSWORD, USER, Camera, Manners
+from test_streams_rtsp_tls import certificate, trust
 
 from csu.commands import camera as command
 from streams.errors import CameraError, CameraFault
 from streams.probe import probe
 from streams.source import SourceConfig
+
+__all__ = ["trust"]  # a fixture
 
 
 async def test_what_is_measured() -> None:
@@ -94,6 +97,19 @@ async def test_the_command_tells_a_fault(capsys: pytest.CaptureFixture[str]) -> 
     assert "refused_credentials" in capsys.readouterr().out
 
 
+async def test_the_command_tells_the_certificate_to_compare_and_trusts_it(
+    tmp_path: Path, trust: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, context = certificate(tmp_path, "127.0.0.1")
+    async with Camera(Manners(speed=2), tls=context) as camera:
+        assert await asyncio.to_thread(command.run, arguments(camera.url, "--json")) == 1
+        shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert shown["fault"] == "protocol"
+        words = (camera.url, "--seconds", "0.5", "--json", "--certificate", shown["certificate"].upper())
+        assert await asyncio.to_thread(command.run, arguments(*words)) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["transport"] == "tls"
+
+
 def test_wrong_uses(credentials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = "rtsp://127.0.0.1:1/x"
     open_file = tmp_path / "open"
@@ -105,6 +121,7 @@ def test_wrong_uses(credentials: Path, tmp_path: Path, capsys: pytest.CaptureFix
         ("rtsp://user:s3cret@127.0.0.1/x",),
         ("http://127.0.0.1/x",),
         (url, "--seconds", "0"),
+        (url, "--certificate", "abcd"),
         (url, "--credentials", str(open_file)),
         (url, "--credentials", str(empty)),
         (url, "--credentials", str(tmp_path / "absent")),

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from h264_clip import avcc, make_clip
-from rtsp_camera import Camera, Manners
+from rtsp_camera import PASSWORD, USER, Camera, Manners
+from sinks import Collector
 from test_streams_rtsp_client import collect, failure, reply
 
-from streams.errors import CameraFault
+from streams.errors import CameraError, CameraFault
+from streams.pull import pull
 from streams.rtsp import client, tls
 from streams.rtsp.messages import parse_address
+from streams.source import SourceConfig
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
@@ -72,6 +76,43 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, 
         assert error.fault is CameraFault.PROTOCOL
         assert "certificate" in error.detail
         assert not camera.requests
+
+
+async def test_a_self_signed_certificate_is_trusted_by_its_fingerprint(
+    tmp_path: Path, trust: pytest.MonkeyPatch
+) -> None:
+    file, context = certificate(tmp_path, "127.0.0.9")  # nor is it good for the address
+    known = tls.fingerprint(ssl.PEM_cert_to_DER_cert(file.read_text()))
+    sink = Collector()
+    async with Camera(Manners(auth="md5"), tls=context) as camera:
+        config = SourceConfig(camera.url, USER, PASSWORD, certificate=known)
+        task = asyncio.create_task(pull(config, sink))
+        await sink.wait_packets(5)
+        task.cancel()
+        await asyncio.wait((task,))
+        assert sink.infos[0].transport == "tls"
+        with pytest.raises(CameraError) as caught:
+            await pull(replace(config, certificate="0" * 64), Collector())
+        assert caught.value.fault is CameraFault.PROTOCOL
+        assert known in caught.value.detail
+        assert sum(method == "OPTIONS" for method, _, _ in camera.requests) == 1  # nothing more was said to it
+        with pytest.raises(CameraError) as caught:
+            await pull(replace(config, adapter="pyav"), Collector())
+        assert "fingerprint" in caught.value.detail
+
+
+async def test_a_fingerprint_is_of_one_camera_only(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    """A redirect to another host is on its own."""
+    file, context = certificate(tmp_path, "127.0.0.1")
+    known = tls.fingerprint(ssl.PEM_cert_to_DER_cert(file.read_text()))
+    async with Camera(Manners(), tls=context) as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        async with Camera(
+            Manners(answers={"DESCRIBE": reply("302 Moved", f"Location: {elsewhere}")}), tls=context
+        ) as one:
+            with pytest.raises(CameraError) as caught:
+                await pull(SourceConfig(one.url, certificate=known), Collector())
+    assert "not trusted" in caught.value.detail
 
 
 async def test_a_certificate_of_another_camera_is_refused(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
