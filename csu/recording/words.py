@@ -30,8 +30,8 @@ _DEGRADED = {
     "sync": "Le disque met trop de temps à confirmer ce qu'il écrit.",
 }
 _GIVEN_UP = {
-    "1": "L'analyse des images est suspendue, et les petits flux que personne ne regarde sont fermés.",
-    "2": "L'analyse des images et les petits flux sont suspendus : une caméra agrandie se voit encore.",
+    "1": "L'analyse des images est suspendue, et les flux réduits que personne ne regarde sont arrêtés.",
+    "2": "L'analyse des images et tous les flux réduits sont suspendus : une caméra agrandie se voit encore.",
     "3": "Les caméras les moins prioritaires ne sont plus enregistrées.",
 }
 

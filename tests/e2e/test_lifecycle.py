@@ -89,6 +89,9 @@ def test_what_stops_beside_the_recorder_costs_it_nothing(small_centre: Centre, s
     wait_for(lambda: answers(f"{small_centre.url}/api/health"), 30, "the control plane's return")
     with small_centre.client("auditor"):
         pass
+    assert small_centre.stop() == 0
+    status, told = small_centre.csu("check", "--deep", "--json")
+    assert (status, told["ok"]) == (0, True), told
 
 
 def engine_pids(data: Path) -> list[int]:
