@@ -242,7 +242,7 @@ class RecordedStream(LiveStream):
     def is_placed(self) -> bool:
         """Whether it records, or can begin to, on the directory where it is."""
         disk = self.disk
-        return disk is not None and (disk.state.ready if self._segmenter.recording else disk.takes_runs)
+        return disk is not None and (disk.keeps_runs if self._segmenter.recording else disk.takes_runs)
 
     def packet(self, packet: Packet) -> None:
         at_us = shown_us = self._timeline.place(
@@ -324,7 +324,7 @@ class RecordedStream(LiveStream):
         disk.places[self._camera] = at_us
         self._storage_ready = disk.state.ready
         if old is not None:
-            code = (old.state.code or "queue").lower()
+            code = "stalled" if old.state.ready else old.state.code.lower()
             self._submit(partial(_move_account, camera=self._camera, at_us=at_us, code=code))
         self._interrupt()
         self._declare()

@@ -25,6 +25,9 @@ from recorder.writer import Job, StorageDown, StorageState, Writer
 
 START_WAIT_S = 8.0
 """How long cameras wait at the start for every directory to say where it stands, before they go to one that did."""
+STALLED_S = 8.0
+"""A wave that is late by this much: cameras go to another directory, if one takes them, long before the queue is full
+and before the degraded mode gives any up."""
 READ_S = 10.0
 _READERS = 2
 
@@ -49,8 +52,13 @@ class Disk:
         return self.state.index is not None
 
     @property
+    def keeps_runs(self) -> bool:
+        """Whether cameras that record here stay: it neither failed, nor is full, nor stalls."""
+        return self.state.ready and self.writer.overdue_s < STALLED_S
+
+    @property
     def takes_runs(self) -> bool:
-        return self.state.ready and self.writer.has_room
+        return self.keeps_runs and self.writer.has_room
 
     async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Ask the index by a reader of its own. Raises StorageDown when it can't be read, or not in time."""

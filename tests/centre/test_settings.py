@@ -40,6 +40,27 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
         load(write(tmp_path, SAMPLE.read_text(), 0o644))
 
 
+def test_storage_directories_are_named_or_the_data_directory_s_own(tmp_path: Path) -> None:
+    text = SAMPLE.read_text().replace(SAMPLE_PASSWORD, "s3cret")
+    assert load(write(tmp_path, text)).recordings == (Path("/var/lib/csu/recordings"),)
+    two = 'data = "/var/lib/csu"\nrecordings = ["/srv/disk1/csu", "second"]\n'
+    settings = load(write(tmp_path, text.replace('data = "/var/lib/csu"\n', two)))
+    assert settings.recordings == (Path("/srv/disk1/csu"), Path("/var/lib/csu/second"))
+    memories = settings.paths.storage((Path("/var/lib/csu/recordings"), *settings.recordings))
+    assert len(set(memories.values())) == 3
+    assert memories[Path("/var/lib/csu/recordings")] == Path("/var/lib/csu/recorder/storage.json")
+
+
+@pytest.mark.parametrize("other", ["one", "one/", "./one", "one/inside", "link", ""])
+def test_storage_directories_that_are_not_apart_are_refused(tmp_path: Path, other: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "link").symlink_to("one")
+    both = f'data = "{tmp_path}"\nrecordings = ["one", "{other}"]\n'
+    text = SAMPLE.read_text().replace(SAMPLE_PASSWORD, "s3cret").replace('data = "/var/lib/csu"\n', both)
+    with pytest.raises(SettingsError, match="expected directories apart"):
+        load(write(tmp_path, text))
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

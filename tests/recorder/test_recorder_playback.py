@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
+from recorder.accounts import Cause
 from recorder.destruction import destroy_due
 from recorder.machine import boot_id
-from recorder.playback import Clip, Gap, Plan, PlaybackClosed, PlaybackStore, SegmentGone, VirtualMp4
+from recorder.playback import Clip, Gap, Plan, PlaybackClosed, PlaybackError, PlaybackStore, SegmentGone, VirtualMp4
 from streams.ticks import at_from_us
 
 NOW = at_from_us(START_US + 600_000_000)
@@ -68,6 +69,41 @@ def test_the_film_shows_exactly_the_interval(tmp_path: Path) -> None:
     assert film.mime == 'video/mp4; codecs="avc1.4d001e"'
     # The account is of what leaves: the hidden second too, nothing after the end.
     assert film.intervals(0, film.size) == [(_at(60), _at(133))]
+
+
+def test_a_camera_that_moved_is_one_film_and_what_is_away_is_a_gap(tmp_path: Path) -> None:
+    with bench(tmp_path / "one") as one, bench(tmp_path / "two") as two:
+        record(one.store, CAMERA, packets(25 * 100))
+        one.store.accounts.gap(CAMERA, START_US + 100_000_000, Cause.STORAGE, "storage_failed")
+        one.store.accounts.released(CAMERA, START_US + 110_000_000)
+        two.store.accounts.gap(CAMERA, START_US + 110_000_000, Cause.STORAGE, "storage_failed")
+        record(two.store, CAMERA, packets(25 * 80, start=25 * 120))
+        for made in (one, two):
+            _open(made)
+        store = PlaybackStore(one.storage.path, two.storage.path)
+        plan = store.plan(CAMERA, _at(91), _at(133), NOW)
+        film, data = _film(plan)
+        sent = [p.data for p, _ in packets(25 * 100)]
+        later = [p.data for p, _ in packets(25 * 80, start=25 * 120)]
+        assert _shown(data) == sent[91 * 25 :] + later[: 13 * 25]
+        gaps = [item for item in plan.items if isinstance(item, Gap)]
+        assert {gap.cause for gap in gaps} == {"storage"}
+        assert (gaps[0].from_at, gaps[-1].to_at) == (_at(100), _at(120))
+        # A directory that doesn't answer costs its own pictures only.
+        (tmp_path / "one" / "recordings").rename(tmp_path / "away")
+        with pytest.raises(PlaybackError):
+            list(film.read(film.size // 4, film.size, NOW))
+        plan = store.plan(CAMERA, _at(91), _at(133), NOW)
+        gaps = [item for item in plan.items if isinstance(item, Gap)]
+        assert {gap.cause for gap in gaps} == {"storage"}
+        assert (gaps[0].from_at, gaps[-1].to_at) == (_at(91), _at(120))
+        assert _shown(_film(plan)[1]) == later[: 13 * 25]
+        with pytest.raises(PlaybackError):
+            PlaybackStore(one.storage.path).plan(CAMERA, _at(91), _at(133), NOW)
+        (tmp_path / "away").rename(tmp_path / "one" / "recordings")
+        made.index.put("playback_boot", None)  # one of them catches up with destruction
+        made.index.commit()
+        assert {i.cause for i in store.plan(CAMERA, _at(91), _at(133), NOW).items if isinstance(i, Gap)} == {"storage"}
 
 
 @given(st.integers(-2_000_000, 72_000_000), st.integers(12, 8_000_000))
