@@ -516,6 +516,7 @@ def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
         oldest=oldest,
         overdue=len(one.overdue),
         held=one.held,
+        held_bytes=one.held_size,
     )
 
 

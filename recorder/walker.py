@@ -24,8 +24,9 @@ _SEGMENT_US = 120_000_000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One camera's. `oldest_us`: its oldest picture; `overdue`: files past their deadline that no hold keeps, also
-    those that derive from pictures; `held`: how many are past it that one keeps."""
+    """One camera's. `held` of its files and `held_size` of their bytes are past their deadline, and a hold keeps them;
+    `oldest_us`: its oldest picture but for these; `overdue`: files past their deadline that none keeps, also those that
+    derive from pictures."""
 
     camera: str
     files: int
@@ -33,6 +34,7 @@ class Look:
     oldest_us: int | None
     overdue: tuple[str, ...]
     held: int = 0
+    held_size: int = 0
 
 
 def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
@@ -49,27 +51,28 @@ def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
 
 
 def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, int]], whole: bool) -> Look:
-    files, size, held, oldest_us = 0, 0, 0, None
+    files, size, oldest_us = 0, 0, None
     overdue: list[str] = []
+    held: list[Path] = []
     for hour in _hours(storage / camera, 4):
         names = sorted(name for name in _names(hour) if segment_of(name) is not None)
         for name in names:
             header = _header(hour / name)
             if header is None:
                 continue  # gone since, or torn: the check tells
-            oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
             is_late = header.deadline_us + OVERDUE_US < now_us
+            if is_late and _is_held(header, holds):
+                held.append(hour / name)
+                continue
+            oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
             if not is_late:
                 break  # what was recorded after it is due after it
-            if _is_held(header, holds):
-                held += 1
-            else:
-                overdue.append(str((hour / name).relative_to(storage)))
+            overdue.append(str((hour / name).relative_to(storage)))
         files += len(names)
         size += sum(_size(hour / name) for name in names)
-        if names and not whole:
+        if oldest_us is not None and not whole:
             break
-    return Look(camera, files, size, oldest_us, tuple(overdue), held)
+    return Look(camera, files, size, oldest_us, tuple(overdue), len(held), sum(map(_size, held)))
 
 
 def _late_derived(

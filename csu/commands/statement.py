@@ -101,7 +101,7 @@ def _show(args: argparse.Namespace) -> int:
     if file is None:
         print(f"csu statement: aucun relevé de la commune {args.commune} pour le {day}", file=sys.stderr)
         return 1
-    print(json.dumps(file, ensure_ascii=False) if args.json else text_of(file["statement"], file["kid"]))
+    print(json.dumps(file, ensure_ascii=False) if args.json else text_of(file))
     return 0
 
 
@@ -115,4 +115,4 @@ async def _read(database: "Database", commune: str, day: "date") -> dict[str, An
             row = await last_statement(connection, commune, day)
     finally:
         await store.close()
-    return None if row is None else file_of(row)
+    return None if row is None else file_of(row, disclose=False)

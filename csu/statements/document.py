@@ -3,12 +3,17 @@
 Built by a pure function from rows, as canonical JSON of text, whole numbers, lists and null; then signed with the key
 of the use `statements`. Its hash is the SHA-256 of those bytes, and the commune's next statement bears it. A file of it
 is `{"statement", "kid", "sig"}`, and stays right when its white space changes.
+
+That a requisition exists is not for the elected, to whom the statement goes (CPP 11, CP 226-13). What a hold keeps
+beyond its deadline, and what died after its release, is left out of every figure and stands in `withheld` by the hash
+of `{"salt", "cameras"}` only, also on days without any. Who may know of holds gets that object beside the signature.
 """
 
 import base64
 import binascii
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -23,6 +28,9 @@ from legal.ledger import canonical
 FORMAT = "csu statement 1"
 _DOMAIN = f"{FORMAT}\n".encode()
 NO_HASH = "0" * 64
+_RELEASED = "released"  # the cause of what a hold kept beyond its deadline
+_DESTROYED = ("count", "bytes", "missing", "derived")
+_HELD = ("held", "held_bytes")
 Row = Mapping[str, Any]
 
 
@@ -57,11 +65,17 @@ def build(
 
     `commune`: insee, name. `cameras`: id, number, name of all that it has. `expected`: those that an authorisation let
     record that day; what isn't known of them is in `missing`. Cameras of which nothing is expected and nothing told
-    are left out.
+    are left out. `withheld` is what of holds is told apart, see `withhold`.
     """
+    released = [row for row in destruction if row["cause"] == _RELEASED]
+    destruction = [row for row in destruction if row["cause"] != _RELEASED]
     covered = {row["camera"]: row for row in first_told(coverage)}
     counted = {camera: _inventory(rows) for camera, rows in _by_camera(inventory).items()}
+    kept = {
+        camera: kept for camera, rows in _by_camera(inventory).items() if (kept := _sums(_HELD, _counts(rows)))["held"]
+    }
     destroyed = {camera: _destruction(rows) for camera, rows in _by_camera(destruction).items()}
+    after = {camera: _destruction(rows) for camera, rows in _by_camera(released).items()}
     shown = expected | covered.keys() | counted.keys() | destroyed.keys()
     told = [
         {
@@ -90,7 +104,17 @@ def build(
             for what in ("coverage", "inventory")
             if one[what] is None
         ],
+        "withheld": [
+            {"camera": camera, **kept.get(camera, dict.fromkeys(_HELD, 0)), "destroyed": after.get(camera, [])}
+            for camera in sorted(kept.keys() | after.keys())
+        ],
     }
+
+
+def withhold(content: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content to sign, and what its `withheld` is the hash of: salted, so that it can't be guessed."""
+    withheld = {"salt": secrets.token_hex(16), "cameras": content["withheld"]}
+    return {**content, "withheld": digest(withheld).hex()}, withheld
 
 
 def _by_camera(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -105,16 +129,23 @@ def _coverage(row: Row | None) -> dict[str, Any] | None:
 
 
 def _inventory(rows: list[Row]) -> dict[str, Any]:
-    """One count from each index, added up: a camera may lie on several disks."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        first.setdefault(row["source"], row)
-    counts = list(first.values())
+    """Added up over the indexes, without what is held beyond its deadline."""
+    counts = _counts(rows)
     return {
         "at": iso(max(row["told_at"] for row in counts)),
         "oldest": iso(min((row["oldest_at"] for row in counts if row["oldest_at"] is not None), default=None)),
-        **{name: sum(row[name] for row in counts) for name in ("files", "bytes", "overdue", "held")},
+        "files": sum(row["files"] - row["held"] for row in counts),
+        "bytes": sum(row["bytes"] - row["held_bytes"] for row in counts),
+        "overdue": sum(row["overdue"] for row in counts),
     }
+
+
+def _counts(rows: list[Row]) -> list[Row]:
+    """One count from each index: a camera may lie on several disks."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row["source"], row)
+    return list(first.values())
 
 
 def _destruction(rows: list[Row]) -> list[dict[str, Any]]:
@@ -125,7 +156,7 @@ def _destruction(rows: list[Row]) -> list[dict[str, Any]]:
     return [
         {
             "cause": cause,
-            **_sums(of_cause),
+            **_sums(_DESTROYED, of_cause),
             "first": iso(min(row["first_at"] for row in of_cause)),
             "last": iso(max(row["last_at"] for row in of_cause)),
             "roots": [
@@ -136,17 +167,17 @@ def _destruction(rows: list[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _sums(rows: Sequence[Row]) -> dict[str, int]:
-    return {name: sum(row[name] for row in rows) for name in ("count", "bytes", "missing", "derived")}
+def _sums(names: Sequence[str], rows: Sequence[Row]) -> dict[str, int]:
+    return {name: sum(row[name] for row in rows) for name in names}
 
 
 def _totals(cameras: list[dict[str, Any]]) -> dict[str, Any]:
     counted = [one["inventory"] for one in cameras if one["inventory"] is not None]
     covered = [one["coverage"] for one in cameras if one["coverage"] is not None]
     return {
-        "destroyed": _sums([row for one in cameras for row in one["destroyed"]]),
+        "destroyed": _sums(_DESTROYED, [row for one in cameras for row in one["destroyed"]]),
         "oldest": min((one["oldest"] for one in counted if one["oldest"] is not None), default=None),
-        **{name: sum(one[name] for one in counted) for name in ("files", "bytes", "overdue", "held")},
+        **_sums(("files", "bytes", "overdue"), counted),
         "expected_us": sum(one["expected_us"] for one in covered),
         "recorded_us": sum(one["sums_us"].get("recorded", 0) for one in covered),
     }
@@ -160,8 +191,10 @@ def sign(statement: Row, key: Ed25519PrivateKey) -> bytes:
     return key.sign(_DOMAIN + canonical(statement))
 
 
-def to_file(statement: Row, kid: str, signature: bytes) -> dict[str, Any]:
-    return {"statement": dict(statement), "kid": kid, "sig": base64.b64encode(signature).decode("ascii")}
+def to_file(statement: Row, kid: str, signature: bytes, withheld: Row | None = None) -> dict[str, Any]:
+    """With `withheld` it is for those who may know of holds."""
+    file = {"statement": dict(statement), "kid": kid, "sig": base64.b64encode(signature).decode("ascii")}
+    return file if withheld is None else {**file, "withheld": dict(withheld)}
 
 
 def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
@@ -171,6 +204,7 @@ def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str,
         statement, kid = file["statement"], file["kid"]
         signed = _DOMAIN + canonical(statement)
         signature = base64.b64decode(file["sig"], validate=True)
+        withheld = digest(file["withheld"]).hex() if "withheld" in file else None
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
         raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.") from error
     key = keys.get(kid) if isinstance(kid, str) else None
@@ -182,6 +216,8 @@ def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str,
         raise StatementFault("SIGNATURE", "Le relevé a été modifié depuis sa signature.") from error
     if statement.get("format") != FORMAT:
         raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.")
+    if withheld is not None and withheld != statement["withheld"]:
+        raise StatementFault("WITHHELD", "Ce que le relevé réserve a été modifié depuis sa signature.")
     result: dict[str, Any] = statement
     return result
 

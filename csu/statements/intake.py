@@ -59,8 +59,8 @@ def _destruction(fact: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inventory(fact: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Made in the night after the day. One of a recorder that didn't count what is overdue says too little."""
-    if "overdue" not in fact:
+    """Made in the night after the day. One of a recorder that didn't tell what is held apart says too little."""
+    if "held_bytes" not in fact:
         return None
     return {
         "day": day_of(_at(fact["at"])) - timedelta(days=1),
@@ -69,6 +69,7 @@ def _inventory(fact: Mapping[str, Any]) -> dict[str, Any] | None:
         "oldest_at": None if fact["oldest"] is None else _at(fact["oldest"]),
         "overdue": fact["overdue"],
         "held": fact["held"],
+        "held_bytes": fact["held_bytes"],
     }
 
 

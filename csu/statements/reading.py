@@ -13,9 +13,10 @@ from csu.store import tables
 _STATEMENT = tables.statement
 
 
-def file_of(row: RowMapping) -> dict[str, Any]:
-    """The signed file of a statement's row."""
-    return document.to_file(json.loads(row["document"]), row["kid"], bytes(row["signature"]))
+def file_of(row: RowMapping, *, disclose: bool) -> dict[str, Any]:
+    """The signed file of a statement's row; `disclose` what it withholds, for those who may know of holds."""
+    withheld = json.loads(row["withheld"]) if disclose else None
+    return document.to_file(json.loads(row["document"]), row["kid"], bytes(row["signature"]), withheld)
 
 
 async def last_statement(connection: AsyncConnection, commune: str, day: date | None = None) -> RowMapping | None:

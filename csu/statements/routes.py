@@ -1,5 +1,6 @@
 """Statements and monthly figures of a commune, for those who answer for its cameras or control them."""
 
+import json
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from csu.statements.words import text_of
 from csu.store import facts, tables
 from csu.store.facts import KnownCommune
 from legal.facts import CENTRE, Subject
-from legal.permissions import Act, Refused
+from legal.permissions import Act, Allowed, Refused
 
 router = APIRouter(prefix="/api", tags=["statements"])
 _STATEMENT = tables.statement
@@ -52,13 +53,13 @@ class Totals(BaseModel):
     files: int
     bytes: int
     overdue: int
-    held: int
     expected_us: int
     recorded_us: int
 
 
 class StatementLine(BaseModel):
-    """`missing`: how many facts were not in when it was signed."""
+    """`missing`: how many facts were not in when it was signed. `held`: files past their deadline that a hold keeps,
+    told to those who may know of holds."""
 
     number: int
     day: date
@@ -67,6 +68,7 @@ class StatementLine(BaseModel):
     hash: str
     cameras: int
     missing: int
+    held: int | None
     totals: Totals
 
 
@@ -133,13 +135,20 @@ async def list_statements(
             func.jsonb_array_length(content["cameras"]).label("cameras"),
             func.jsonb_array_length(content["missing"]).label("missing"),
             content["totals"].label("totals"),
+            _STATEMENT.c.withheld,
         )
         .where(_STATEMENT.c.commune == insee, _STATEMENT.c.day.between(first, last))
         .order_by(_STATEMENT.c.number.desc())
     )
     async with visit.perform(Subject(commune.legal)) as connection:
         rows = (await connection.execute(statement)).mappings().all()
-    lines = [StatementLine.model_validate(dict(row) | {"hash": bytes(row["hash"]).hex()}) for row in rows]
+    knows = _knows_holds(visit)
+    lines = [
+        StatementLine.model_validate(
+            dict(row) | {"hash": bytes(row["hash"]).hex(), "held": _held(row["withheld"]) if knows else None}
+        )
+        for row in rows
+    ]
     return StatementsBody(commune=CommuneRef.of(commune), month=month, statements=lines)
 
 
@@ -147,8 +156,8 @@ async def list_statements(
 async def read_statement(
     insee: Insee, number: Number, visit: Annotated[Visit, Depends(Guard(Act.STATEMENT_READ))]
 ) -> dict[str, Any]:
-    """The signed file, as `csu statement verify` reads it."""
-    return file_of(await _read(visit, insee, number))
+    """The signed file, as `csu statement verify` reads it; with what it withholds for those who may know of holds."""
+    return file_of(await _read(visit, insee, number), disclose=_knows_holds(visit))
 
 
 @router.get("/communes/{insee}/statements/{number}/text", response_class=PlainTextResponse)
@@ -156,8 +165,7 @@ async def read_statement_text(
     insee: Insee, number: Number, visit: Annotated[Visit, Depends(Guard(Act.STATEMENT_READ))]
 ) -> str:
     """The same in French, for persons."""
-    row = await _read(visit, insee, number)
-    return text_of(file_of(row)["statement"], row["kid"])
+    return text_of(file_of(await _read(visit, insee, number), disclose=_knows_holds(visit)))
 
 
 @router.get("/communes/{insee}/coverage")
@@ -216,6 +224,15 @@ async def _commune_of(visit: Visit, insee: str) -> KnownCommune:
         )
         raise not_found()
     return commune
+
+
+def _knows_holds(visit: Visit) -> bool:
+    """That a requisition exists is not for the elected (CPP 11)."""
+    return isinstance(visit.decide(Act.HOLD_LIST), Allowed)
+
+
+def _held(withheld: str) -> int:
+    return sum(one["held"] for one in json.loads(withheld)["cameras"])
 
 
 def _bounds(month: str) -> tuple[date, date]:

@@ -76,7 +76,7 @@ class StatementSigner:
         if said is None and content["missing"] and now < ends_at(day) + PATIENCE:
             await connection.execute(postgresql.insert(_DUE).values(row).on_conflict_do_nothing())
             return False
-        if said is not None and content == _content_of(json.loads(said["document"])):
+        if said is not None and content == _content_of(said):
             return False
         await self._sign(connection, content, said, now)
         return True
@@ -92,7 +92,8 @@ class StatementSigner:
             "corrects": None if said is None else said["number"],
             "signed_at": iso(now),
         }
-        statement = content | chained
+        shown, withheld = document.withhold(content)
+        statement = shown | chained
         digest = document.digest(statement)
         row = {
             "commune": commune,
@@ -101,6 +102,7 @@ class StatementSigner:
             "corrects": chained["corrects"],
             "signed_at": now,
             "document": canonical(statement).decode(),
+            "withheld": canonical(withheld).decode(),
             "hash": digest,
             "kid": self._kid,
             "signature": document.sign(statement, self._key),
@@ -111,9 +113,10 @@ class StatementSigner:
         await entries.append(connection, [Entry("statement:sign", now, SYSTEM, commune=commune, detail=detail)])
 
 
-def _content_of(statement: dict[str, Any]) -> dict[str, Any]:
+def _content_of(row: RowMapping) -> dict[str, Any]:
     """What a statement says, apart from its place among the others."""
-    return {k: v for k, v in statement.items() if k not in ("number", "previous", "corrects", "signed_at")}
+    said = {**json.loads(row["document"]), "withheld": json.loads(row["withheld"])["cameras"]}
+    return {name: told for name, told in said.items() if name not in ("number", "previous", "corrects", "signed_at")}
 
 
 async def _content(connection: AsyncConnection, commune: str, day: date) -> dict[str, Any]:

@@ -26,8 +26,9 @@ _DESTROYED = {
 _MISSING = {"coverage": "l'enregistrement de la journée", "inventory": "l'inventaire de la nuit"}
 
 
-def text_of(statement: Mapping[str, Any], kid: str) -> str:
-    """The statement in the words of the console; the signed file, not this, is what proves."""
+def text_of(file: Mapping[str, Any]) -> str:
+    """A statement's file in the words of the console; the file, not this, is what proves."""
+    statement, withheld = file["statement"], file.get("withheld", {"cameras": []})["cameras"]
     commune, totals = statement["commune"], statement["totals"]
     hours = (_at(statement["to"]) - _at(statement["from"])).total_seconds() / 3600
     lines = [
@@ -42,9 +43,10 @@ def text_of(statement: Mapping[str, Any], kid: str) -> str:
         lines.append("Aucune caméra à relever.")
     for camera in statement["cameras"]:
         lines += ["", f"{camera['number']} {camera['name']}", *_camera(camera, statement["missing"])]
+        lines += [line for one in withheld if one["camera"] == camera["camera"] for line in _withheld(one)]
     lines += [
         "",
-        f"Signé le {_instant(statement['signed_at'])} avec la clé {kid}.",
+        f"Signé le {_instant(statement['signed_at'])} avec la clé {file['kid']}.",
         f"Empreinte de ce relevé : {document.digest(statement).hex()}",
         f"Empreinte du précédent : {statement['previous']}",
         "Sources : CSI, art. L.252-5 et R.253-4.",
@@ -56,8 +58,7 @@ def _summary(totals: Mapping[str, Any]) -> str:
     destroyed = totals["destroyed"]
     return (
         f"Effacé : {files(destroyed['count'])}, {size(destroyed['bytes'])}. Il reste {files(totals['files'])}, "
-        f"{size(totals['bytes'])}, dont {totals['overdue']} en retard et {totals['held']} au-delà de l'échéance "
-        "par conservation."
+        f"{size(totals['bytes'])}, dont {totals['overdue']} en retard."
     )
 
 
@@ -68,8 +69,7 @@ def _camera(camera: Mapping[str, Any], missing: list[Mapping[str, Any]]) -> list
         oldest = "aucune image" if inventory["oldest"] is None else f"plus ancienne du {_instant(inventory['oldest'])}"
         lines.append(
             f"  Reste au {_instant(inventory['at'])} : {oldest} ; {files(inventory['files'])}, "
-            f"{size(inventory['bytes'])} ; en retard {inventory['overdue']}, au-delà de l'échéance par conservation "
-            f"{inventory['held']}"
+            f"{size(inventory['bytes'])} ; en retard {inventory['overdue']}"
         )
     if coverage is not None:
         lines.append(f"  Enregistrement : {_shares(coverage)}")
@@ -79,6 +79,12 @@ def _camera(camera: Mapping[str, Any], missing: list[Mapping[str, Any]]) -> list
         if one["camera"] == camera["camera"]
     ]
     return lines
+
+
+def _withheld(one: Mapping[str, Any]) -> list[str]:
+    """Under the secret of the inquiry."""
+    told = f"Conservé au-delà de l'échéance : {files(one['held'])}, {size(one['held_bytes'])}"
+    return [f"  RÉSERVÉ : {line.strip()}" for line in (told, *(_destroyed(row) for row in one["destroyed"]))]
 
 
 def _destroyed(one: Mapping[str, Any]) -> str:

@@ -267,6 +267,7 @@ inventory = Table(
     _at("oldest_at"),
     _count("overdue"),
     _count("held"),
+    _count("held_bytes"),
 )
 
 statement_due = Table(
@@ -285,6 +286,7 @@ statement = Table(
     _count("corrects", nullable=True),
     _at("signed_at", nullable=False),
     _text("document", nullable=False),
+    _text("withheld", nullable=False),
     Column("hash", LargeBinary, nullable=False),
     _text("kid", nullable=False),
     Column("signature", LargeBinary, nullable=False),

@@ -48,6 +48,8 @@ describe("answers", () => {
     const camera = { camera: "c", number: "01", name: "Place", destroyed: [], inventory: null, coverage: null };
     const missing = [{ camera: "c", what: "inventory" }];
     const statement = { number: 1, day: "2026-11-23", signed_at: "2026-11-24T11:00:00Z", cameras: [camera], missing };
-    expect(signedStatement({ statement, kid: "ab" }, "file").statement.cameras[0]?.inventory).toBeNull();
+    const file = signedStatement({ statement, kid: "ab" }, "file");
+    expect(file.withheld).toBeNull();
+    expect(file.statement.cameras[0]?.inventory).toBeNull();
   });
 });

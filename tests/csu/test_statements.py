@@ -23,8 +23,10 @@ from csu.statements.days import begins_at, ends_at, month_of
 from csu.store import migrate as migrating
 from csu.store.migrate import migrate
 from recorder.accounts import Cause
+from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.format import merkle_root
+from recorder.holds import put_hold, release_hold
 from streams.ticks import at_from_us, us_from_at
 from tests.recorder.recorder_support import DAY_US, START_US, packets, record
 
@@ -94,7 +96,7 @@ async def test_a_day_is_stated_when_its_facts_are_in(centre: Running, tmp_path: 
     assert shown["inventory"]["oldest"] == at_from_us(START_US).isoformat(timespec="microseconds").replace(
         "+00:00", "Z"
     )
-    assert (shown["inventory"]["files"], shown["inventory"]["overdue"], shown["inventory"]["held"]) == (files, 0, 0)
+    assert (shown["inventory"]["files"], shown["inventory"]["overdue"]) == (files, 0)
     (bare,) = await statements_of(centre, BARE)
     assert (bare["cameras"], bare["missing"], bare["totals"]["files"]) == ([], [], 0)
     # Nothing came of the other communes' cameras: after twelve hours their statements say so.
@@ -138,6 +140,66 @@ async def test_what_was_destroyed_and_what_is_left(centre: Running, tmp_path: Pa
         "missing": 0,
         "derived": 0,
     }
+
+
+async def test_the_elected_learn_of_no_requisition(
+    centre: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = (await camera_ids(centre))["01"]
+    signing = signer(centre)
+    await signing.run_once()
+    due_us = START_US + 16 * DAY_US
+    orders = keys.load_private(centre.centre.settings.paths.keys, "orders")[1]
+    with recorder(tmp_path) as made:
+        record(made.store, camera, packets(25 * 100))
+        ((count, size),) = made.index.query("SELECT count(*), sum(length) FROM segment")
+        begins_at = at_from_us(START_US)
+        hold = Hold(str(uuid4()), camera, begins_at, begins_at + timedelta(hours=1), "PV 2026/00417", begins_at)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, orders), START_US)
+        destroy_due(made.store, due_us, due_us)
+        tell(made, at_from_us(due_us) + timedelta(hours=11), camera)
+        release = Release("hold", hold.id, (str(uuid4()), str(uuid4())))
+        late_us = due_us + DAY_US
+        release_hold(made.storage, made.index, release, sign_release(release, orders), late_us)
+        destroy_due(made.store, late_us, late_us)
+        tell_destroyed(made.index, late_us)
+        tell(made, at_from_us(late_us) + timedelta(hours=11), camera)
+        async with linked(centre, made) as puller:
+            await puller.run_once()
+    centre.clock.at = at_from_us(late_us) + timedelta(hours=24)
+    await signing.run_once()
+    held, released = (await listed(centre, EVREUX, "2026-12"))[1::-1]
+    assert (held["day"], held["held"], released["held"]) == ("2026-12-09", count, 0)
+    public, written = keys.load_public(centre.centre.settings.paths.keys, "statements"), tmp_path / "statement.json"
+    path = f"/api/communes/{EVREUX}/statements"
+    async with centre.person("delegue") as delegate, centre.person("auditeur") as auditor:
+        for day in (held, released):
+            answers = [await person.get(f"{path}/{day['number']}") for person in (delegate, auditor)]
+            own, whole = (answer.json() for answer in answers)
+            assert own["statement"] == whole["statement"] == document.read_file(answers[1].content, public)
+            assert "withheld" not in own
+            (shown,) = own["statement"]["cameras"]
+            assert shown["destroyed"] == []
+            assert (shown["inventory"]["files"], shown["inventory"]["bytes"], shown["inventory"]["oldest"]) == (
+                0,
+                0,
+                None,
+            )
+            texts = [(await person.get(f"{path}/{day['number']}/text")).text for person in (delegate, auditor)]
+            assert ["RÉSERVÉ" in text for text in texts] == [False, True]
+            (kept,) = whole["withheld"]["cameras"]
+            assert kept["held"] == (count if day is held else 0)
+            assert kept["held_bytes"] == (size if day is held else 0)
+            assert [d["cause"] for d in kept["destroyed"]] == ([] if day is held else ["released"])
+            # Days with and without a hold look alike to who has no salt.
+            assert len(own["statement"]["withheld"]) == 64
+            whole["withheld"]["cameras"] = []
+            written.write_text(json.dumps(whole))
+            key = str(centre.centre.settings.paths.keys / "public" / "statements.pem")
+            assert main(["statement", "verify", "--key", key, "--json", str(written)]) == 1
+            assert json.loads(capsys.readouterr().out.splitlines()[-1])["faults"][0]["code"] == "WITHHELD"
+        lines = (await delegate.get(path, month="2026-12")).json()["statements"]
+        assert {line["held"] for line in lines} == {None}
 
 
 async def test_facts_that_come_late_make_a_correction(centre: Running, tmp_path: Path) -> None:
@@ -325,7 +387,9 @@ async def test_the_command_shows_and_verifies(
     assert "RELEVÉ D'EFFACEMENT ET D'ENREGISTREMENT N° 2" in shown
     assert "MANQUE : l'inventaire de la nuit" in shown
     status, shown = await show("2026-11-24", "--json")
-    assert (status, json.loads(shown)) == (0, json.loads(content))
+    own = json.loads(content)
+    del own["withheld"]  # what is printed may be handed to anybody
+    assert (status, json.loads(shown)) == (0, own)
     assert (await show("2026-11-22"))[0] == 1
     assert (await show("hier"))[0] == 2
 

@@ -54,8 +54,22 @@ def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path)
     overdue = {one.camera: (len(one.overdue), one.held) for one in look(storage, late_us, whole=True)}
     assert overdue == {CAMERA: (1, 0), OTHER: (0, 3)}
     assert [one.held for one in look(storage, START_US, whole=True)] == [0, 0]  # held, and not past the deadline
+    (held,) = (one for one in look(storage, late_us, whole=True) if one.camera == OTHER)
+    assert (held.files, held.held_size, held.oldest_us) == (3, held.size, None)
     (first,) = (one for one in look(storage, START_US + 15 * DAY_US + OVERDUE_US - 1) if one.camera == CAMERA)
     assert first.overdue == ()
+
+
+def test_a_held_hour_hides_nothing_that_comes_after(tmp_path: Path) -> None:
+    late_us, hour_us = START_US + 16 * DAY_US, 3_600_000_000
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 20))
+        record(made.store, CAMERA, ((packet, at_us + hour_us) for packet, at_us in packets(25 * 20)))
+        begins_at = at_from_us(START_US)
+        hold = Hold(str(uuid4()), CAMERA, begins_at, begins_at + timedelta(minutes=5), "PV 1", begins_at)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
+    (one,) = look(tmp_path / "recordings", late_us)
+    assert (one.held > 0, len(one.overdue) > 0, one.oldest_us) == (True, True, START_US + hour_us)
 
 
 async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,5 +117,5 @@ async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, mon
     recorder.stop()
     await running
     assert told[CAMERA].pop("bytes") > 100_000
-    assert told[CAMERA] == {"count": count, "oldest": text_from_us(oldest_us), "overdue": 0, "held": 0}
-    assert told[OTHER] == {"count": 0, "bytes": 0, "oldest": None, "overdue": 0, "held": 0}
+    assert told[CAMERA] == {"count": count, "oldest": text_from_us(oldest_us), "overdue": 0, "held": 0, "held_bytes": 0}
+    assert told[OTHER] == {"count": 0, "bytes": 0, "oldest": None, "overdue": 0, "held": 0, "held_bytes": 0}

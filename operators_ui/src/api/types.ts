@@ -156,7 +156,7 @@ export type Dated = Pick<Decoded<typeof convention>, "from" | "to" | "suspended_
 export const statementCommunes = member("communes", array(object({ insee: string, name: string, last_day: nullable(string) })));
 export type StatementCommune = Decoded<typeof statementCommunes>[number];
 
-const counted = { files: number, bytes: number, overdue: number, held: number };
+const counted = { files: number, bytes: number, overdue: number };
 const totals = object({
   ...counted, destroyed: object({ count: number, bytes: number }), oldest: nullable(instant), expected_us: number, recorded_us: number,
 });
@@ -164,15 +164,16 @@ export const statementLines = member(
   "statements",
   array(
     object({
-      number, day: string, corrects: nullable(number), signed_at: instant, hash: string, cameras: number, missing: number, totals,
+      number, day: string, corrects: nullable(number), signed_at: instant, hash: string, cameras: number, missing: number, held: nullable(number), totals,
     }),
   ),
 );
 export type StatementLine = Decoded<typeof statementLines>[number];
 
+const destroyed = object({ cause: string, count: number, bytes: number, first: instant, last: instant });
 const stated = object({
   camera: string, number: string, name: string,
-  destroyed: array(object({ cause: string, count: number, bytes: number, first: instant, last: instant })),
+  destroyed: array(destroyed),
   inventory: nullable(object({ ...counted, at: instant, oldest: nullable(instant) })),
   coverage: nullable(object({ expected_us: number, sums_us: record(number) })),
 });
@@ -181,6 +182,8 @@ export const signedStatement = object({
     number, day: string, signed_at: instant, cameras: array(stated), missing: array(object({ camera: string, what: string })),
   }),
   kid: string,
+  /** What of holds the statement says by its hash only; for those who may know of them. */
+  withheld: nullable(object({ cameras: array(object({ camera: string, held: number, destroyed: array(destroyed) })) })),
 });
 export type SignedStatement = Decoded<typeof signedStatement>;
 

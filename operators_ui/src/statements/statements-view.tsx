@@ -105,10 +105,11 @@ function Days(props: {
 }): ReactNode {
   const { heads } = statements;
   const corrected = new Set(props.lines.map((line) => line.corrects));
+  const knowsHolds = props.lines.some((line) => line.held !== null);
   return (
     <Table
       label={statements.daysCaption(props.commune.name)} caption={statements.daysCaption(props.commune.name)}
-      heads={[heads.day, heads.number, heads.state, heads.destroyed, heads.left, heads.oldest, heads.overdue, heads.held, heads.recorded, heads.file]}
+      heads={[heads.day, heads.number, heads.state, heads.destroyed, heads.left, heads.oldest, heads.overdue, ...(knowsHolds ? [heads.held] : []), heads.recorded, heads.file]}
       empty={false} testid="statements-table"
     >
       {props.lines.map((line) => {
@@ -126,7 +127,7 @@ function Days(props: {
             <td>{isUnknown ? "—" : <>{statements.files(totals.files)}<small>{size(totals.bytes)}</small></>}</td>
             <td className="line">{totals.oldest === null ? "—" : dayAndClock(totals.oldest)}</td>
             <td>{totals.overdue > 0 ? <Badge tone="bad">{totals.overdue}</Badge> : isUnknown ? "—" : 0}</td>
-            <td>{isUnknown ? "—" : totals.held}</td>
+            {knowsHolds && <td>{isUnknown ? "—" : line.held}</td>}
             <td>{recordedShare(totals.recorded_us, totals.expected_us) ?? "—"}</td>
             <td className="line">
               <a href={path} download={`releve-${props.commune.insee}-${line.day}-${line.number}.json`} data-testid="statement-file">
@@ -166,7 +167,8 @@ function Day({ path }: { path: string }): ReactNode {
 }
 
 function Signed({ file }: { file: SignedStatement }): ReactNode {
-  const { statement } = file;
+  const { statement, withheld } = file;
+  const ofHolds = new Map(withheld?.cameras.map((one) => [one.camera, one]));
   const { heads } = statements;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
@@ -180,7 +182,7 @@ function Signed({ file }: { file: SignedStatement }): ReactNode {
       </h2>
       <Table
         label={statements.dayCaption} caption={statements.dayCaption}
-        heads={[heads.camera, heads.destroyed, heads.left, heads.oldest, heads.overdue, heads.held, heads.recorded, heads.gaps]}
+        heads={[heads.camera, heads.destroyed, heads.left, heads.oldest, heads.overdue, ...(withheld === null ? [] : [heads.held]), heads.recorded, heads.gaps]}
         empty={statement.cameras.length === 0} testid="statement-table"
       >
         {statement.cameras.map(({ camera, number, name, destroyed, inventory, coverage }) => (
@@ -188,7 +190,7 @@ function Signed({ file }: { file: SignedStatement }): ReactNode {
             <th scope="row"><span className="number">{number}</span> {name}</th>
             <td>
               {destroyed.length === 0 && statements.nothing}
-              {destroyed.map((one) => (
+              {[...destroyed, ...(ofHolds.get(camera)?.destroyed ?? [])].map((one) => (
                 <div key={one.cause}>
                   {statements.destroyed(one.cause, one.count)}, {size(one.bytes)}
                   <small>{statements.between(dayAndClock(one.first), dayAndClock(one.last))}</small>
@@ -196,13 +198,13 @@ function Signed({ file }: { file: SignedStatement }): ReactNode {
               ))}
             </td>
             {inventory === null
-              ? <td colSpan={4}>{missing.has(`${camera} inventory`) ? unknown : "—"}</td>
+              ? <td colSpan={withheld === null ? 3 : 4}>{missing.has(`${camera} inventory`) ? unknown : "—"}</td>
               : (
                 <>
                   <td>{statements.files(inventory.files)}<small>{size(inventory.bytes)}</small></td>
                   <td className="line">{inventory.oldest === null ? "—" : dayAndClock(inventory.oldest)}</td>
                   <td>{inventory.overdue > 0 ? <Badge tone="bad">{inventory.overdue}</Badge> : inventory.overdue}</td>
-                  <td>{inventory.held}</td>
+                  {withheld !== null && <td>{ofHolds.get(camera)?.held ?? 0}</td>}
                 </>
               )}
             {coverage === null

@@ -42,9 +42,10 @@ CREATE TABLE inventory (
     told_at timestamptz NOT NULL,
     files bigint NOT NULL,
     bytes bigint NOT NULL,
-    oldest_at timestamptz,
+    oldest_at timestamptz,  -- but for those that are held
     overdue bigint NOT NULL,
-    held bigint NOT NULL,
+    held bigint NOT NULL,  -- of the files, past their deadline and kept by a hold
+    held_bytes bigint NOT NULL,
     PRIMARY KEY (source, n)
 );
 CREATE INDEX ON inventory (commune, day);
@@ -64,6 +65,7 @@ CREATE TABLE statement (
     corrects bigint CHECK (corrects < number),
     signed_at timestamptz NOT NULL,
     document text NOT NULL,  -- canonical JSON
+    withheld text NOT NULL,  -- what it says of holds, by its hash only: not for the elected (CPP 11)
     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     kid text NOT NULL,
     signature bytea NOT NULL,
