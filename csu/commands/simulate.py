@@ -20,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--burst", action="store_true", help="one write a frame instead of eight, spread as a camera's")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264", help="of the pictures (default h264)")
+    parser.add_argument("--b-frames", action="store_true", help="send pictures in another order than they are shown")
     parser.add_argument("--audio", action="store_true", help="offer a sound track")
     parser.add_argument("--tls", action="store_true", help="RTSP over TLS (rtsps), with a certificate of its own")
     parser.add_argument("--udp", action="store_true", help="RTP over UDP only: interleaved TCP is refused")
@@ -55,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
         print("csu simulate: --udp goes neither with --tls nor with --audio", file=sys.stderr)
         return 2
     paths = Paths(default_data())
-    manner = Manner(replace(QUALITIES[args.quality], codec=args.codec), args.burst, args.audio, args.udp)
+    manner = Manner(
+        replace(QUALITIES[args.quality], codec=args.codec, b_frames=args.b_frames), args.burst, args.audio, args.udp
+    )
     fault = Fault(args.fault) if args.fault else None
     plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, fault, args.tls)
     running.ensure_loops(paths, args.cameras, manner.quality)

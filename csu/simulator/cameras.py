@@ -56,7 +56,7 @@ class Profile:
 class Quality:
     """What is encoded for each camera. Loop lengths are whole numbers of GOPs, in seconds.
 
-    `codec` is "h264" or "h265".
+    `codec` is "h264" or "h265". With `b_frames` pictures are sent in another order than they are shown.
     """
 
     name: str
@@ -65,11 +65,13 @@ class Quality:
     loop_s: int
     long_loop_s: int
     codec: str = "h264"
+    b_frames: bool = False
 
     @property
     def label(self) -> str:
         """What its files' names begin with."""
-        return self.name if self.codec == "h264" else f"{self.name}-{self.codec}"
+        name = self.name if self.codec == "h264" else f"{self.name}-{self.codec}"
+        return f"{name}-b" if self.b_frames else name
 
     def profile(self, stream: Stream) -> Profile:
         return self.main if stream == "main" else self.sub

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
@@ -30,14 +31,19 @@ _ENCODER_H265 = {
     "preset": "ultrafast",
     "x265-params": "bframes=0:scenecut=0:open-gop=0:pools=none:frame-threads=1:log-level=none",
 }
+# Three of four pictures are B-frames, one of which the others refer to; groups of pictures stay closed.
+_B_FRAMES = {"bf": "3", "b_strategy": "0", "b-pyramid": "normal"}
+_B_FRAMES_H265 = "bframes=3:b-adapt=0"
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One access unit without parameter sets: its NAL units without start code or length."""
+    """One access unit without parameter sets: its NAL units without start code or length. `ahead` is how many pictures
+    are sent after it and shown before it; less than 0 when it comes after so many that are shown later."""
 
     nals: tuple[bytes, ...]
     is_key: bool
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def encode(directory: Path, scene: int, quality: Quality, progress: Callable[[in
     """
     picture = scenery.Scene(scene, quality.length_s(scene), quality.main.width, quality.main.height)
     writers = {
-        stream: _Writer(file_of(directory, scene, stream, quality), quality.profile(stream), quality.codec)
+        stream: _Writer(file_of(directory, scene, stream, quality), quality.profile(stream), quality)
         for stream in STREAMS
     }
     fps, looped = quality.main.fps, quality.frames(scene, "main")
@@ -93,10 +99,11 @@ def load(directory: Path, scene: int, stream: Stream, quality: Quality) -> Loop:
     with av.open(str(file_of(directory, scene, stream, quality))) as container:
         codec = CODECS[quality.codec]
         sets = _parameter_sets(codec, bytes(container.streams.video[0].codec_context.extradata or b""))
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        shown = {pts: place for place, pts in enumerate(sorted(packet.pts or 0 for packet in packets))}
         frames = [
-            Frame(_media_nals(codec, bytes(packet)), bool(packet.is_keyframe))
-            for packet in container.demux(video=0)
-            if packet.size
+            Frame(_media_nals(codec, bytes(packet)), bool(packet.is_keyframe), shown[packet.pts or 0] - place)
+            for place, packet in enumerate(packets)
         ]
     looped = quality.frames(scene, stream)
     return Loop(sets, frames[:looped], frames[looped:])
@@ -105,8 +112,10 @@ def load(directory: Path, scene: int, stream: Stream, quality: Quality) -> Loop:
 class _Writer:
     """One MP4 file that takes its name once it is whole."""
 
-    def __init__(self, file: Path, profile: Profile, codec: str) -> None:
+    def __init__(self, file: Path, profile: Profile, quality: Quality) -> None:
         self._file = file
+        self._written = 0
+        codec, options = quality.codec, _options(quality)
         self._partial = file.with_name(f"{file.stem}.{os.getpid()}.partial.mp4")
         self._container: OutputContainer = av.open(str(self._partial), "w", format="mp4")
         self._stream: VideoStream = (
@@ -121,17 +130,20 @@ class _Writer:
         most, buffer = profile.bit_rate * 5 // 4, profile.bit_rate * GOP_S
         if codec == "h264":
             rate = {"maxrate": str(most), "bufsize": str(buffer), "g": str(gop), "keyint_min": str(gop)}
-            self._stream.options = {**_ENCODER, **rate}
+            self._stream.options = {**options, **rate}
         else:
             rules = f"vbv-maxrate={most // 1000}:vbv-bufsize={buffer // 1000}:keyint={gop}:min-keyint={gop}"
             self._stream.codec_context.codec_tag = "hvc1"
-            self._stream.options = {**_ENCODER_H265, "x265-params": f"{_ENCODER_H265['x265-params']}:{rules}"}
+            self._stream.options = {**options, "x265-params": f"{options['x265-params']}:{rules}"}
 
     def write(self, image: Image, reading: Reading) -> None:
         barcode.draw(image, reading)
         # OpenCV converts three times faster than libswscale.
         planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = self._written, 1 / Fraction(self._stream.average_rate or 1)
+        self._written += 1
+        self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
         self._container.mux(self._stream.encode(None))
@@ -148,10 +160,18 @@ def _key(scene: int, quality: Quality) -> str:
         quality.length_s(scene),
         asdict(quality.main),
         asdict(quality.sub),
-        _ENCODER if quality.codec == "h264" else _ENCODER_H265,
+        _options(quality),
         asdict(cameras.PLACES[scene - 1]),
     ]
     return hashlib.sha256(json.dumps(what).encode() + _drawing_source()).hexdigest()[:12]
+
+
+def _options(quality: Quality) -> dict[str, str]:
+    """The encoder's, but for rates."""
+    if quality.codec == "h264":
+        return _ENCODER | _B_FRAMES if quality.b_frames else _ENCODER
+    params = _ENCODER_H265["x265-params"]
+    return _ENCODER_H265 | {"x265-params": f"{params}:{_B_FRAMES_H265}"} if quality.b_frames else _ENCODER_H265
 
 
 def _drawing_source() -> bytes:

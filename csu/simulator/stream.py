@@ -46,6 +46,8 @@ class StreamSender:
         self.drops = 0
         self._quality = manner.quality
         self._other = other or loop
+        # A picture that is sent early must have been taken: all wait for the one that is shown longest after its turn.
+        self._wait = max(frame.ahead for played in (loop, self._other) for frame in (*played.frames, *played.still))
         ticks = manner.quality.profile(stream).ticks_90k
         self._ticks_per_frame = clock.us_of_ticks(ticks) // TICK_US
         self._phase = ceil(clock.us_of_ticks(clock.phase_90k(camera)) / TICK_US)
@@ -105,7 +107,7 @@ class StreamSender:
 
     def _open_frame(self, at_us: int) -> None:
         self.clients = [c for c in self.clients if c.is_open]
-        number = clock.number_at(self.camera, self.stream, at_us, self._quality)
+        number = clock.number_at(self.camera, self.stream, at_us, self._quality) - self._wait
         if self.fault is Fault.SILENT:
             self._pieces = {}
             return
@@ -114,8 +116,8 @@ class StreamSender:
         if reports:
             self._report_due_us = at_us + _REPORT_EVERY_S * 1_000_000
         frame, sequence = self._frame(number), self._sequence
-        capture_us = clock.capture_us(self.camera, self.stream, number, self._quality)
-        stamp = sei.nal(sei.Stamp(capture_us, number, self.camera), self._quality.codec)
+        capture_us = clock.capture_us(self.camera, self.stream, number + frame.ahead, self._quality)
+        stamp = sei.nal(sei.Stamp(capture_us, number + frame.ahead, self.camera), self._quality.codec)
         nals = self._units(number, stamp, frame)
         self._pieces = {}
         for tracks in variants:

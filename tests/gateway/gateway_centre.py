@@ -35,9 +35,12 @@ class Camera:
 
     def publish(self, count: int = 1) -> None:
         for _ in range(count):
-            packet = self.packets[self.next % len(self.packets)]
-            whole = Packet(packet.data, self.next * STEP_90K, packet.is_key, self.next / FPS, packet.format)
-            self.feed.publish(whole, self.at_us(self.next))
+            rounds, place = divmod(self.next, len(self.packets))
+            packet = self.packets[place]
+            number = rounds * len(self.packets) + packet.pts_90k // STEP_90K
+            pts_90k, received_s = number * STEP_90K, self.next / FPS
+            whole = Packet(packet.data, pts_90k, packet.is_key, received_s, packet.format, 0, packet.offset_90k)
+            self.feed.publish(whole, self.at_us(number))
             self.next += 1
 
     def at_us(self, n: int) -> int:

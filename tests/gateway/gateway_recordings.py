@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway_support import CAMERA
-from gateway_video import FPS, STEP_90K, STEP_US, encode
+from gateway_video import FPS, STEP_90K, encode
 
 from recorder.accounts import Accounts, Cause
 from recorder.files import StorageDirectory
@@ -17,7 +17,7 @@ from recorder.recovery import recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import VideoFormat
-from streams.ticks import us_from_at
+from streams.ticks import us_from_90k, us_from_at
 
 AUTHORISATION = "27-2026-001"
 
@@ -45,16 +45,18 @@ class Recordings:
         first: int = 0,
         keep: timedelta = timedelta(days=15),
         format: VideoFormat | None = None,
+        b_frames: int = 0,
     ) -> None:
         """A run of pictures; picture n has the shade of `first` + n. The camera is lost after it."""
         segmenter = Segmenter(CAMERA)
         began_us = us_from_at(from_at)
-        packets = encode(400)
-        for n in range(seconds * FPS):
-            packet = replace(packets[(first + n) % len(packets)], pts_90k=n * STEP_90K)
+        packets = encode(400, b_frames=b_frames)
+        for n in range(first, first + seconds * FPS):
+            rounds, place = divmod(n, len(packets))
+            number = rounds * len(packets) + packets[place].pts_90k // STEP_90K - first
+            packet = replace(packets[place], pts_90k=number * STEP_90K)
             packet.format = format or packet.format
-            at_us = began_us + n * STEP_US
-            self._apply(segmenter.push(packet, at_us), keep)
+            self._apply(segmenter.push(packet, began_us + us_from_90k(packet.dts_90k)), keep)
         self._apply(segmenter.end("closed"), keep)
         self.store.wave(began_us + seconds * 1_000_000)
 

@@ -12,6 +12,8 @@ from typing import Any
 import av
 import numpy as np
 
+from streams.codecs import H264
+from streams.decode_times import DecodeTimes
 from streams.packets import Packet, VideoFormat
 
 FPS = 25
@@ -35,12 +37,16 @@ def shade(n: int) -> int:
 
 
 @cache
-def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72) -> tuple[Packet, ...]:
-    """`frames` pictures; picture n has pts n / 25 s, and is a key frame every `gop`."""
+def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72, b_frames: int = 0) -> tuple[Packet, ...]:
+    """`frames` pictures; picture n has pts n / 25 s, and is a key frame every `gop`. With `b_frames` they are in the
+    order in which they are sent."""
     codec = av.CodecContext.create("libx264", "w")
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.framerate, codec.time_base = Fraction(FPS), Fraction(1, FPS)
     codec.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(gop), "keyint_min": str(gop), "crf": "10"}
+    if b_frames:
+        del codec.options["tune"]
+        codec.options |= {"bf": str(b_frames), "b_strategy": "0", "b-pyramid": "normal", "sc_threshold": "0"}
     units: list[Any] = []
     for n in range(frames):
         picture = av.VideoFrame.from_ndarray(np.full((height, width, 3), shade(n), np.uint8), format="rgb24")
@@ -52,7 +58,8 @@ def encode(frames: int, gop: int = 25, width: int = 128, height: int = 72) -> tu
 
 def _packets(units: list[Any], width: int, height: int) -> Iterator[Packet]:
     format: VideoFormat | None = None
-    for n, unit in enumerate(units):
+    times = DecodeTimes(H264)
+    for unit in units:
         nals = list(_nals(bytes(unit)))
         sets = {nal[0] & 0x1F: nal for nal in nals if nal[0] & 0x1F in (7, 8)}
         if sets and format is None:
@@ -60,7 +67,9 @@ def _packets(units: list[Any], width: int, height: int) -> Iterator[Packet]:
         assert format is not None
         data = b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals if nal[0] & 0x1F not in (7, 8, 9))
         is_key = any(nal[0] & 0x1F == 5 for nal in nals)
-        yield Packet(data, n * STEP_90K, is_key, n / FPS, format)
+        pts_90k = unit.pts * STEP_90K
+        offset_90k = pts_90k - times.dts_90k(pts_90k, is_key, data, format)
+        yield Packet(data, pts_90k, is_key, unit.pts / FPS, format, 0, offset_90k)
 
 
 def _nals(stream: bytes) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """WebRTC between two real aiortc peers: pictures arrive and decode, ends end, nothing else is bound."""
 
 import asyncio
+import json
 import re
 import socket
 import sys
@@ -123,6 +124,31 @@ async def test_pictures_arrive_and_decode(tmp_path: Path) -> None:
         assert closed["frames"] >= 40
         async with centre.session.delete(f"{centre.url}{location}", headers={"Origin": ORIGIN}) as response:
             assert response.status == 404
+
+
+async def test_reordered_pictures_are_refused_with_a_reason(tmp_path: Path) -> None:
+    """WebRTC gives a picture one time; browsers show it when it comes."""
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        camera = centre.camera(encode(400, gop=50, width=320, height=240, b_frames=3))
+        camera.publish(30)
+        status, answer, _ = await post(centre, await peer.offer())
+        assert status == 415
+        refused = json.loads(answer)
+        assert refused["code"] == "PICTURES_REORDERED"
+        assert "WebRTC" in refused["reason"]
+        assert (await centre.wait_spooled(2))[-1]["reason"] == "PICTURES_REORDERED"
+
+
+async def test_a_viewer_is_let_go_when_pictures_begin_to_be_reordered(tmp_path: Path) -> None:
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        packets = encode(400, gop=50, width=320, height=240, b_frames=3)
+        in_order = [p for p in packets[:50] if p.is_key]
+        camera = centre.camera(tuple(in_order))
+        camera.publish()
+        status, _, _ = await post(centre, await peer.offer())
+        assert status == 201
+        Camera(camera.feed, packets).publish(30)
+        assert (await centre.wait_spooled(2))[-1]["reason"] == "PICTURES_REORDERED"
 
 
 async def test_a_withdrawn_right_ends_the_pictures(tmp_path: Path) -> None:
