@@ -167,6 +167,7 @@ class Accounts:
             raise ValueError(f"camera {camera} is in no run")
         end_us = max(end_us, state.from_us)
         self._index.execute("UPDATE run SET to_us = ?, reason = ? WHERE id = ?", (end_us, reason, state.row))
+        ((offset_us,),) = self._index.query("SELECT clock_offset_us FROM run WHERE id = ?", (state.row,))
         self._index.fact(
             end_us,
             "run_ended",
@@ -175,8 +176,14 @@ class Accounts:
             **{"from": text_from_us(state.from_us), "to": text_from_us(end_us)},
             reason=reason,
             repaired=state.repaired,
+            clock_offset_s=None if offset_us is None else offset_us / 1e6,
         )
         self._open_gap(camera, end_us, (cause, detail))
+
+    def measured(self, camera: str, clock_offset_us: int) -> None:
+        """How far the camera's own clock is ahead of ours, for the run that is open: the last one counts."""
+        if (run := self.run_of(camera)) is not None:
+            self._index.execute("UPDATE run SET clock_offset_us = ? WHERE id = ?", (clock_offset_us, run))
 
     def released(self, camera: str, at_us: int) -> None:
         """The camera is no longer under orders. Its run must have ended."""

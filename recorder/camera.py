@@ -33,6 +33,8 @@ from streams.timeline import Anchor, Cut, Timeline
 
 LOST_S = 10.0
 """No picture for longer than this, in a camera's window, is an alarm."""
+OFFSET_MOVED_US = 100_000
+"""A camera's clock that moved by more than this since it was noted is noted again: reports come every few seconds."""
 _DAY_US = 86_400_000_000
 
 _NETWORK_FAULTS = frozenset((CameraFault.UNREACHABLE, CameraFault.TIMEOUT, CameraFault.RESET))
@@ -186,7 +188,7 @@ class LiveStream:
         self._rates_s = now_s
 
     def to_json(self, camera: str) -> dict[str, Any]:
-        size = self._size
+        size, offset_us = self._size, self._timeline.clock_offset_us
         return {
             "camera": camera,
             "stream": self.name,
@@ -197,6 +199,7 @@ class LiveStream:
             "fps": round(self._rates[0], 1),
             "bitrate": round(self._rates[1]),
             "repaired": self._timeline.backwards,
+            "clock_offset_s": None if offset_us is None else round(offset_us / 1e6, 3),
             "size": None if size is None else {"width": size[0], "height": size[1]},
         }
 
@@ -229,7 +232,7 @@ class RecordedStream(LiveStream):
         self._stalled = stalled
         self._segmenter = Segmenter(order.camera)
         self._storage_ready = False
-        self._run_lost = 0
+        self._offset_us: int | None = None  # as the run's row has it
 
     @property
     def bytes_per_s(self) -> float:
@@ -360,6 +363,17 @@ class RecordedStream(LiveStream):
             return DEGRADED
         return None if self._storage_ready else "storage"
 
+    def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
+        """The first report comes after the run's start as a rule: its row gets the offset when it is known, and again
+        when it has moved."""
+        super().sender_report(ntp_at, rtp_90k, received_s)
+        offset_us, told_us = self._timeline.clock_offset_us, self._offset_us
+        if not self._segmenter.recording or offset_us is None:
+            return
+        if told_us is None or abs(offset_us - told_us) > OFFSET_MOVED_US:
+            self._offset_us = offset_us
+            self._submit(partial(_measure_account, camera=self._camera, clock_offset_us=offset_us))
+
     def _interrupt(self) -> None:
         """Tell the accounts which interruptions are in force. Again whenever the storage starts."""
         job = partial(_interrupt, camera=self._camera, interruptions=self.interruptions, since_us=self._since_us)
@@ -389,6 +403,7 @@ class RecordedStream(LiveStream):
                         self._stalled(self._camera)
                         return
                 case RunStarted(at_us):
+                    self._offset_us = self._timeline.clock_offset_us
                     self._submit(
                         partial(
                             SegmentStore.start_run,
@@ -442,6 +457,10 @@ def _begin_account(store: SegmentStore, camera: str, at_us: int, window: Window)
         store.accounts.gap(camera, at_us, Cause.OURS, "starting")
     elif cause == Cause.AUTHORISATION:
         store.accounts.gap(camera, min(window.from_us, at_us), Cause.OURS, "starting")
+
+
+def _measure_account(store: SegmentStore, camera: str, clock_offset_us: int) -> None:
+    store.accounts.measured(camera, clock_offset_us)
 
 
 def _lose_account(store: SegmentStore, camera: str, at_us: int, fault: str) -> None:

@@ -173,6 +173,16 @@ def read_account(connection: sqlite3.Connection, camera: str, from_us: int, to_u
     return Account(alive[0] if alive else None, periods, runs, gaps)
 
 
+def read_offsets(connection: sqlite3.Connection, camera: str, from_us: int, to_us: int) -> list[dict[str, Any]]:
+    """The camera's clock ahead of ours in each of its runs, as far as its reports told."""
+    rows = connection.execute(
+        "SELECT r.from_us, r.to_us, r.clock_offset_us FROM run r JOIN camera c ON c.id = r.camera WHERE c.uuid = ?"
+        " AND r.from_us < ? AND r.to_us > ? AND r.clock_offset_us IS NOT NULL ORDER BY r.from_us",
+        (camera, to_us, from_us),
+    )
+    return [{"from": text_from_us(a), "to": text_from_us(b), "offset_s": offset / 1e6} for a, b, offset in rows]
+
+
 def unite(accounts: Sequence[Account], from_us: int, to_us: int, now_us: int, away: bool = False) -> Coverage | None:
     """One camera's account over all directories; None for one that none of them ever heard of.
 

@@ -87,7 +87,7 @@ def _interval(args: argparse.Namespace) -> tuple[int, int]:
 def _interval_of_one(
     args: argparse.Namespace, connections: list[sqlite3.Connection], from_us: int, to_us: int, away: bool
 ) -> int:
-    from recorder.coverage import read_account, unite
+    from recorder.coverage import read_account, read_offsets, unite
     from recorder.machine import now_us
     from recorder.utc import text_from_us
 
@@ -99,10 +99,14 @@ def _interval_of_one(
     gaps = coverage.to_json()["gaps"]
     for gap in gaps:
         print(f"{gap['from']}  {gap['to']}  {gap['cause']} ({gap['detail']})")
+    offsets = [one for connection in connections for one in read_offsets(connection, args.camera, from_us, to_us)]
+    for one in offsets:
+        print(f"{one['from']}  {one['to']}  horloge de la caméra : {one['offset_s']:+.3f} s")
     figures = _figures(coverage)
     print(_line(figures))
     if args.json:
-        print(json.dumps({**figures, "until": text_from_us(coverage.until_us), "gaps": gaps}))
+        until = text_from_us(coverage.until_us)
+        print(json.dumps({**figures, "until": until, "gaps": gaps, "clock_offsets": offsets}))
     return 0
 
 

@@ -5,6 +5,7 @@ goes, the index is lost or comes from a backup. Beside it stands what must be tr
 """
 
 import dataclasses
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -30,7 +31,7 @@ from recorder.coverage import read_coverage
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.feed import StreamFeed
 from recorder.files import walk
-from recorder.format import file_name, segment_of
+from recorder.format import file_name, read_part_mark, segment_of
 from recorder.holds import Rulings, put_hold, release_hold
 from recorder.index import Index, open_reader
 from recorder.machine import MachineClock, now_us, read_anchor
@@ -637,7 +638,8 @@ def _pictures(data: bytes) -> list[bytes]:
             part = parse_part_header(data[at:])
         except ValueError:
             break
-        if at + part.size > len(data):
+        content = data[at + part.header_size : at + part.size]
+        if at + part.size > len(data) or hashlib.sha256(content).digest() != read_part_mark(part).sha256:
             break
         offset = at + part.header_size
         for size in part.samples.sizes:

@@ -61,3 +61,38 @@ async def test_only_the_faulty_camera_has_a_gap(
         assert {gap["cause"] for gap in other["gaps"]} == {"ours"}
         assert process.stop() == 0
         assert process.csu("check", "--deep")[1]["ok"]
+
+
+async def test_the_cameras_clock_is_measured_and_stored_for_each_run(tmp_path: Path, cameras: Simulator) -> None:
+    """Its reports come after the run's start; a jump begins a run with another offset."""
+    since = datetime.now(UTC)
+    with recorder(tmp_path / "data") as process:
+        await process.order(orders(camera(cameras, 1)))
+
+        async def offset() -> float | None:
+            (row,) = (await process.call("status"))["cameras"]
+            return None if row["clock_offset_s"] is None else float(row["clock_offset_s"])
+
+        async def is_right() -> bool:
+            found = await offset()
+            return found is not None and abs(found) < 5
+
+        async def is_ahead() -> bool:
+            found = await offset()
+            return found is not None and abs(found - 3600) < 5
+
+        await wait_until(is_right)
+        async with ChannelClient(cameras.control) as simulated:
+            try:
+                await simulated.call("fault", camera=1, fault="clock-jump")
+                await wait_until(is_ahead)
+            finally:
+                await simulated.call("fault", camera=1, fault=None)
+        assert process.stop() == 0
+        until = datetime.now(UTC)
+        words = ["--camera", camera_id(1), "--from", since.isoformat(), "--to", until.isoformat()]
+        _, account = process.csu("coverage", *words)
+        offsets = [round(run["offset_s"]) for run in account["clock_offsets"]]
+        assert len(offsets) >= 2
+        assert offsets[0] in range(-5, 6)
+        assert any(abs(one - 3600) <= 5 for one in offsets)

@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,131 @@ class Life(RuleBasedStateMachine):
     def all_holds(self) -> None:
         if hasattr(self, "history") and self.is_up:
             self.history.verify()
+
+
+@contextmanager
+def _history(begin: str, ppm: int = 0, days: int = 2, ahead_us: int = 0) -> Iterator[History]:
+    """Two cameras that record; all holds at the end."""
+    path = Path(tempfile.mkdtemp(dir=_RAM if _RAM.is_dir() else None))
+    begin_us = us_from_at(BEGINS[begin])
+    clocks = Clocks(begin_us)
+    clocks.ahead_us = ahead_us
+    cameras = [make_camera(0, days, S // 5, 10, ppm, begin_us), make_camera(1, days, 2 * S, 3, -ppm, begin_us)]
+    history = History(path, clocks, cameras)
+    history.clock_known = not ahead_us
+    try:
+        with history.under():
+            history.start()
+            yield history
+            history.verify()
+    finally:
+        shutil.rmtree(path)
+
+
+def _runs(history: History, number: int) -> list[tuple[int, int, str | None, int | None]]:
+    assert history.writer is not None
+    index = history.writer.store.index
+    rows: list[tuple[int, int, str | None, int | None]] = index.query(
+        "SELECT r.from_us, r.to_us, r.reason, r.clock_offset_us FROM run r JOIN camera c ON c.id = r.camera"
+        " WHERE c.uuid = ? ORDER BY r.id",
+        (history.cameras[number].uuid,),
+    )
+    return rows
+
+
+@pytest.mark.parametrize("begin", ["before the night of spring", "before the night of autumn"])
+def test_a_night_of_clock_change_costs_nothing(begin: str) -> None:
+    with _history(begin, days=31) as history:
+        history.record(300)
+        for number in (0, 1):
+            ((from_us, to_us, reason, _),) = _runs(history, number)
+            assert (reason, to_us - from_us >= 294 * S) == (None, True)
+        history.verify()
+        history.wait(32 * DAY)  # over their deadlines, a month later: the same civil time, or 31 days if that is less
+        history.verify()
+        assert all(picture.gone for camera in history.cameras for picture in camera.taken)
+
+
+@pytest.mark.parametrize("ppm", [500, -500])
+def test_a_camera_that_drifts_by_500_ppm_is_one_run(ppm: int) -> None:
+    with _history("any day", ppm) as history:
+        history.record(4000)
+        for number in (0, 1):
+            ((from_us, to_us, reason, _),) = _runs(history, number)
+            assert (reason, abs(to_us - from_us - 4000 * S) < 8 * S) == (None, True)
+            assert abs(to_us - history.clocks.true_us) < 8 * S
+
+
+def test_a_camera_in_1970_is_dated_by_our_clock() -> None:
+    with _history("any day") as history:
+        camera = history.cameras[0]
+        history.record(20)
+        assert camera.stream is not None
+        camera.stream.sender_report(at_from_us(0), round(camera.media_us * 0.09), history.clocks.monotonic())
+        history.record(70)
+        ((from_us, _, reason, offset_us),) = _runs(history, 0)
+        assert (reason, offset_us is not None) == (None, True)
+        assert offset_us is not None
+        assert abs(offset_us + history.clocks.true_us) < 100 * S
+        assert abs(from_us - history.clocks.true_us) < 100 * S
+
+
+@pytest.mark.parametrize("ahead_us", [2 * HOUR, -HOUR, -2 * S, 300 * S])
+def test_a_machines_clock_that_is_set_cuts_the_run_and_costs_nothing_else(ahead_us: int) -> None:
+    with _history("any day") as history:
+        history.record(100)
+        before = len(history.cameras[0].taken)
+        history.set_clock(ahead_us)
+        history.record(100)
+        history.verify()
+        assert history.clock.trusted is (ahead_us != 2 * HOUR)
+        # At most what came between the cut and the next key frame.
+        assert len(history.cameras[0].taken) >= before + 5 * 100 - 20
+        # A clock over 10 minutes behind what is known is not believed: nothing is cut.
+        reasons = [reason for *_, reason, _ in _runs(history, 0)]
+        assert reasons == ([None] if ahead_us == -HOUR else ["wall_clock", None])
+        history.ntp()
+        history.record(10)
+        history.verify()
+        assert history.clock.trusted
+
+
+def test_a_machine_that_falls_to_1970_loses_no_picture() -> None:
+    with _history("any day") as history:
+        history.record(100)
+        history.set_clock(-history.clocks.true_us)
+        history.record(100)
+        assert len(history.cameras[0].taken) == 1000
+        ((from_us, to_us, reason, _),) = _runs(history, 0)
+        assert (reason, to_us - from_us > 196 * S) == (None, True)
+
+
+@pytest.mark.parametrize("ahead_us", [2 * HOUR, 1500 * DAY])
+def test_a_first_clock_that_was_ahead_keeps_nothing_longer_and_destroys_nothing_early(ahead_us: int) -> None:
+    with _history("any day", ahead_us=ahead_us) as history:
+        history.record(100)
+        history.ntp()
+        history.record(100)
+        history.verify()
+        assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
+        history.wait(DAY)
+        history.verify()
+        assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
+        history.wait(DAY + HOUR)
+        history.verify()
+        assert all(picture.gone for camera in history.cameras for picture in camera.taken)
+
+
+def test_a_restart_under_a_clock_that_fell_behind_dates_nothing_by_it() -> None:
+    with _history("any day") as history:
+        history.record(30)
+        history.set_clock(-30 * HOUR)
+        history.record(30)
+        history.stop()
+        history.start()
+        history.record(30)
+        starts = [from_us for from_us, *_ in _runs(history, 0)]
+        assert all(abs(at_us - history.clocks.true_us) < 120 * S for at_us in starts)
 
 
 def _choice(power: int | str | None) -> Choice | None:
