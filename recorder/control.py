@@ -1,15 +1,20 @@
 """What the centre may ask of the recorder, on its control socket."""
 
 import asyncio
+import base64
 import sqlite3
+import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recorder.adoption import ADOPTING
+from recorder.breaker import forget_plan, release_breaker
 from recorder.channel import ChannelError
 from recorder.coverage import Account, read_account, unite
 from recorder.decisions import Hold, Release, verify_hold, verify_release
+from recorder.derived import has_parents, put_derived
 from recorder.disks import Disk
 from recorder.holds import kept_by, list_holds, put_hold, release_hold
 from recorder.index import read_facts
@@ -18,7 +23,7 @@ from recorder.rates import read_rates
 from recorder.sealed import OrderRefused
 from recorder.store import SegmentStore
 from recorder.utc import at_from_text, text_from_us
-from recorder.writer import StorageDown
+from recorder.writer import LOW_BYTES, StorageDown
 from streams.ticks import us_from_at
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ class Control:
             "put_hold": self._put_hold,
             "holds": self._holds,
             "release": self._release,
+            "put_derived": self._put_derived,
             "indexes": self._indexes,
             "facts": self._facts,
             "ack": self._ack,
@@ -112,14 +118,63 @@ class Control:
             async with self._ruling:
                 await asyncio.to_thread(disks.rulings.release, release, envelope)
                 await self._rule(lambda store: _release_known(store, release, envelope))
+        elif release.subject == "breaker":
+            await self._release_breaker(release)
         elif disks.clock.release(release.id):
             at_us, persons = now_us(), list(release.persons)
-            disks.submit_all(
-                lambda store: store.index.fact(at_us, f"{release.subject}_released", None, persons=persons)
-            )
+
+            def tell(store: SegmentStore) -> None:
+                forget_plan(store.index)
+                store.index.fact(at_us, f"{release.subject}_released", None, persons=persons)
+
+            disks.submit_all(tell)
         else:
             raise OrderRefused("RELEASE_UNKNOWN", f"no freeze {release.id} of the {release.subject}")
         return {}
+
+    async def _release_breaker(self, release: Release) -> None:
+        """Let go what waits in each directory, if it still is what was signed for."""
+
+        def let_go(store: SegmentStore, breaker: str) -> bool:
+            if not release_breaker(store.index, breaker):
+                return False
+            store.apply_released()
+            store.index.fact(now_us(), "breaker_released", None, persons=list(release.persons))
+            return True
+
+        waiting = self._recorder.breaker
+        if waiting is None or waiting.id != release.id:
+            raise OrderRefused("RELEASE_UNKNOWN", f"no batch {release.id} waits")
+        for disk in self._recorder.disks.values():
+            breaker = disk.state.breaker
+            if breaker is not None and not await disk.writer.ask(partial(let_go, breaker=breaker.id)):
+                raise OrderRefused("RELEASE_UNKNOWN", f"what waits on {disk.name} has changed")
+
+    async def _put_derived(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Keep what was made from pictures as long as these; answered once it is durable."""
+        camera = str(uuid.UUID(fields["camera"]))
+        window = us_from_at(at_from_text(fields["from"])), us_from_at(at_from_text(fields["to"]))
+        kind, data = str(fields["kind"]), base64.b64decode(fields["data"], validate=True)
+        due_us, disks = max(now_us(), self._recorder.clock.due_us), self._recorder.disks
+        found = await disks.ask_all(lambda store: has_parents(store.index, camera, *window))
+        if len(found) < len(disks) or any(isinstance(answer, StorageDown) for answer in found.values()):
+            raise StorageDown("its parents may be in a directory that doesn't answer")
+        places = [disks[name] for name, has_some in found.items() if has_some]
+        if len(places) > 1:
+            raise OrderRefused("PARENTS_APART", "this interval's pictures are in several directories")
+
+        def put(store: SegmentStore) -> dict[str, Any] | OrderRefused:
+            try:
+                if store.storage.free_bytes() - len(data) < LOW_BYTES:
+                    raise OrderRefused("NO_ROOM", "what room there is belongs to the recordings")
+                return put_derived(store.storage, store.index, camera, *window, kind, data, due_us)
+            except OrderRefused as refused:
+                return refused
+
+        answer = await (places or [*disks.values()])[0].writer.ask(put)
+        if isinstance(answer, OrderRefused):
+            raise answer
+        return answer
 
     async def _rule(self, rule: Callable[[SegmentStore], T]) -> list[T]:
         """Have a new ruling obeyed everywhere; what each directory that answers says. A refusal is an answer there,
@@ -174,6 +229,7 @@ class Control:
                 "reason": recorder.clock.reason,
                 "freeze": recorder.clock.freeze or None,
             },
+            "breaker": None if recorder.breaker is None else asdict(recorder.breaker),
             "storage": [_disk_json(disk) for disk in recorder.disks.values()],
             "degraded": self._degraded(),
         }

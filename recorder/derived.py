@@ -24,6 +24,7 @@ from streams.ticks import at_from_us, us_from_at
 
 DIRECTORY = "derived"
 MOST_BYTES = 32 * 1024 * 1024
+_DAY_US = 86_400_000_000
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _KIND = re.compile(r"[a-z0-9]{1,8}")
 _NAME = re.compile(r"(\d{8}T\d{12}Z)_(\d{8}T\d{12}Z)_(\d{8}T\d{12}Z)_[0-9a-f]{32}\.[a-z0-9]{1,8}")
@@ -73,11 +74,20 @@ def put_derived(
     return {"name": name, "deadline": text_from_us(deadline_us)}
 
 
+def has_parents(index: Index, camera: str, from_us: int, to_us: int) -> bool:
+    """Whether this index knows of recordings of the interval, still there or not."""
+    runs = "SELECT 1 FROM run r JOIN camera c ON c.id = r.camera WHERE c.uuid = ? AND from_us < ? AND to_us > ? LIMIT 1"
+    return bool(index.query(runs, (camera, to_us, from_us)))
+
+
 def _deadline_us(index: Index, camera: int, from_us: int, to_us: int) -> int | None:
     """The earliest deadline of the parents; None when there is none, or one of the interval is gone."""
     values = (camera, to_us, from_us)
     parents = index.query(
-        "SELECT start_us, end_us, deadline_us FROM segment WHERE camera = ? AND start_us < ? AND end_us > ?", values
+        "SELECT s.start_us, s.end_us, min(s.deadline_us, coalesce(s.start_us + w.retention_days * ?, s.deadline_us))"
+        " FROM segment s LEFT JOIN withheld w ON w.camera = s.camera AND w.authorisation = s.authorisation"
+        " WHERE s.camera = ? AND s.start_us < ? AND s.end_us > ?",
+        (_DAY_US, *values),
     )
     runs = index.query("SELECT from_us, to_us FROM run WHERE camera = ? AND from_us < ? AND to_us > ?", values)
     recorded = union((max(a, from_us), min(b, to_us)) for a, b in runs)

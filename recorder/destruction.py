@@ -55,8 +55,8 @@ def destroy_for_space(store: SegmentStore, nbytes: int, due_us: int, now_us: int
         for row in index.query(
             "SELECT s.id, s.camera, s.start_us, s.end_us, s.length, s.hash, s.previous, ? FROM camera c"
             " CROSS JOIN unheld s ON s.camera = c.id WHERE c.priority = ? AND s.start_us >= ? AND s.start_us < ?"
-            " AND s.state = ? AND s.early_us <= ? ORDER BY s.start_us",
-            (SPACE, priority, hour_us, hour_us + HOUR_US, CLOSED, due_us),
+            " AND s.state = ? AND s.early_us <= ? AND s.deadline_us > ? ORDER BY s.start_us",
+            (SPACE, priority, hour_us, hour_us + HOUR_US, CLOSED, due_us, due_us),
         ):
             if freed >= nbytes or len(rows) >= limit:
                 break

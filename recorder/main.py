@@ -27,6 +27,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recorder.alarms import CAMERA_LOST, OVERDUE, Alarms, read_alarms
+from recorder.breaker import Breaker, unite
 from recorder.camera import LOST_S, LiveStream, RecordedStream
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
@@ -171,6 +172,11 @@ class Recorder:
     def streams(self) -> list[tuple[str, LiveStream]]:
         return [(camera, running.stream) for (camera, _), running in self._streams.items()]
 
+    @property
+    def breaker(self) -> Breaker | None:
+        """What destruction waits for two persons with, in all directories."""
+        return unite(disk.state.breaker for disk in self.disks.values() if disk.state.breaker is not None)
+
     def _load_orders(self) -> None:
         try:
             orders = self._orders_file.load()
@@ -195,8 +201,8 @@ class Recorder:
             self._orders[camera] = order
             self._obey_stream(order, "main", order.main, since_us)
             self._obey_stream(order, "sub", order.sub, since_us)
-            if old is None or (order.authorisation, order.retention_days) != (old.authorisation, old.retention_days):
-                self.disks.submit_all(_shortening(order))
+            if old is None or _terms(order) != _terms(old):
+                self.disks.submit_all(_telling_terms(order))
         self._orders = new
         self._place_cameras()
 
@@ -423,10 +429,14 @@ class Recorder:
                 self.alarms.raise_(code, disk.name, state.detail, at_us)
             else:
                 self.alarms.end(code, disk.name, at_us)
+        if (breaker := self.breaker) is None:
+            self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
+        else:
+            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", breaker.reason, at_us)
         if state.recovery is not None:
             self._tell_orders()
             for order in self._orders.values():
-                disk.writer.submit(_shortening(order))
+                disk.writer.submit(_telling_terms(order))
             self._reconciling[disk.name] = self._tasks.create_task(self._reconcile(disk))
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", disk.name, str(state.index), at_us)
@@ -495,9 +505,18 @@ class Recorder:
             self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
 
 
-def _shortening(order: CameraOrder) -> Job:
+def _terms(order: CameraOrder) -> tuple[str, int, int]:
+    return order.authorisation, order.retention_days, order.priority
+
+
+def _telling_terms(order: CameraOrder) -> Job:
     """An order can shorten a deadline, never lengthen one. Told again whenever a directory starts."""
-    return lambda store: store.obey_terms(order.camera, order.authorisation, order.retention_days)
+
+    def tell(store: SegmentStore) -> None:
+        store.obey_terms(order.camera, order.authorisation, order.retention_days)
+        store.set_priority(order.camera, order.priority)
+
+    return tell
 
 
 def _open_since(store: SegmentStore, cameras: Sequence[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from legal.retention import LONGEST_DAYS
 from recorder.bounds import cut_end, first_shown, leading, without
 from recorder.coverage import Account, Coverage, account, read_account, union, unite
 from recorder.files import INDEX
@@ -33,6 +34,7 @@ EXPIRED = "expired"
 NOT_ORDERED = "not_ordered"
 """Causes of a gap that only playback knows: recorded, and destroyed since; never under orders."""
 
+_DAY_US = 86_400_000_000
 _CHUNK_BYTES = 256 * 1024
 _FILE_HEADER_READ_BYTES = 8 * 1024
 _TOUCHING_US = 200_000
@@ -172,6 +174,15 @@ def _due_us(connection: sqlite3.Connection, now_us: int) -> int:
     return max(now_us, meta.get("clock_due_us") or 0)
 
 
+def _shortest_withheld_us(connection: sqlite3.Connection, camera: str) -> int:
+    """How long pictures may be shown while a shorter delay waits for two persons: it may have come since the plan."""
+    ((days,),) = connection.execute(
+        "SELECT coalesce(min(w.retention_days), ?) FROM withheld w JOIN camera c ON c.id = w.camera WHERE c.uuid = ?",
+        (LONGEST_DAYS, camera),
+    ).fetchall()
+    return int(days) * _DAY_US
+
+
 def _slices(
     connection: sqlite3.Connection, storage: Path, camera: str, from_us: int, to_us: int, due_us: int
 ) -> list[Slice]:
@@ -183,11 +194,13 @@ def _slices(
         "SELECT coalesce(max(start_us), ?) FROM segment WHERE camera = ? AND start_us <= ?", (from_us, row[0], from_us)
     ).fetchone()
     rows = connection.execute(
-        "SELECT s.id, s.run, s.start_us, s.deadline_us, p.header_size, p.entries FROM segment s"
-        " JOIN part p ON p.segment = s.id"
-        " WHERE s.camera = ? AND s.start_us >= ? AND s.start_us < ? AND s.end_us > ? AND s.deadline_us > ?"
+        "SELECT s.id, s.run, s.start_us,"
+        " min(s.deadline_us, coalesce(s.start_us + w.retention_days * ?, s.deadline_us)) AS due,"
+        " p.header_size, p.entries FROM segment s JOIN part p ON p.segment = s.id"
+        " LEFT JOIN withheld w ON w.camera = s.camera AND w.authorisation = s.authorisation"
+        " WHERE s.camera = ? AND s.start_us >= ? AND s.start_us < ? AND s.end_us > ? AND due > ?"
         " ORDER BY s.start_us, s.id",
-        (row[0], first_us, to_us, from_us, due_us),
+        (_DAY_US, row[0], first_us, to_us, from_us, due_us),
     )
     slices: list[Slice] = []
     for segment, run, start_us, deadline_us, header_size, packed in rows:
@@ -298,6 +311,7 @@ class VirtualMp4:
 
     def __init__(self, plan: Plan) -> None:
         self._storages = {piece.storage for piece in plan.slices}
+        self._camera = plan.camera
         self._until_us = us_from_at(plan.to_at)
         film = _Film()
         for number, piece in enumerate(plan.slices):
@@ -328,7 +342,9 @@ class VirtualMp4:
         for storage in {piece.slice.storage for piece in touched} or self._storages:
             with _reading(storage) as connection:
                 due_us = _due_us(connection, us_from_at(now))
-            if any(p.slice.deadline_us <= due_us for p in touched if p.slice.storage == storage):
+                withheld_us = _shortest_withheld_us(connection, self._camera)
+            mine = [piece.slice for piece in touched if piece.slice.storage == storage]
+            if any(min(piece.deadline_us, piece.start_us + withheld_us) <= due_us for piece in mine):
                 raise SegmentGone("past its deadline")
         if start < len(self._head):
             yield self._head[start:end]

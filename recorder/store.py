@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
+from recorder.breaker import Moved, released_terms, withhold
 from recorder.clock import Ahead
 from recorder.files import StorageDirectory
 from recorder.format import (
@@ -90,7 +91,7 @@ class SegmentStore:
         self._open: dict[str, _Open] = {}
         self._changed: list[_Open] = []
         self._new_directories: set[str] = set()
-        self._shortened: deque[tuple[str, str, int]] = deque()
+        self._shortened: deque[tuple[str, str, int]] = deque(released_terms(index))
         self._active = {name for (name,) in index.query("SELECT name FROM active_directory")}
 
     def start_run(self, camera: str, at_us: int, authorisation: str, clock_offset_us: int | None) -> None:
@@ -188,7 +189,7 @@ class SegmentStore:
         """Sync what was written, then advance the durable lengths in one transaction."""
         self._write_changed()
         if self._shortened:
-            self._shorten(*self._shortened.popleft())
+            self._shorten(*self._shortened.popleft(), now_us)
         self._bring_forward(now_us)
         idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
@@ -275,25 +276,45 @@ class SegmentStore:
         else:
             self._shortened.append((camera, authorisation, retention_days))
 
-    def _set_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
-        self.index.execute(
-            "INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (self.index.camera(camera), authorisation, retention_days)
-        )
+    def set_priority(self, camera: str, priority: int) -> None:
+        """When space runs out the cameras of the highest number give up their footage first."""
+        self.index.execute("UPDATE camera SET priority = ? WHERE id = ?", (priority, self.index.camera(camera)))
 
-    def _shorten(self, camera: str, authorisation: str, retention_days: int) -> None:
-        """Bring deadlines under this authorisation forward to what it now says, never back."""
+    def apply_released(self) -> None:
+        """Shorter delays that two persons have released are applied, one camera a wave."""
+        self._shortened.extend(released_terms(self.index))
+
+    def _set_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
+        values = (self.index.camera(camera), authorisation)
+        self.index.execute("INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (*values, retention_days))
+        self.index.execute("DELETE FROM withheld WHERE camera = ? AND authorisation = ?", values)
+
+    def _shorten(self, camera: str, authorisation: str, retention_days: int, now_us: int) -> None:
+        """Bring deadlines under this authorisation forward to what it now says, never back; unless that is far beyond
+        plan (`breaker.py`): then they stay."""
+        number = self.index.camera(camera)
+        values = (number, authorisation)
         rows = self.index.query(
-            "SELECT id, start_us, deadline_us FROM segment WHERE camera = ? AND authorisation = ?",
-            (self.index.camera(camera), authorisation),
+            "SELECT s.id, s.start_us, s.end_us, s.length, s.deadline_us, EXISTS (SELECT 1 FROM hold h WHERE"
+            " h.camera = s.camera AND h.from_us < s.end_us AND h.to_us > s.start_us)"
+            " FROM segment s WHERE s.camera = ? AND s.authorisation = ?",
+            values,
         )
-        earlier = []
-        for segment, start_us, deadline_us in rows:
-            deadline = us_from_at(deadline_at(at_from_us(start_us), retention_days))
-            if deadline < deadline_us:
-                earlier.append((deadline, segment))
-        self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
+        earlier: list[tuple[int, int]] = []
+        unheld: list[Moved] = []
+        for segment, start_us, end_us, length, deadline_us, is_held in rows:
+            new_us = us_from_at(deadline_at(at_from_us(start_us), retention_days))
+            if not is_held:
+                unheld.append(Moved(end_us - start_us, length, deadline_us, min(new_us, deadline_us)))
+            if new_us < deadline_us:
+                earlier.append((new_us, segment))
+        if withhold(self.index, number, authorisation, retention_days, unheld, now_us):
+            log.warning("camera %s: a delay of %d days waits for two persons", camera, retention_days)
+            return
         self._set_terms(camera, authorisation, retention_days)
         if earlier:
+            self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
+            self.index.count_hours(number)
             log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
 
     def bring_forward(self, ahead: Ahead, now_us: int) -> None:
@@ -325,4 +346,5 @@ class SegmentStore:
             " WHERE camera = ? AND start_us >= ? AND start_us < ? AND (id <= ? OR start_us > ?)",
             (by_us, by_us, camera, from_us, to_us, last, since_us + by_us // 2),
         )
+        self.index.count_hours(camera)
         self._put_forward([[by_us, from_us, to_us, last, since_us, camera], *rest])

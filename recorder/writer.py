@@ -19,6 +19,7 @@ from typing import TypeVar
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
+from recorder.breaker import Breaker, planned, read_breaker
 from recorder.clock import ClockMemory, ClockState, ahead_of
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
@@ -67,6 +68,7 @@ class StorageState:
     index_new: bool = False
     added: bool = False
     recovery: Recovery | None = None
+    breaker: Breaker | None = None
     places: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -292,11 +294,12 @@ class Writer:
         index.put("clock_seen_us", memory.seen_us)
         index.put("clock_ahead_us", memory.ahead_us)
         never_before(state.anchor_us)
+        due_us = planned(index, memory, state.due_us) if state.trusted else 0
         with self._destroying:
             if not self._ruled.is_set():
                 self._ruled.set()
                 restore_holds(store.storage, index, self._rulings, now_us())
-            destroyed = destroy_due(store, state.due_us, now_us(), limit) if state.trusted else 0
+            destroyed = destroy_due(store, due_us, now_us(), limit) if state.trusted else 0
         if destroyed < limit:
             index.put("playback_boot", boot_id() if state.trusted else None)
             if self._told_clock is None or self._told_clock.freeze != state.freeze:
@@ -321,10 +324,12 @@ class Writer:
             index_new=recovery is not None and (self._adoption is not None or self._is_index_lost(index)),
             added=index.get(ADDED) == index.uuid,
             recovery=recovery,
+            breaker=read_breaker(index),
             places=self._store.accounts.places() if recovery is not None else {},
         )
         told = self._told
-        if recovery is not None or told is None or (told.ready, told.code) != (state.ready, state.code):
+        is_new = told is None or (told.ready, told.code, told.breaker) != (state.ready, state.code, state.breaker)
+        if recovery is not None or is_new:
             self._tell(state)
 
     def _is_index_lost(self, index: Index) -> bool:

@@ -1,0 +1,255 @@
+"""A real recorder over recordings that are about to die: each dies at its own deadline, whatever the orders become."""
+
+import base64
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+
+from csu.keys import load_private
+from recorder.accounts import Accounts, Cause
+from recorder.channel import ChannelError
+from recorder.decisions import Hold, Release, sign_hold, sign_release
+from recorder.files import StorageDirectory
+from recorder.index import Index
+from recorder.orders import CameraOrder
+from recorder.recovery import recover
+from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.store import NewSegment, SegmentStore
+from recorder.utc import text_from_at
+from streams.packets import Packet, VideoFormat
+from streams.ticks import us_from_at
+
+FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
+DAYS = 15
+_DAY_US = 86_400_000_000
+_FPS = 2
+
+
+@pytest.fixture(scope="module")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    with simulator(tmp_path_factory.mktemp("simulator"), 2) as running:
+        yield running
+
+
+def _history(process: RecorderProcess, number: int, start_at: datetime, minutes: int = 2, hours_each: int = 0) -> int:
+    """What a recorder of before left of a camera, from an instant on: files and index; how many segments.
+
+    `hours_each`: the index says that each segment is so long.
+    """
+    storage = StorageDirectory.open(process.paths.recordings, process.paths.recorder / "storage.json")
+    index = Index.open(storage.index_path, storage.identity, us_from_at(start_at))
+    recover(storage, index, us_from_at(start_at), Cause.OURS, "killed")
+    store = SegmentStore(storage, index, Accounts(index))
+    if camera_id(number) not in store.accounts.cameras():
+        store.accounts.gap(camera_id(number), us_from_at(start_at), Cause.OURS, "starting")
+    segmenter = Segmenter(camera_id(number), 10_000_000)
+    source = random.Random(number)
+    for n in range(minutes * 60 * _FPS):
+        at_us = us_from_at(start_at) + n * 1_000_000 // _FPS
+        packet = Packet(source.randbytes(80), n * 90_000 // _FPS, n % 4 == 0, at_us / 1e6, FORMAT)
+        _apply(store, camera_id(number), segmenter.push(packet, at_us))
+    _apply(store, camera_id(number), segmenter.end("reset"))
+    store.obey_terms(camera_id(number), "27-2026-001", DAYS)
+    store.wave(us_from_at(start_at) + minutes * 60_000_000)
+    row = index.camera(camera_id(number))
+    ((count,),) = index.query("SELECT count(*) FROM segment WHERE camera = ?", (row,))
+    if hours_each:
+        index.execute("UPDATE segment SET end_us = start_us + ? WHERE camera = ?", (hours_each * 3_600_000_000, row))
+        index.count_hours(row)
+    index.put("stopped", 1)
+    index.commit()
+    index.close()
+    storage.close()
+    return int(count)
+
+
+def _apply(store: SegmentStore, of: str, events: Any) -> None:
+    for event in events:
+        match event:
+            case RunStarted(at_us):
+                store.start_run(of, at_us, "27-2026-001", None)
+            case SegmentOpened(start_us, format):
+                deadline_us = start_us + DAYS * _DAY_US
+                store.open_segment(NewSegment(of, start_us, format, "27-2026-001", deadline_us, None, None))
+            case PartReady(part):
+                store.append(of, part)
+            case SegmentClosed(end_us):
+                store.close_segment(of, end_us)
+            case RunEnded(end_us, reason):
+                store.end_run(of, end_us, reason, Cause.NETWORK, reason)
+
+
+def _files(process: RecorderProcess, number: int, before: datetime) -> list[Path]:
+    """The files of a camera that were recorded before an instant."""
+    found = sorted((process.paths.recordings / camera_id(number)).rglob("*.mp4"))
+    return [file for file in found if file.name < f"{before:%Y%m%dT%H%M%S}"]
+
+
+async def _ordered(process: RecorderProcess, *wanted: CameraOrder) -> None:
+    await process.order(orders(*wanted))
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[RecorderProcess]:
+    with recorder(tmp_path / "data") as process:
+        process.stop()
+        yield process
+
+
+@pytest.mark.parametrize("change", ["leaves", "renamed", "reauthorised", "expired", "moved"])
+async def test_what_exists_dies_at_its_own_deadline(stopped: RecorderProcess, cameras: Simulator, change: str) -> None:
+    """Some of it was due while the recorder was off, some falls due while it runs, some later."""
+    now = datetime.now(UTC)
+    start_at = now - timedelta(days=DAYS) - timedelta(seconds=30)
+    count = _history(stopped, 1, start_at)
+    before = now - timedelta(days=1)
+    assert len(_files(stopped, 1, before)) == count >= 12
+    stopped.start()
+    kept = camera(cameras, 1)
+    changes: dict[str, dict[str, Any]] = {
+        "renamed": {"name": "autre nom"},
+        "reauthorised": {"authorisation": "27-2026-999", "retention_days": 30},
+        "expired": {"record_to_at": datetime.now(UTC)},
+        "moved": {"main": cameras.address(2, "main")},
+    }
+    if change == "leaves":
+        await _ordered(stopped, kept)
+        await _ordered(stopped)
+    else:
+        await _ordered(stopped, kept)
+        await _ordered(stopped, camera(cameras, 1, **changes[change]))
+
+    def due(file: Path) -> bool:
+        at = datetime.strptime(file.name[:21], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+        return at + timedelta(days=DAYS) <= datetime.now(UTC)
+
+    async def only_what_is_not_due() -> bool:
+        return not any(due(file) for file in _files(stopped, 1, before))
+
+    async def one_more_fell_due() -> bool:
+        return len(_files(stopped, 1, before)) < left
+
+    await wait_until(only_what_is_not_due)
+    left = len(_files(stopped, 1, before))
+    assert left > 0
+    await wait_until(one_more_fell_due)
+    await wait_until(only_what_is_not_due)
+    assert stopped.stop() == 0
+    assert stopped.csu("check", "--deep")[1]["ok"]
+
+
+async def test_a_delay_shortened_by_mistake_waits_for_two_persons_over_restarts(
+    stopped: RecorderProcess, cameras: Simulator
+) -> None:
+    now = datetime.now(UTC)
+    before = now - timedelta(days=1)
+    count = _history(stopped, 1, now - timedelta(days=5), hours_each=4)
+    stopped.start()
+    await _ordered(stopped, camera(cameras, 1, retention_days=DAYS))
+    assert (await stopped.call("status"))["breaker"] is None
+    await _ordered(stopped, camera(cameras, 1, retention_days=1))
+    breakers: list[dict[str, Any]] = []
+
+    async def waits() -> bool:
+        breakers[:] = [found] if (found := (await stopped.call("status"))["breaker"]) else []
+        return bool(breakers)
+
+    await wait_until(waits)
+    assert breakers[0]["reason"] == "retention"
+    assert breakers[0]["segments"] == count
+    first = breakers[0]
+    stopped.kill()
+    stopped.start()
+    await wait_until(waits)
+    assert breakers == [first]
+    assert len(_files(stopped, 1, before)) == count
+
+    async def told(kind: str) -> bool:
+        facts = [f for f in await stopped.facts() if f["kind"] == kind]
+        return any(f.get("code", "DESTRUCTION_BREAKER") == "DESTRUCTION_BREAKER" for f in facts)
+
+    await wait_until(partial(told, "alarm_raised"))
+    _, key = load_private(stopped.paths.keys, "orders")
+    for wrong in (str(uuid.uuid4()), "clock"):
+        with pytest.raises(ChannelError, match="RELEASE_UNKNOWN"):
+            await stopped.call("release", envelope=sign_release(Release("breaker", wrong, ("a", "b")), key))
+    await stopped.call("release", envelope=sign_release(Release("breaker", first["id"], ("a", "b")), key))
+
+    async def gone() -> bool:
+        return not _files(stopped, 1, before) and (await stopped.call("status"))["breaker"] is None
+
+    await wait_until(gone)
+    await wait_until(partial(told, "breaker_released"))
+    await wait_until(partial(told, "alarm_ended"))
+    assert stopped.stop() == 0
+    assert stopped.csu("check", "--deep")[1]["ok"]
+
+
+async def test_pictures_derived_die_with_their_parents_and_a_hold_keeps_both(
+    stopped: RecorderProcess, cameras: Simulator
+) -> None:
+    """The bytes are looked for on the whole disk."""
+    now = datetime.now(UTC)
+    start_at = now - timedelta(days=DAYS) + timedelta(seconds=25)
+    _history(stopped, 1, start_at)
+    _history(stopped, 2, start_at)
+    stopped.start()
+    await _ordered(stopped)
+    _, key = load_private(stopped.paths.keys, "orders")
+    hold = Hold(str(uuid.uuid4()), camera_id(2), start_at, start_at + timedelta(seconds=1), "PV 2026/7", now)
+    await stopped.call("put_hold", envelope=sign_hold(hold, key))
+    secrets = {1: os.urandom(5000), 2: os.urandom(5000)}
+    names: dict[int, str] = {}
+    for number, secret in secrets.items():
+        answer = await stopped.call(
+            "put_derived",
+            camera=camera_id(number),
+            kind="jpg",
+            data=base64.b64encode(secret).decode(),
+            **{"from": text_from_at(start_at), "to": text_from_at(start_at + timedelta(seconds=2))},
+        )
+        names[number] = answer["name"]
+        assert (stopped.paths.recordings / names[number]).read_bytes() == secret
+        assert (stopped.paths.recordings / names[number]).stat().st_mode & 0o777 == 0o640
+        assert datetime.fromisoformat(answer["deadline"]) == start_at + timedelta(days=DAYS)
+    stopped.kill()
+    stopped.start()
+
+    def found(number: int) -> list[Path]:
+        files = (path for path in stopped.data.rglob("*") if path.is_file())
+        return [path for path in files if secrets[number][100:200] in path.read_bytes()]
+
+    assert [len(found(number)) for number in (1, 2)] == [1, 1]
+    assert stopped.csu("check", "--deep")[1]["ok"]
+
+    async def first_is_gone() -> bool:
+        return not found(1)
+
+    await wait_until(first_is_gone, 60)
+    assert datetime.now(UTC) >= start_at + timedelta(days=DAYS)
+    assert found(2) == [stopped.paths.recordings / names[2]]
+    with pytest.raises(ChannelError, match="PARENT_GONE"):
+        await stopped.call(
+            "put_derived",
+            camera=camera_id(2),
+            kind="jpg",
+            data="QUJD",
+            **{"from": text_from_at(start_at), "to": text_from_at(start_at + timedelta(seconds=2))},
+        )
+    await stopped.call("release", envelope=sign_release(Release("hold", hold.id, ("a", "b")), key))
+
+    async def second_is_gone() -> bool:
+        return not found(2)
+
+    await wait_until(second_is_gone)
+    assert not (stopped.paths.recordings / "derived" / camera_id(2)).exists()
+    assert stopped.stop() == 0
+    assert stopped.csu("check", "--deep")[1]["ok"]
