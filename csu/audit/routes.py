@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, and_, select
 
 from csu.accounts.guard import Guard, Visit
 from csu.audit import ops, proofs
@@ -102,7 +102,8 @@ def _readable(visit: Visit) -> Select[Any]:
     journal, leaf = tables.journal, tables.journal_leaf
     statement = select(journal, leaf.c.leaf).join_from(leaf, journal, leaf.c.entry == journal.c.id)
     if visit.session.actor.role is Role.DELEGATE:
-        return statement.where(journal.c.op.not_in(ops.OF_REQUISITIONS))
+        after_hold = and_(journal.c.op == "recording:erase", journal.c.detail.contains('"cause":"released"'))
+        return statement.where(journal.c.op.not_in(ops.OF_REQUISITIONS), ~after_hold)
     return statement
 
 

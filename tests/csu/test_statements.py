@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from statements_support import at, camera_ids, linked, recorder, signer, tell
 
 from csu import keys
+from csu.audit.sequencer import sequence
 from csu.cli import main
 from csu.settings import Database
 from csu.statements import document
@@ -200,6 +201,12 @@ async def test_the_elected_learn_of_no_requisition(
             assert json.loads(capsys.readouterr().out.splitlines()[-1])["faults"][0]["code"] == "WITHHELD"
         lines = (await delegate.get(path, month="2026-12")).json()["statements"]
         assert {line["held"] for line in lines} == {None}
+        await sequence(centre.centre.store)
+        erased = [
+            [entry["op"] for entry in (await person.get("/api/journal", op="recording:erase")).json()["entries"]]
+            for person in (delegate, auditor)
+        ]
+        assert erased == [[], ["recording:erase"]]
 
 
 async def test_facts_that_come_late_make_a_correction(centre: Running, tmp_path: Path) -> None:
@@ -505,6 +512,42 @@ def test_destructions_of_before_are_carried_over(migrated: Database, superuser: 
         "ab" * 32,
     )
     assert [row[1] for row in rows] == [7, 8]
+
+
+def test_a_camera_on_two_disks_is_added_up() -> None:
+    def row(source: str, n: int, **fields: Any) -> dict[str, Any]:
+        return {
+            "source": source,
+            "n": n,
+            "camera": "c",
+            "day": DAY,
+            "told_at": at(f"2026-11-24T0{n}:00"),
+            **fields,
+        }
+
+    counts = {"overdue": 1, "held": 2, "held_bytes": 20}
+    inventory = [
+        row("a", 1, files=10, bytes=100, oldest_at=at("2026-11-10T00:00"), **counts),
+        row("b", 1, files=5, bytes=50, oldest_at=None, **counts),
+        row("a", 2, files=99, bytes=99, oldest_at=at("2026-11-01T00:00"), **counts),  # the second of one night
+    ]
+    gone = {"cause": "deadline", "bytes": 7, "missing": 0, "derived": 1, "root": b"r" * 32}
+    times = {"hour": at("2026-11-08T09:00"), "first_at": at("2026-11-08T09:10"), "last_at": at("2026-11-08T09:50")}
+    destruction = [row(source, 1, count=count, **gone, **times) for source, count in (("a", 3), ("b", 4))]
+    coverage = [
+        row(source, hour, expected_us=us, sums_us={"recorded": us}) for source, hour, us in (("b", 2, 9), ("a", 1, 5))
+    ]
+    commune, cameras = {"insee": EVREUX, "name": "Évreux"}, [{"id": "c", "number": "01", "name": "Place"}]
+    told = document.build(commune, DAY, cameras, frozenset("c"), coverage, destruction, inventory)
+    again = document.build(commune, DAY, cameras, frozenset("c"), coverage[::-1], destruction[::-1], inventory[::-1])
+    assert told == again
+    (shown,) = told["cameras"]
+    assert (shown["inventory"]["files"], shown["inventory"]["bytes"], shown["inventory"]["overdue"]) == (11, 110, 2)
+    assert shown["inventory"]["oldest"] == "2026-11-10T00:00:00.000000Z"
+    assert [(one["count"], len(one["roots"]), one["derived"]) for one in shown["destroyed"]] == [(7, 2, 2)]
+    assert shown["coverage"]["expected_us"] == 5  # as it was told first
+    assert (told["withheld"][0]["held"], told["withheld"][0]["held_bytes"]) == (4, 40)
+    assert told["missing"] == []
 
 
 def test_months_and_days_of_paris() -> None:
