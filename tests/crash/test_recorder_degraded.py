@@ -31,12 +31,16 @@ _STALLING = (
 import os, time
 synced = os.fdatasync
 def stalling(fd):
-    while os.path.exists("STALL"):
+    while os.path.exists("STALL") and "WHERE" in os.readlink(f"/proc/self/fd/{fd}"):
         time.sleep(0.02)
     synced(fd)
 os.fdatasync = stalling
 """
 )
+
+
+def _stalling(stall: Path, where: str) -> str:
+    return _STALLING.replace("STALL", str(stall)).replace("WHERE", f"/{where}/")
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +79,9 @@ class Watch:
 
 @asynccontextmanager
 async def _all_recording(
-    tmp_path: Path, cameras: Simulator, prelude: str
+    tmp_path: Path, cameras: Simulator, prelude: str, storage: tuple[Path, ...] = ()
 ) -> AsyncIterator[tuple[RecorderProcess, datetime]]:
-    with recorder(tmp_path / "data", prelude) as process:
+    with recorder(tmp_path / "data", prelude, storage) as process:
         await process.order(orders(*_orders(cameras)))
         await _until_all_record(process)
         yield process, datetime.now(UTC)
@@ -117,7 +121,7 @@ async def _settled(process: RecorderProcess, since: datetime) -> None:
 
 async def test_a_disk_that_stalls(tmp_path: Path, cameras: Simulator) -> None:
     stall = tmp_path / "stall"
-    async with _all_recording(tmp_path, cameras, _STALLING.replace("STALL", str(stall))) as (process, since):
+    async with _all_recording(tmp_path, cameras, _stalling(stall, "recordings")) as (process, since):
         watch = Watch(process)
         assert await watch.look() == 0
         async with PacketFeedClient.open(process.paths.packets_socket) as feed:
@@ -160,6 +164,38 @@ async def test_a_disk_that_stalls(tmp_path: Path, cameras: Simulator) -> None:
         raised = [f["detail"] for f in facts if f["kind"] == "alarm_raised"]
         assert raised == ["1 sync", "2 sync", "3 sync", "2 sync", "1 sync"]
         assert facts[-1]["kind"] == "alarm_ended"
+
+
+async def test_one_of_two_disks_stalls_and_only_its_own_cameras_are_given_up(
+    tmp_path: Path, cameras: Simulator
+) -> None:
+    stall = tmp_path / "stall"
+    disks = tmp_path / "disk1", tmp_path / "disk2"
+    for disk in disks:
+        disk.mkdir()
+    async with _all_recording(tmp_path, cameras, _stalling(stall, "disk2"), disks) as (process, since):
+        watch = Watch(process)
+        there = {n: priority for n, priority in PRIORITIES.items() if (disks[1] / camera_id(n)).exists()}
+        assert 0 < len(there) < len(PRIORITIES)
+        stopped = {(camera_id(n), "main") for n, priority in there.items() if priority > min(there.values())}
+        deepest = 3 if stopped else 2  # with one priority there nothing is left to give up
+
+        async def reached() -> bool:
+            return await watch.look() == deepest and bool(watch.at(deepest) >= stopped)
+
+        async def over() -> bool:
+            return await watch.look() == 0
+
+        stall.touch()
+        await wait_until(reached, 60)
+        stall.unlink()
+        await wait_until(over, 60)
+        await _until_all_record(process)
+        await _settled(process, since)
+        assert {one for one in watch.at(deepest) if one[1] == "main"} == stopped
+        for number in PRIORITIES:
+            gaps = {(gap["cause"], gap["detail"]) for gap in await _gaps(process, number, since)}
+            assert gaps == ({("ours", "degraded")} if (camera_id(number), "main") in stopped else set())
 
 
 async def test_an_event_loop_that_gets_too_little_time(tmp_path: Path, cameras: Simulator) -> None:
