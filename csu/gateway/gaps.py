@@ -4,7 +4,7 @@ _REASONS: dict[str, str] = {
     "camera": "La caméra ne donnait pas d'image.",
     "network": "La liaison avec la caméra était coupée.",
     "storage": "L'enregistreur n'avait plus de place ou de disque.",
-    "ours": "L'enregistreur était arrêté.",
+    "ours": "L'enregistreur était arrêté, ou avait trop à faire.",
     "authorisation": "Aucune autorisation d'enregistrer à ce moment.",
     "planned": "Arrêt prévu de l'enregistrement.",
     "masked": "Images masquées.",
