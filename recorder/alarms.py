@@ -18,6 +18,9 @@ CAMERA_LOST = "CAMERA_LOST"
 OVERDUE = "OVERDUE"
 """Files of a camera are there 10 minutes after their deadline, by the walk of the disk."""
 
+STORAGE_DROPPED = "STORAGE_DROPPED"
+"""The settings name a directory (the subject: its path) no more: what it has is neither shown nor destroyed."""
+
 Key = tuple[str, str]
 
 

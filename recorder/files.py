@@ -19,7 +19,8 @@ IDENTITY = "identity.json"
 LOCK = "lock"
 INDEX = "index.db"
 IDENTITY_MEMORY = "storage.json"
-"""In the recorder's state directory: the identity that its storage directory must have."""
+"""In the recorder's state directory: the identity that the data directory's own storage directory must have; of another
+one `storage-...json`."""
 _FILE_MODE = 0o640
 _DIRECTORY_MODE = 0o750
 _NEW_IDENTITY = "identity.new"
@@ -84,7 +85,7 @@ class StorageDirectory:
             if identity is None:
                 directory._write_identity()
             if expected is None:
-                _write_expected(expected_file, directory.identity)
+                _write_expected(expected_file, directory.identity, path)
         except BaseException:
             directory.close()
             raise
@@ -241,11 +242,20 @@ def _read_expected(file: Path) -> str | None:
         raise StorageRefused("STORAGE_FOREIGN", f"unreadable {file.name}: {type(error).__name__}") from error
 
 
-def _write_expected(file: Path, identity: str) -> None:
+def remembered_directories(state: Path) -> dict[Path, str]:
+    """The files in the recorder's state that remember an identity, and where that directory was."""
+    found: dict[Path, str] = {}
+    for file in sorted(state.glob("storage*.json")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # the opening of that directory tells
+            found[file] = str(json.loads(file.read_text()).get("path", "recordings"))
+    return found
+
+
+def _write_expected(file: Path, identity: str, path: Path) -> None:
     file.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     with new.open("w") as stream:
-        json.dump({"directory": identity}, stream)
+        json.dump({"directory": identity, "path": str(path)}, stream)
         stream.flush()
         os.fsync(stream.fileno())
     new.replace(file)

@@ -26,7 +26,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from recorder.alarms import CAMERA_LOST, OVERDUE, Alarms, read_alarms
+from recorder.alarms import CAMERA_LOST, OVERDUE, STORAGE_DROPPED, Alarms, read_alarms
 from recorder.breaker import Breaker, unite
 from recorder.camera import LOST_S, LiveStream, RecordedStream
 from recorder.channel import ChannelServer
@@ -36,7 +36,7 @@ from recorder.days import Day, add_up, next_day, read_accounts, read_standing, r
 from recorder.degradation import Degradation, Degraded, Measures, Share
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
-from recorder.files import lock_file
+from recorder.files import lock_file, remembered_directories
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
 from recorder.sealed import OrderRefused
@@ -95,6 +95,9 @@ class Recorder:
         self.config = config
         self.disks = Disks(config.storage, config.state, self._storage_changed, self._clock_changed)
         self.alarms = Alarms(self.disks.answering)
+        # Directories of before that the settings name no more: nothing there is destroyed.
+        remembered, named = remembered_directories(config.state), set(config.storage.values())
+        self._dropped = {file: path for file, path in remembered.items() if file not in named}
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)
         self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
         self._orders: dict[str, CameraOrder] = {}
@@ -136,6 +139,8 @@ class Recorder:
             self.disks.start()
             await stack.enter_async_context(self._feed)
             self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            for path in self._dropped.values():
+                self.alarms.raise_(STORAGE_DROPPED, path, "not in the settings", now_us())
             self._load_orders()
             server = ChannelServer(self.config.control_socket, control.answer, self.config.allowed_uids)
             await stack.enter_async_context(server)
@@ -462,6 +467,8 @@ class Recorder:
             for code in _STORAGE_CODES:
                 for name in set(self.alarms.subjects(code)) - self.disks.keys():
                     self.alarms.end(code, name, now_us())
+            for path in set(self.alarms.subjects(STORAGE_DROPPED)) - set(self._dropped.values()):
+                self.alarms.end(STORAGE_DROPPED, path, now_us())
             await self._settled.wait()
         except StorageDown:
             log.info("storage %s went away again", disk.name)  # and this comes again when it answers

@@ -27,6 +27,7 @@ _MESSAGES = {
     "STORAGE_FAILED": "{place} : en erreur.",
     "STORAGE_FULL": "{place} : plein, rien n'y est enregistré.",
     "STORAGE_SHORT": "{place} : la place manquera avant que des échéances en libèrent (vue Enregistrement).",
+    "STORAGE_DROPPED": "{place} : n'est plus dans les réglages, ce qu'il contient n'est ni montré ni effacé.",
     "STORAGE_LOW": "{place} : presque plein.",
     "INDEX_NEW": "L'enregistreur a un index neuf : des enregistrements peuvent manquer.",
     "SEGMENT_DAMAGED": "Un fichier d'enregistrement est endommagé.",
@@ -36,7 +37,7 @@ _MESSAGES = {
 WHOLE = "centre"
 
 # What tells of an event and not of a state: nothing ends it by itself, a person who has looked into it does.
-EVENTS = frozenset({"INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED"})
+EVENTS = frozenset({"INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED", "STORAGE_DROPPED"})
 
 
 _DETAILS: dict[str, Callable[[str], str]] = {

@@ -220,3 +220,12 @@ async def test_a_second_directory_is_added_to_one_that_records(tmp_path: Path, c
         assert {gap["cause"] for gap in process.csu(*words)[1]["gaps"]} == {"storage"}
         code, report = process.csu("check")
         assert (code, report["ok"], report["unreadable"], report["segments"] > 0) == (1, False, 1, True)
+        process.storage = (first,)  # and one that is named no more: what it has would never be destroyed
+        process.start()
+
+        async def alarmed() -> bool:
+            raised = [f for f in await process.facts() if f["kind"] == "alarm_raised"]
+            return (str(tmp_path / "two"), "STORAGE_DROPPED") in {(f["subject"], f["code"]) for f in raised}
+
+        await wait_until(alarmed)
+        await _until_on(process, {"recordings"})

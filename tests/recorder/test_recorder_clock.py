@@ -276,3 +276,36 @@ def test_the_machine_answers() -> None:
     assert abs(reading.wall_us - now_us()) < S
     assert 0 < reading.boot_us < reading.wall_us
     assert len(reading.boot_id) == 36
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_directories_have_one_clock_by_the_newest_memory(newer_first: bool) -> None:
+    """One was away since before the freeze; whichever opens first, the freeze stands under its one name."""
+    away = ClockMemory("boot", WALL, WALL + 10 * S, seen_us=10 * S)
+    frozen = ClockMemory("boot", WALL, WALL + 20 * S, "jumped forward by 3600 s", seen_us=20 * S)
+    wall_us = WALL + 3600 * S
+    readings = [ClockReading(wall_us + s * S, s * S, "boot", False) for s in (30, 31, 32, 33)]
+    first, second = (frozen, away) if newer_first else (away, frozen)
+    clock = TrustedClock(first, readings[0])
+    clock.observe(readings[0])
+    clock.learn(second, readings[1])
+    state = clock.observe(readings[2])
+    assert (state.trusted, state.due_us) == (False, WALL + 20 * S)
+    assert state.freeze == f"boot:{WALL}:{WALL + 20 * S}"
+    assert clock.release(state.freeze)
+    assert clock.observe(readings[3]).trusted
+    clock.learn(clock.memory, readings[3])  # a directory that failed and is back says nothing new
+    clock.learn(frozen, readings[3])
+    assert clock.observe(readings[3]).trusted
+    clock.learn(None, readings[3])
+    assert clock.observe(readings[3]).trusted
+
+
+def test_a_directory_of_before_counts_beside_a_new_one() -> None:
+    """After a reboot that nobody has set the clock since: an empty directory that opens first must not unfreeze."""
+    reading = ClockReading(WALL, 5 * S, "second boot", False)
+    clock = TrustedClock(None, reading)
+    assert clock.observe(reading).trusted
+    clock.learn(ClockMemory("first boot", WALL - 900 * S, WALL - 60 * S), reading)
+    state = clock.observe(reading)
+    assert (state.trusted, state.reason) == (False, "unsynchronised after a reboot")
