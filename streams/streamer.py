@@ -32,7 +32,7 @@ class ConnectBudget:
     After a power cut hundreds of cameras come back at once: neither they nor the network like a storm.
     """
 
-    def __init__(self, per_s: float = 25.0) -> None:
+    def __init__(self, per_s: float = 40.0) -> None:
         self._step_s = 1.0 / per_s
         self._next_s = 0.0
         self._turns_s: dict[str, float] = {}  # the last of each address, the oldest first

@@ -3,21 +3,36 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from h264_clip import avcc, make_clip
-from rtsp_camera import GOODBYE, PASSWORD, USER, Camera, Manners, picture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rtsp_camera import GOODBYE, PASSWORD, USER, Camera, Manners, picture, rtp
 from sinks import Collector
 from test_streams_rtsp_client import collect, failure, reply
 from test_streams_rtsp_tls import certificate, trust
 
 from streams.errors import CameraError, CameraFault
+from streams.packets import Packet
 from streams.pull import pull
 from streams.rtsp import client, messages, udp
+from streams.rtsp.reorder import CHANNEL, FRAME_BYTES, ROOM, Reorder
+from streams.rtsp.session import Session
+from streams.rtsp.video import H264Reader
 from streams.source import SourceConfig
 
 __all__ = ["trust"]  # a fixture
+
+
+def _speaks_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("way", ["refuses", "answers", "unsaid"])
@@ -88,18 +103,25 @@ async def test_what_others_send_is_ignored() -> None:
     assert {packet.lost_before for packet in sink.packets} == {0}
 
 
-async def test_what_came_before_the_camera_was_known_is_sifted() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    with listener, socket.create_connection(listener.getsockname()) as connection:
-        one, other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+@pytest.mark.parametrize(
+    ("family", "host"),
+    [
+        (socket.AF_INET, "127.0.0.1"),
+        pytest.param(socket.AF_INET6, "::1", marks=pytest.mark.skipif(not _speaks_ipv6(), reason="no IPv6 here")),
+    ],
+)
+def test_what_came_before_the_camera_was_known_is_sifted(family: socket.AddressFamily, host: str) -> None:
+    listener = socket.create_server((host, 0), family=family)
+    with listener, socket.create_connection(listener.getsockname()[:2]) as connection:
+        one, other = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
         with one, other:
-            one.bind(("127.0.0.1", 0))
-            media, control = udp._bound_pair(socket.AF_INET, connection.getsockname())
+            one.bind((host, 0))
+            media, control = udp._bound_pair(family, connection.getsockname())
             for _ in range(5):
-                other.sendto(b"theirs", ("127.0.0.1", media.port))
-            media.direct("127.0.0.1", one.getsockname()[1])
-            one.sendto(b"ours", ("127.0.0.1", media.port))
-            other.sendto(b"late", ("127.0.0.1", media.port))
+                other.sendto(b"theirs", (host, media.port))
+            media.direct(host, one.getsockname()[1])
+            one.sendto(b"ours", (host, media.port))
+            other.sendto(b"late", (host, media.port))
             view = memoryview(bytearray(100))
             got = []
             while (size := media.receive(view)) >= 0:
@@ -161,3 +183,45 @@ def test_ports_of_a_transport() -> None:
     assert messages.parse_ports("RTP/AVP;unicast;client_port=4-5;server_port=6000-6001") == (6000, 6001)
     assert messages.parse_ports("RTP/AVP/UDP;unicast;client_port=4-5;server_port=6000;ssrc=1") == (6000, 6001)
     assert messages.parse_ports("RTP/AVP;unicast;client_port=4-5") == (0, 0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=80))
+def test_any_transport_is_ports_or_a_camera_error(text: str) -> None:
+    with suppress(CameraError):
+        assert all(0 <= port <= 65_535 for port in messages.parse_ports(f"RTP/AVP;unicast;server_port={text}"))
+    with suppress(CameraError):
+        messages.parse_ports(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.sampled_from((1, 5, 7, 8, 24, 28, 31)), st.binary(max_size=30), st.booleans()),
+        max_size=60,
+    ),
+    st.lists(st.binary(max_size=40), max_size=5),
+)
+def test_any_datagrams_end_in_whole_units_or_a_camera_error(shapes, noise) -> None:
+    """Through the reorder buffer into the reader, then anything as RTCP."""
+    got: list[Packet] = []
+    session = Session(messages.parse_address("rtsp://127.0.0.1/x"), None, Collector())
+    session.video = reader = H264Reader(got.append)
+    reader.attach(CHANNEL, 96)
+    order, view = Reorder(), memoryview(bytearray(4 * ROOM))
+    packets = [rtp(n, 0, b"\x09\xf0") for n in range(2)] + picture(make_clip().units[0], 2, 100)
+    packets += [rtp(10 + n, n * 50, bytes((kind,)) + body, marker=end) for n, kind, body, end in shapes] + noise
+    with suppress(CameraError):
+        for number, packet in enumerate(packets):
+            at = order.expire(view, 0, number * 0.1)
+            view[at + FRAME_BYTES : at + FRAME_BYTES + len(packet)] = packet
+            at = order.take(view, at, len(packet), number * 0.1)
+            assert reader.feed(view, 0, at, number * 0.1) == at
+            reader.settle(number * 0.1)
+        for packet in noise:
+            session.control_packet(memoryview(packet), 0.0)
+    for packet in got:
+        at = 0
+        while at < len(packet.data):
+            at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
+        assert at == len(packet.data)
