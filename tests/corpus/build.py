@@ -402,6 +402,23 @@ def h265_missing_sps() -> Iterator[Entry]:
     return said(pictures(units, codec="h265"), description("h265"))
 
 
+def reordered(codec: str, shown: Sequence[int]) -> Iterator[Entry]:
+    packets: list[bytes] = []
+    for number, unit in zip(shown, CLIPS[f"{codec}-reordered"], strict=True):
+        packets += picture(unit, len(packets), 90_000 + number * STEP, codec=codec)
+    return said(packets, description(codec))
+
+
+@stream
+def h264_b_frames() -> Iterator[Entry]:
+    return reordered("h264", (0, 3, 1, 2, 5, 4, 6, 9, 7, 8, 11, 10))
+
+
+@stream
+def h265_b_frames() -> Iterator[Entry]:
+    return reordered("h265", (0, 3, 2, 1, 5, 4, 6, 9, 8, 7, 11, 10))
+
+
 @stream
 def h265_decoding_order_numbers() -> Iterator[Entry]:
     return opened(description("h265", fmtp=";sprop-max-don-diff=2"))

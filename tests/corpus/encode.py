@@ -20,13 +20,22 @@ OPTIONS = {
 _X265 = f"bframes=0:keyint={GOP}:min-keyint={GOP}:scenecut=0:open-gop=0:repeat-headers=1:log-level=none:pools=1:info=0"
 
 
-def encode(codec: str, width: int, height: int) -> list[list[str]]:
+# Sent in another order than shown: build.py knows when each of these pictures is.
+REORDERED = {
+    "h264": {"bf": "2", "x264-params": "scenecut=0:b-adapt=0:open-gop=0:b-pyramid=none"},
+    "h265": {"x265-params": _X265.replace("bframes=0", "bframes=2:b-adapt=0").replace(f"keyint={GOP}", "keyint=6")},
+}
+
+
+def encode(codec: str, width: int, height: int, reordered: bool = False) -> list[list[str]]:
     """Each picture's NAL units in base64, parameter sets with the key frames, no delimiter nor message."""
     name, options = OPTIONS[codec]
     context = av.CodecContext.create(name, "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-    context.framerate, context.time_base, context.gop_size = 25, Fraction(1, 25), GOP
+    context.framerate, context.time_base, context.gop_size = 25, Fraction(1, 25), 6 if reordered else GOP
     context.options = {**options, **({"x265-params": _X265} if codec == "h265" else {})}
+    if reordered:
+        context.options |= REORDERED[codec]
     noise = np.random.default_rng(7).integers(0, 60, (height, width, 3), np.uint8)
     units = []
     for number in range(FRAMES + 1):
@@ -48,4 +57,5 @@ def _nals(codec: str, data: bytes) -> list[bytes]:
 
 if __name__ == "__main__":
     clips = {f"{codec}-{size}": encode(codec, *SIZES[size]) for codec in OPTIONS for size in SIZES}
+    clips |= {f"{codec}-reordered": encode(codec, *SIZES["small"], reordered=True) for codec in OPTIONS}
     Path(__file__).with_name("clips.json").write_text(json.dumps(clips, indent=0) + "\n")
