@@ -385,8 +385,9 @@ class Recorder:
             nothing = [
                 Look(camera, 0, 0, None, ()) for camera in set(self._cameras_on(disk)) - {o.camera for o in looks}
             ]
+            away = len(self.disks) - len(self.disks.answering())
             for one in (*looks, *nothing):
-                disk.writer.submit(partial(_tell_inventory, one=one, at_us=at_us))
+                disk.writer.submit(partial(_tell_inventory, one=one, at_us=at_us, away=away))
         self._overdue[disk.name] = {one.camera: len(one.overdue) for one in looks if one.overdue}
         overdue: Counter[str] = Counter()
         for counts in self._overdue.values():
@@ -531,7 +532,8 @@ def _open_since(store: SegmentStore, cameras: Sequence[str]) -> dict[str, int]:
     return {camera: since_us for camera, since_us in found.items() if since_us is not None}
 
 
-def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
+def _tell_inventory(store: SegmentStore, one: Look, at_us: int, away: int = 0) -> None:
+    """What a directory has of a camera; `away`: how many others couldn't be asked, and may have more."""
     oldest = None if one.oldest_us is None else text_from_us(one.oldest_us)
     store.index.fact(
         at_us,
@@ -543,6 +545,7 @@ def _tell_inventory(store: SegmentStore, one: Look, at_us: int) -> None:
         overdue=len(one.overdue),
         held=one.held,
         held_bytes=one.held_size,
+        away=away,
     )
 
 

@@ -64,7 +64,8 @@ def build(
     """What a commune's statement says of a day; the rows are that day's and commune's, in any order.
 
     `commune`: insee, name. `cameras`: id, number, name of all that it has. `expected`: those that an authorisation let
-    record that day; what isn't known of them is in `missing`. Cameras of which nothing is expected and nothing told
+    record that day; what isn't known of them is in `missing` (`storage`: a directory
+    that couldn't be counted). Cameras of which nothing is expected and nothing told
     are left out. `withheld` is what of holds is told apart, see `withhold`.
     """
     released = [row for row in destruction if row["cause"] == _RELEASED]
@@ -74,6 +75,7 @@ def build(
     kept = {
         camera: kept for camera, rows in _by_camera(inventory).items() if (kept := _sums(_HELD, _counts(rows)))["held"]
     }
+    away = {row["camera"] for row in inventory if row["away"]}
     destroyed = {camera: _destruction(rows) for camera, rows in _by_camera(destruction).items()}
     after = {camera: _destruction(rows) for camera, rows in _by_camera(released).items()}
     shown = expected | covered.keys() | counted.keys() | destroyed.keys()
@@ -101,8 +103,8 @@ def build(
             {"camera": one["camera"], "what": what}
             for one in told
             if one["camera"] in expected
-            for what in ("coverage", "inventory")
-            if one[what] is None
+            for what in ("coverage", "inventory", "storage")
+            if (one["camera"] in away if what == "storage" else one[what] is None)
         ],
         "withheld": [
             {"camera": camera, **kept.get(camera, dict.fromkeys(_HELD, 0)), "destroyed": after.get(camera, [])}

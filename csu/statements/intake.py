@@ -59,8 +59,8 @@ def _destruction(fact: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inventory(fact: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Made in the night after the day. One of a recorder that didn't tell what is held apart says too little."""
-    if "held_bytes" not in fact:
+    """Made in the night after the day. One of a recorder of before says too little."""
+    if "away" not in fact:
         return None
     return {
         "day": day_of(_at(fact["at"])) - timedelta(days=1),
@@ -70,6 +70,7 @@ def _inventory(fact: Mapping[str, Any]) -> dict[str, Any] | None:
         "overdue": fact["overdue"],
         "held": fact["held"],
         "held_bytes": fact["held_bytes"],
+        "away": fact["away"],
     }
 
 

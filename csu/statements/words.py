@@ -23,7 +23,11 @@ _DESTROYED = {
     "released": "après la fin d'une conservation",
     "space": "faute de place, après le délai minimal",
 }
-_MISSING = {"coverage": "l'enregistrement de la journée", "inventory": "l'inventaire de la nuit"}
+_MISSING = {
+    "coverage": "l'enregistrement de la journée",
+    "inventory": "l'inventaire de la nuit",
+    "storage": "une partie du stockage",
+}
 
 
 def text_of(file: Mapping[str, Any]) -> str:
@@ -74,7 +78,7 @@ def _camera(camera: Mapping[str, Any], missing: list[Mapping[str, Any]]) -> list
     if coverage is not None:
         lines.append(f"  Enregistrement : {_shares(coverage)}")
     lines += [
-        f"  MANQUE : {_MISSING[one['what']]}, que l'enregistreur n'a pas transmis"
+        f"  MANQUE : {_MISSING[one['what']]}, que l'enregistreur n'a pas pu dire"
         for one in missing
         if one["camera"] == camera["camera"]
     ]

@@ -268,6 +268,7 @@ inventory = Table(
     _count("overdue"),
     _count("held"),
     _count("held_bytes"),
+    _count("away"),
 )
 
 statement_due = Table(

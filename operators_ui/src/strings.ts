@@ -468,6 +468,7 @@ export const fr = {
     absence: named(ABSENCES),
     noGap: "aucune",
     notTold: "Non transmis par l'enregistreur",
+    away: "une partie du stockage n'a pu être lue",
     complete: "Complet",
     missing: (n: number) => (n === 1 ? "1 donnée manquante" : `${n} données manquantes`),
     corrects: (number: number) => `rectifie le n° ${number}`,

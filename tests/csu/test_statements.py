@@ -525,7 +525,7 @@ def test_a_camera_on_two_disks_is_added_up() -> None:
             **fields,
         }
 
-    counts = {"overdue": 1, "held": 2, "held_bytes": 20}
+    counts = {"overdue": 1, "held": 2, "held_bytes": 20, "away": 0}
     inventory = [
         row("a", 1, files=10, bytes=100, oldest_at=at("2026-11-10T00:00"), **counts),
         row("b", 1, files=5, bytes=50, oldest_at=None, **counts),
@@ -548,6 +548,8 @@ def test_a_camera_on_two_disks_is_added_up() -> None:
     assert shown["coverage"]["expected_us"] == 5  # as it was told first
     assert (told["withheld"][0]["held"], told["withheld"][0]["held_bytes"]) == (4, 40)
     assert told["missing"] == []
+    partly = document.build(commune, DAY, cameras, frozenset("c"), coverage, [], [inventory[0] | {"away": 1}])
+    assert partly["missing"] == [{"camera": "c", "what": "storage"}]
 
 
 def test_months_and_days_of_paris() -> None:

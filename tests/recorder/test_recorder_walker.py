@@ -89,7 +89,10 @@ async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatc
     assert recorder.alarms.subjects("OVERDUE") == []
 
 
-async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("away", [0, 1])
+async def test_the_inventory_of_the_night_names_every_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
     monkeypatch.setattr("recorder.main._WALK_TICKS", 1)
     monkeypatch.setattr("recorder.main._DAY_US", 1_000_000)
     shift_us = now_us() - 3_600_000_000 - START_US
@@ -98,6 +101,9 @@ async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, mon
         ((count, oldest_us),) = made.index.query("SELECT count(*), min(start_us) FROM segment")
     keys = {key_id(KEY.public_key()): KEY.public_key()}
     storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
+    if away:
+        (tmp_path / "foreign" / "content").mkdir(parents=True)
+        storage[tmp_path / "foreign"] = tmp_path / "state" / "foreign.json"
     config = RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", keys)
     recorder = Recorder(config)
     running = asyncio.create_task(recorder.run())
@@ -117,5 +123,20 @@ async def test_the_inventory_of_the_night_names_every_camera(tmp_path: Path, mon
     recorder.stop()
     await running
     assert told[CAMERA].pop("bytes") > 100_000
-    assert told[CAMERA] == {"count": count, "oldest": text_from_us(oldest_us), "overdue": 0, "held": 0, "held_bytes": 0}
-    assert told[OTHER] == {"count": 0, "bytes": 0, "oldest": None, "overdue": 0, "held": 0, "held_bytes": 0}
+    assert told[CAMERA] == {
+        "count": count,
+        "oldest": text_from_us(oldest_us),
+        "overdue": 0,
+        "held": 0,
+        "held_bytes": 0,
+        "away": away,
+    }
+    assert told[OTHER] == {
+        "count": 0,
+        "bytes": 0,
+        "oldest": None,
+        "overdue": 0,
+        "held": 0,
+        "held_bytes": 0,
+        "away": away,
+    }

@@ -201,7 +201,10 @@ function Signed({ file }: { file: SignedStatement }): ReactNode {
               ? <td colSpan={withheld === null ? 3 : 4}>{missing.has(`${camera} inventory`) ? unknown : "—"}</td>
               : (
                 <>
-                  <td>{statements.files(inventory.files)}<small>{size(inventory.bytes)}</small></td>
+                  <td>
+                    {statements.files(inventory.files)}<small>{size(inventory.bytes)}</small>
+                    {missing.has(`${camera} storage`) && <Badge tone="warning">{statements.away}</Badge>}
+                  </td>
                   <td className="line">{inventory.oldest === null ? "—" : dayAndClock(inventory.oldest)}</td>
                   <td>{inventory.overdue > 0 ? <Badge tone="bad">{inventory.overdue}</Badge> : inventory.overdue}</td>
                   {withheld !== null && <td>{ofHolds.get(camera)?.held ?? 0}</td>}

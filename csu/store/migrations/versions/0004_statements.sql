@@ -46,6 +46,7 @@ CREATE TABLE inventory (
     overdue bigint NOT NULL,
     held bigint NOT NULL,  -- of the files, past their deadline and kept by a hold
     held_bytes bigint NOT NULL,
+    away bigint NOT NULL,  -- storage directories that may have more of it and couldn't be asked
     PRIMARY KEY (source, n)
 );
 CREATE INDEX ON inventory (commune, day);
