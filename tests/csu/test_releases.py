@@ -16,6 +16,7 @@ import pytest
 from centre_support import Browser, Running
 from sqlalchemy import select
 
+from csu import keys
 from csu.bench.recordings import storage
 from csu.links.recorder_link import FactsPuller, StatusPoller
 from csu.settings import Database
@@ -23,6 +24,7 @@ from csu.store import tables
 from recorder.accounts import Cause
 from recorder.channel import ChannelClient, ChannelError
 from recorder.machine import now_us, read_clock
+from recorder.orders import CameraOrder, Orders, StreamAddress, sign
 from recorder.playback import PlaybackClosed, PlaybackStore
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment
@@ -40,7 +42,7 @@ class TestARealRecorder:
         async with recorder(centre) as running, people(centre) as (supervisor, administrator):
             before = await running.frozen()
             assert not before["trusted"]
-            assert running.overdue()
+            assert running.files()
             freeze = await shown_freeze(centre, running, supervisor)
             assert (freeze["subject"], freeze["id"], freeze["proposal"]) == ("clock", before["freeze"], None)
             assert "60 min" in freeze["reason"]
@@ -52,7 +54,7 @@ class TestARealRecorder:
             alone = await supervisor.post(confirm)
             assert (alone.status_code, alone.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
             assert not (await running.clock())["trusted"]
-            assert running.overdue()
+            assert running.files()
             proposal = (await shown_freeze(centre, running, administrator))["proposal"]
             assert (proposal["proposed_by"], proposal["mine"]) == ("Superviseur", False)
             assert (await shown_freeze(centre, running, supervisor))["proposal"]["mine"]
@@ -117,6 +119,45 @@ class TestARealRecorder:
                 second = await administrator.post(f"/api/recorder/releases/{again['id']}/confirm")
                 assert second.status_code == 200, second.text
             await until(running.is_trusted)
+
+
+class TestARealBreaker:
+    async def test_a_delay_shortened_waits_for_two_persons_and_then_destroys(self, centre: Running) -> None:
+        running = FrozenRecorder(centre)
+        running.start()
+        try:
+            await until(running.is_ready)
+            running.stop()
+            running.write(began=timedelta(days=3), pictures=9000, every_s=1, kept=timedelta(days=15))
+            running.start()
+            await until(running.is_ready)
+            await running.order(version=1, retention_days=15)
+            kept = len(running.files())
+            assert kept > 100
+            await running.order(version=2, retention_days=1)
+            await until(running.has_breaker)
+            assert len(running.files()) == kept
+            async with people(centre) as (supervisor, administrator):
+                freeze = await shown_freeze(centre, running, administrator)
+                assert freeze["subject"] == "breaker"
+                assert freeze["segments"] == kept
+                assert "conservation" in freeze["reason"]
+                answer = await propose(administrator, freeze["id"], "breaker")
+                assert answer.status_code == 201, answer.text
+                confirm = f"/api/recorder/releases/{answer.json()['id']}/confirm"
+                alone = await administrator.post(confirm)
+                assert (alone.status_code, alone.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
+                assert len(running.files()) == kept
+                done = await supervisor.post(confirm)
+                assert done.status_code == 200, done.text
+                await until(running.has_destroyed)
+                await until(running.has_no_breaker)
+                assert (await state_of(centre, running, supervisor))["freezes"] == []
+                again = await propose(supervisor, freeze["id"], "breaker")
+                assert (again.status_code, again.json()["code"]) == (409, "FREEZE_OVER")
+        finally:
+            running.client.close()
+            running.stop()
 
 
 async def test_with_the_recorder_away_nothing_is_proposed_and_the_journal_tells(centre: Running) -> None:
@@ -190,7 +231,7 @@ class FrozenRecorder:
     def prepare(self) -> None:
         """An index of an hour ago, and recordings that ought to be gone."""
         self.stop()
-        self._write_overdue()
+        self.write(began=timedelta(days=3), pictures=50, every_s=0.04, kept=timedelta(days=1))
         self._set_forward(JUMP_S)
         self.start()
 
@@ -203,19 +244,44 @@ class FrozenRecorder:
             index.execute("DELETE FROM meta WHERE key = 'clock_reason'")
         index.close()
 
-    def overdue(self) -> list[Path]:
+    async def order(self, version: int, retention_days: int) -> None:
+        """The camera under one authorisation, with nobody at its address."""
+        now = datetime.now(UTC)
+        order = CameraOrder(
+            camera=CAMERA,
+            name="01 Place",
+            main=StreamAddress("rtsp://127.0.0.1:1/main"),
+            sub=None,
+            adapter="native",
+            authorisation="27-2026-001",
+            record_from_at=now - timedelta(days=30),
+            record_to_at=now + timedelta(days=30),
+            retention_days=retention_days,
+        )
+        key = keys.load_private(self._paths.keys, "orders")[1]
+        await self.client.call("put_orders", envelope=sign(Orders(version, now, [order]), key))
+
+    async def has_breaker(self) -> bool:
+        return (await self.status())["breaker"] is not None
+
+    async def has_no_breaker(self) -> bool:
+        return not await self.has_breaker()
+
+    def files(self) -> list[Path]:
         return list((self._paths.recordings / CAMERA).rglob("*.mp4"))
 
     async def has_destroyed(self) -> bool:
-        return not self.overdue()
+        return not self.files()
 
-    def _write_overdue(self) -> None:
-        """Two seconds of three days ago, which were to be kept for a day."""
+    def write(self, began: timedelta, pictures: int, every_s: float, kept: timedelta) -> None:
+        """Pictures of so long ago, to be kept so long; while the recorder is stopped."""
         now = datetime.now(UTC)
-        began_us = us_from_at(now - timedelta(days=3))
+        began_us = us_from_at(now - began)
         segmenter = Segmenter(CAMERA)
-        pictures = [Packet(b"picture", n * 3600, n == 0, n / 25, FORMAT) for n in range(50)]
-        events = [event for n, one in enumerate(pictures) for event in segmenter.push(one, began_us + n * 40_000)]
+        events = []
+        for n in range(pictures):
+            picture = Packet(b"picture", round(n * every_s * 90_000), every_s >= 1 or n == 0, n * every_s, FORMAT)
+            events += segmenter.push(picture, began_us + round(n * every_s * 1_000_000))
         with storage(self._paths, now) as store:
             store.accounts.gap(CAMERA, began_us, Cause.CAMERA, "connecting")
             for event in [*events, *segmenter.end("closed")]:
@@ -223,7 +289,7 @@ class FrozenRecorder:
                     case RunStarted(at_us):
                         store.start_run(CAMERA, at_us, "27-2026-001", None)
                     case SegmentOpened(start_us, form):
-                        due_us = start_us + 86_400_000_000
+                        due_us = start_us + kept // timedelta(microseconds=1)
                         store.open_segment(NewSegment(CAMERA, start_us, form, "27-2026-001", due_us, None, None))
                     case PartReady(part):
                         store.append(CAMERA, part)
@@ -283,8 +349,8 @@ async def people(centre: Running) -> AsyncIterator[tuple[Browser, Browser]]:
         yield supervisor, administrator
 
 
-async def propose(person: Browser, freeze: str) -> Any:
-    return await person.post("/api/recorder/releases", {"subject": "clock", "freeze": freeze, "reason": CHECKED})
+async def propose(person: Browser, freeze: str, subject: str = "clock") -> Any:
+    return await person.post("/api/recorder/releases", {"subject": subject, "freeze": freeze, "reason": CHECKED})
 
 
 async def state_of(centre: Running, running: FrozenRecorder, person: Browser) -> dict[str, Any]:
