@@ -39,11 +39,12 @@ _HEADER_BYTES = 64 * 1024
 
 @dataclass(slots=True)
 class Adopted:
-    """What was done. `damaged`: files left as they are, of which not all is whole; `conflicts`: files whose number
-    another file has; `holes`: segments whose predecessor is missing without a lawful reason; `gone`: rows without a
-    file, forgotten."""
+    """What was done; `size` is in bytes, of the files that got a row. `damaged`: files left as they are, of which not
+    all is whole; `conflicts`: files whose number another file has; `holes`: segments whose predecessor is missing
+    without a lawful reason; `gone`: rows without a file, forgotten."""
 
     segments: int = 0
+    size: int = 0
     removed: int = 0
     gone: int = 0
     damaged: list[str] = field(default_factory=list)
@@ -158,6 +159,7 @@ class Adoption:
             self.report.damaged.append(name)
         self._file(index.camera(camera), scan)
         self.report.segments += 1
+        self.report.size += scan.file_size
 
     def _file(self, camera: int, scan: Scan) -> None:
         header, index = scan.header, self._index

@@ -56,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
             for name in names:
                 print(f"{kind}: {place}/{name}")
     segments = sum(report.segments for report in reports.values())
-    rate = segments / elapsed_s
+    rate, mb_per_s = segments / elapsed_s, sum(report.size for report in reports.values()) / elapsed_s / 1e6
     ok = len(reports) == len(storage) and all(report.ok for report in reports.values())
-    print(f"{segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s : {'conforme' if ok else 'NON CONFORME'}")
+    verdict = "conforme" if ok else "NON CONFORME"
+    print(f"{segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s, {mb_per_s:.0f} Mo/s : {verdict}")
     if args.json:
-        answer = {"segments": segments, "seconds": round(elapsed_s, 3), "segments_per_s": round(rate)}
-        print(json.dumps({**answer, **counts, "ok": ok}))
+        rates = {"seconds": round(elapsed_s, 3), "segments_per_s": round(rate), "mb_per_s": round(mb_per_s, 1)}
+        print(json.dumps({"segments": segments, **rates, **counts, "ok": ok}))
     return 0 if ok else 1

@@ -1,11 +1,13 @@
-"""Files and index of the version before open, record on and check out; nothing of them is lost."""
+"""Files, index and orders of the version before open, record on and check out; nothing of them is lost."""
 
+import json
 import sqlite3
 import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from make_recordings_of_before import BEGIN_US, CAMERAS, FILES, SECONDS, make
 
 from recorder.accounts import Accounts, Cause
@@ -15,7 +17,9 @@ from recorder.coverage import read_coverage
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
 from recorder.index import Index, open_reader, read_facts
+from recorder.orders import OrdersFile
 from recorder.recovery import Recovery, recover
+from recorder.sealed import key_id
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
@@ -132,3 +136,22 @@ def _apply(store: SegmentStore, event: object) -> None:
             store.close_segment(camera, end_us)
         case RunEnded(end_us, reason):
             store.end_run(camera, end_us, reason, Cause.CAMERA, reason)
+
+
+def test_the_orders_on_disk_are_obeyed_and_not_rolled_back(tmp_path: Path) -> None:
+    """The recorder carries on alone with the orders that the version before kept."""
+    kept = json.loads(Path(__file__).with_name("orders_of_before.json").read_text())
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(kept["public"]))
+    file = tmp_path / "orders.json"
+    file.write_text(json.dumps(kept["orders"]))
+    orders = OrdersFile(file, {key_id(key): key}).load()
+    assert orders is not None
+    (order,) = orders.cameras
+    assert (orders.version, order.camera, order.interruptions) == (41, CAMERAS[0], ())
+    assert (order.retention_days, order.minimum_days, order.priority) == (15, 7, 2)
+    assert (order.main.url, order.main.username, order.main.password) == (
+        "rtsp://192.0.2.7/main",
+        "viewer",
+        "camera-secret",
+    )
+    assert (order.record_from_at.year, order.record_to_at.year) == (2026, 2031)
