@@ -51,10 +51,13 @@ class Coverage:
         return sums
 
     def to_json(self) -> dict[str, Any]:
+        # Where a run ends a gap begins: each instant is put into words once, which is most of the work.
+        bounds = {us for run in self.runs for us in run} | {us for g in self.gaps for us in (g.from_us, g.to_us)}
+        texts = {us: text_from_us(us) for us in bounds}
         return {
-            "runs": [{"from": text_from_us(a), "to": text_from_us(b)} for a, b in self.runs],
+            "runs": [{"from": texts[a], "to": texts[b]} for a, b in self.runs],
             "gaps": [
-                {"from": text_from_us(g.from_us), "to": text_from_us(g.to_us), "cause": g.cause, "detail": g.detail}
+                {"from": texts[g.from_us], "to": texts[g.to_us], "cause": g.cause, "detail": g.detail}
                 for g in self.gaps
             ],
         }
