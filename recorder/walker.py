@@ -56,6 +56,9 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
     held: list[Path] = []
     for hour in _hours(storage / camera, 4):
         names = sorted(name for name in _names(hour) if segment_of(name) is not None)
+        last = _header(hour / names[-1]) if names else None
+        # As a rule what was recorded later is due later; not where an authorisation gave way to a shorter one.
+        is_all_read = last is not None and last.deadline_us + OVERDUE_US < now_us
         for name in names:
             header = _header(hour / name)
             if header is None:
@@ -65,8 +68,10 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
                 held.append(hour / name)
                 continue
             oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
+            if not is_late and is_all_read:
+                continue
             if not is_late:
-                break  # what was recorded after it is due after it
+                break
             overdue.append(str((hour / name).relative_to(storage)))
         files += len(names)
         size += sum(_size(hour / name) for name in names)

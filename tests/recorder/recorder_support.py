@@ -90,6 +90,7 @@ def record(
     end: bool = True,
     wave: int = 25,
     sync: bool = True,
+    days: int = 15,
 ) -> Segmenter:
     """Record packets with a wave of sync after each `wave` packets; the run stays open unless `end`."""
     segmenter = Segmenter(camera)
@@ -97,11 +98,11 @@ def record(
         store.accounts.gap(camera, START_US, Cause.CAMERA, "connecting")
     at_us = START_US
     for n, (packet, at_us) in enumerate(stream, 1):
-        apply(store, camera, tuple(segmenter.push(packet, at_us)))
+        apply(store, camera, tuple(segmenter.push(packet, at_us)), days)
         if n % wave == 0:
             store.wave(at_us)
     if end:
-        apply(store, camera, tuple(segmenter.end("closed")))
+        apply(store, camera, tuple(segmenter.end("closed")), days)
         if sync:
             store.wave(at_us)
     return segmenter

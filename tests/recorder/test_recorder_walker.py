@@ -40,6 +40,18 @@ def test_the_oldest_of_each_camera_and_all_it_has(tmp_path: Path) -> None:
     assert not any(one.overdue for one in by_camera.values())
 
 
+def test_what_a_later_shorter_authorisation_left_is_overdue(tmp_path: Path) -> None:
+    """Recorded in one hour: 20 days first, then 5."""
+    late_us = START_US + 6 * DAY_US
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 70), days=20)
+        record(made.store, CAMERA, packets(25 * 70, start=25 * 100), days=5)
+        short = made.index.query("SELECT count(*) FROM segment WHERE start_us >= ?", (START_US + 100_000_000,))[0][0]
+    (one,) = look(tmp_path / "recordings", late_us)
+    assert len(one.overdue) == short > 0
+    assert one.oldest_us == START_US
+
+
 def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path) -> None:
     late_us = START_US + 16 * DAY_US
     with bench(tmp_path) as made:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
-from recorder_support import CAMERA, START_US, apply, packets
+from recorder_support import CAMERA, START_US, apply, bench, packets, record
 
 from recorder.accounts import Cause
 from recorder.check import check
@@ -207,3 +207,32 @@ async def test_a_full_directory_without_identity_is_not_taken(tmp_path: Path) ->
     assert (await made.until(lambda state: True)).code == "STORAGE_FOREIGN"
     await made.writer.stop()
     assert [p.name for p in (tmp_path / "recordings").iterdir()] == ["somebody's file"]
+
+
+async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path) -> None:
+    """Also of a camera that is under no orders any more: nobody asks for it, and its clock ran on."""
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 130))
+        made.store.accounts.released(CAMERA, START_US + 200_000_000)
+        made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
+        made.index.put("playback_boot", None)
+        made.index.commit()
+    loop = _Counting(tmp_path)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+    assert loop.left[0] == 0
+    assert not list((tmp_path / "recordings" / CAMERA).rglob("*"))
+    await loop.writer.stop()
+
+
+class _Counting(Loop):
+    """Also counts the files that there are whenever it is told something."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.left: list[int] = []
+        self._recordings = path / "recordings"
+
+    def _told(self, state: StorageState) -> None:
+        self.left.append(len(list(self._recordings.rglob("*.mp4"))))
+        super()._told(state)
