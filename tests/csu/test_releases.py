@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -268,7 +269,9 @@ class FrozenRecorder:
         return not await self.has_breaker()
 
     def files(self) -> list[Path]:
-        return list((self._paths.recordings / CAMERA).rglob("*.mp4"))
+        # os.walk: folders may go while they are listed.
+        found = os.walk(self._paths.recordings / CAMERA)
+        return [Path(folder) / name for folder, _, names in found for name in names if name.endswith(".mp4")]
 
     async def has_destroyed(self) -> bool:
         return not self.files()
