@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from recorder.index import HOUR_US
 from recorder.pressure import STEP_S, Need, full_at_us
+from recorder.rates import read_rates
 
-_DAY_US = 24 * HOUR_US
-KNOWN_US = HOUR_US
-"""A camera must have recorded so long before its rate says anything of a day."""
 SHORT_MARGIN = 1.05
 """The alarm ends when it would still be enough at a rate that is so much higher."""
 
@@ -66,14 +64,8 @@ def read_space(connection: sqlite3.Connection, due_us: int) -> Space:
             early -= length
         else:
             later[(early_us - due_us) // step_us] -= length
-    per_day = connection.execute(
-        "SELECT c.uuid, sum(h.bytes) * ? / max(sum(h.time_us), 1) FROM camera c"
-        " JOIN (SELECT camera, max(hour_us) AS last_us FROM hour GROUP BY camera) n ON n.camera = c.id"
-        " JOIN hour h ON h.camera = c.id AND h.hour_us > n.last_us - ? GROUP BY c.id HAVING sum(h.time_us) >= ?",
-        (_DAY_US, _DAY_US, KNOWN_US),
-    ).fetchall()
     in_hours = {hour * HOUR_US: max(0, size) for hour, size in due.items()}
-    return Space(recorded, held, max(0, int(early)), later, in_hours, dict(per_day))
+    return Space(recorded, held, max(0, int(early)), later, in_hours, read_rates(connection))
 
 
 def pressure_of(space: Space, retention_days: Mapping[str, int], room_bytes: int, now_us: int) -> Pressure:
