@@ -19,6 +19,7 @@ from recorder_support import CAMERA, DAY_US, FORMAT, START_US, Bench, apply, ben
 from recorder.accounts import Cause
 from recorder.check import check
 from recorder.format import pack_part
+from recorder.index import read_facts
 from recorder.machine import boot_id
 from recorder.playback import Clip as PlannedClip
 from recorder.playback import Plan, PlaybackStore, VirtualMp4
@@ -281,3 +282,17 @@ def test_samples_without_some_last_as_long() -> None:
     assert leading(samples) == 2
     assert without(samples, 1, 2) == Samples.of([5, 8], [60, 40], (0,), [0, 5])
     assert without(samples, 1, 2).shown_90k()[1] == samples.shown_90k()[3]
+
+
+def test_a_run_tells_how_many_stamps_were_put_in_order(tmp_path: Path) -> None:
+    """A camera that stamps one picture in ten 60 ms early is recorded on and on, in one run, and that is told."""
+    stream = list(packets(250))
+    for packet, _ in stream[5::10]:
+        packet.pts_90k -= 5_400
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, iter(stream))
+        ended = [f for f in read_facts(made.index._db, 0, 100)["facts"] if f["kind"] == "run_ended"]
+        film = _film(_open(made).plan(CAMERA, at_from_us(START_US), at_from_us(START_US + 20_000_000), NOW))
+        assert check(made.storage.path, START_US + DAY_US, deep=True).ok
+    assert [fact["repaired"] for fact in ended] == [25]
+    assert _shown(film) == [packet.data for packet, _ in stream]
