@@ -6,6 +6,7 @@ The same work is done at once by `csu index rebuild`, and beside the recording b
 it needs only the newest file of each camera before it can go on, and files the others a little in each wave.
 """
 
+import itertools
 import logging
 import os
 import time
@@ -29,6 +30,7 @@ ADOPTING = "adopting"
 """The key in `meta` while files may still lack a row: the number of the last segment given before."""
 LOST = "index_lost"
 _OLDER = "older"
+_HOURS_LOOKED_AT = 4
 _FILES_OF_A_WAVE = 3
 """More files of one camera than a crash leaves without a row."""
 _RECENT_US = 2 * 3_600_000_000
@@ -308,21 +310,23 @@ def _hours(storage: StorageDirectory, camera: str) -> list[str]:
 
 
 def _newest_hours(storage: StorageDirectory, camera: str, now_us: int) -> list[tuple[int, str]]:
-    """The files of the camera's newest hour directory that has any, in the order of their numbers; and of the newest
-    that doesn't lie in the future: a clock that was ahead for a while leaves directories that stay the newest."""
-    found = _newest_below(storage, camera, 4, hour_directory(camera, now_us))
-    return sorted({*found, *_newest_below(storage, camera, 4, None)})
+    """The files of the camera's newest hour directories, in the order of their numbers; and of the newest that doesn't
+    lie in the future: a clock that was ahead for a while leaves directories that stay the newest."""
+    newest = itertools.islice(_directories(storage, camera, 4, None), _HOURS_LOOKED_AT)
+    past = itertools.islice(_directories(storage, camera, 4, hour_directory(camera, now_us)), 1)
+    return sorted({file for directory in {*newest, *past} for file in _segments(storage, directory)})
 
 
-def _newest_below(storage: StorageDirectory, directory: str, depth: int, last: str | None) -> list[tuple[int, str]]:
+def _directories(storage: StorageDirectory, directory: str, depth: int, last: str | None) -> Iterator[str]:
+    """The hour directories below that have files, newest first, none behind `last`."""
     if depth == 0:
-        return _segments(storage, directory)
+        if _segments(storage, directory):
+            yield directory
+        return
     for name in sorted(storage.names(directory), reverse=True):
         below = f"{directory}/{name}"
-        is_asked = name.isdigit() and (last is None or below <= last[: len(below)])
-        if is_asked and (found := _newest_below(storage, below, depth - 1, last)):
-            return found
-    return []
+        if name.isdigit() and (last is None or below <= last[: len(below)]):
+            yield from _directories(storage, below, depth - 1, last)
 
 
 def _segments(storage: StorageDirectory, directory: str) -> list[tuple[int, str]]:

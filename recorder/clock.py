@@ -114,7 +114,8 @@ class TrustedClock:
         has_jumped = self._reason.startswith("jumped")
         if self._reason and (is_right or (has_jumped and ahead_us <= JUMP_US)):
             self._reason, has_jumped = "", False
-        memory = replace(memory, seen_us=reading.boot_us, ahead_us=ahead_us if has_jumped else 0)
+        noted_us = ahead_us if has_jumped else memory.ahead_us if self._reason else 0
+        memory = replace(memory, seen_us=reading.boot_us, ahead_us=noted_us)
         if is_right and (ahead_us > 0 or ahead_us < -JUMP_US):
             due_us = memory.due_us if ahead_us > 0 else min(memory.due_us, reading.wall_us)
             memory = replace(memory, anchor_us=reading.wall_us - reading.boot_us, due_us=due_us)
@@ -142,7 +143,7 @@ def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
     by the time of this boot before it was set, or by all the time that was known."""
     known_us = now.anchor_us + now.seen_us
     found: list[Ahead] = []
-    if before.ahead_us > JUMP_US and not now.ahead_us and now.anchor_us < before.anchor_us + before.ahead_us // 2:
+    if before.ahead_us > JUMP_US and not now.ahead_us and _was_false(before, now):
         found.append(_ahead_since(before.due_us, before.ahead_us, known_us))
     if before.boot_id == now.boot_id:
         by_us = before.anchor_us - now.anchor_us
@@ -153,6 +154,13 @@ def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
     elif before.due_us - now.due_us > JUMP_US:
         found.append(Ahead(before.due_us - now.due_us, 0, _FOR_EVER_US))
     return found
+
+
+def _was_false(before: ClockMemory, now: ClockMemory) -> bool:
+    """Whether the jump was: the time known didn't follow it. Over a reboot only what lies in the future tells."""
+    if before.boot_id == now.boot_id and before.reason.startswith("jumped"):
+        return now.anchor_us < before.anchor_us + before.ahead_us // 2
+    return now.anchor_us + now.seen_us < before.due_us + before.ahead_us
 
 
 def _ahead_since(since_us: int, by_us: int, now_us: int) -> Ahead:
@@ -171,7 +179,7 @@ def _begin(memory: ClockMemory | None, reading: ClockReading) -> tuple[ClockMemo
     # Nothing tells how long the machine was off; only that it can't have been less than no time.
     anchor_us = max(anchor_us, memory.due_us - reading.boot_us)
     reason = "" if reading.synchronised else "unsynchronised after a reboot"
-    return ClockMemory(reading.boot_id, anchor_us, memory.due_us), reason
+    return ClockMemory(reading.boot_id, anchor_us, memory.due_us, ahead_us=memory.ahead_us), reason
 
 
 def _rank(memory: ClockMemory | None, reading: ClockReading) -> int:

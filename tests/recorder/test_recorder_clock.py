@@ -203,6 +203,20 @@ def test_what_was_recorded_in_a_jump_that_is_taken_back_is_told() -> None:
     assert ahead.to_us > WALL + 7500 * S
 
 
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_a_reboot_in_a_freeze_forgets_nothing_that_was_dated_ahead(synchronised: bool) -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(7300, 100))
+    again = TrustedClock(clock.memory, _reading(400, 10, "b", synchronised=synchronised))
+    found: list[int] = []
+    before = clock.memory
+    for second in range(10, 90, 10):
+        again.observe(_reading(390 + second, second, "b", synchronised=True))
+        found += [ahead.by_us for ahead in ahead_of(before, again.memory)]
+        before = again.memory
+    assert found == [7200 * S]
+
+
 def test_a_jump_that_was_true_tells_of_nothing() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     clock.observe(_reading(7200, 10, synchronised=True))
