@@ -217,6 +217,17 @@ def test_a_reboot_in_a_freeze_forgets_nothing_that_was_dated_ahead(synchronised:
     assert found == [7200 * S]
 
 
+def test_a_jump_that_goes_on_over_a_reboot_is_told_once() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(7300, 100))
+    again = TrustedClock(clock.memory, _reading(7600, 10, "b"))
+    again.observe(_reading(7600, 10, "b"))
+    again.observe(_reading(420, 30, "b", synchronised=True))
+    before = again.memory
+    again.observe(_reading(490, 100, "b", synchronised=True))
+    assert [ahead.by_us for ahead in ahead_of(before, again.memory)] == [7200 * S]
+
+
 def test_a_jump_that_was_true_tells_of_nothing() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     clock.observe(_reading(7200, 10, synchronised=True))
