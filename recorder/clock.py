@@ -157,8 +157,8 @@ def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
 
 
 def _was_false(before: ClockMemory, now: ClockMemory) -> bool:
-    """Whether the jump was: the time known didn't follow it. Over a reboot only what lies in the future tells; where the
-    clock went on ahead, the time of the new boot is mended, and that with it."""
+    """Whether the jump was false: the time known didn't follow it. Over a reboot only what lies in the future tells;
+    where the clock went on ahead, the time of the new boot is mended, and that with it."""
     if before.boot_id == now.boot_id and before.reason.startswith("jumped"):
         return now.anchor_us < before.anchor_us + before.ahead_us // 2
     if before.boot_id == now.boot_id and before.anchor_us - now.anchor_us > JUMP_US:
