@@ -43,6 +43,11 @@ def check_retention(retention_days: int, minimum_days: int | None) -> None:
         )
 
 
+def protected_days(retention_days: int, minimum_days: int | None) -> int:
+    """How long a recording may not go for want of space: the authorisation's minimum, or ours; its delay at most."""
+    return min(UNFIXED_MINIMUM_DAYS if minimum_days is None else minimum_days, retention_days)
+
+
 def deadline_at(oldest_at: datetime, retention_days: int) -> datetime:
     """When a recording whose oldest frame is of `oldest_at` must be destroyed, in UTC (CSI L.252-5).
 

@@ -1,7 +1,8 @@
 """What is wrong with the recorder itself: raised and ended as facts, and remembered over a restart.
 
-Codes: CAMERA_LOST (subject: the camera), STORAGE_* and INDEX_NEW (subject: the directory), SEGMENT_DAMAGED (subject:
-the file), CLOCK_UNTRUSTED and DEGRADED (subject: the machine; detail of the latter: level and measure).
+Codes: CAMERA_LOST, OVERDUE and PRIORITY_STOPPED (subject: the camera), STORAGE_* and INDEX_NEW (the directory),
+SEGMENT_DAMAGED (the file), CLOCK_UNTRUSTED, DESTRUCTION_BREAKER and DEGRADED (the machine; detail of the last: level
+and measure).
 
 An alarm is kept in one index, its home: the first that answers when it is raised, so that a directory's own trouble is
 told in another's feed. When its home is away it is told again in another; the old home's row goes when it is back.
@@ -17,6 +18,10 @@ from recorder.store import SegmentStore
 CAMERA_LOST = "CAMERA_LOST"
 OVERDUE = "OVERDUE"
 """Files of a camera are there 10 minutes after their deadline, by the walk of the disk."""
+PRIORITY_STOPPED = "PRIORITY_STOPPED"
+"""A camera is not recorded for want of space, so that those of higher priority are."""
+STORAGE_SHORT = "STORAGE_SHORT"
+"""A directory will be full before deadlines free space, at the rate of the last day."""
 
 STORAGE_DROPPED = "STORAGE_DROPPED"
 """The settings name a directory (the subject: its path) no more: what it has is neither shown nor destroyed."""
@@ -124,4 +129,4 @@ def _write_ended(store: SegmentStore, key: Key, now_us: int) -> None:
 
 
 def _camera(code: str, subject: str) -> str | None:
-    return subject if code in (CAMERA_LOST, OVERDUE) else None
+    return subject if code in (CAMERA_LOST, OVERDUE, PRIORITY_STOPPED) else None

@@ -36,12 +36,15 @@ LOST_S = 10.0
 OFFSET_MOVED_US = 100_000
 """A camera's clock that moved by more than this since it was noted is noted again: reports come every few seconds."""
 _DAY_US = 86_400_000_000
+SPACE = "space"
+"""Why a run ends, and a gap goes on, of a camera that gives way to others for want of space."""
 
 _NETWORK_FAULTS = frozenset((CameraFault.UNREACHABLE, CameraFault.TIMEOUT, CameraFault.RESET))
 _CAUSES = {
     "stopped": Cause.OURS,
     "orders": Cause.OURS,
     "storage": Cause.STORAGE,
+    SPACE: Cause.STORAGE,
     DEGRADED: Cause.OURS,
     Cut.WALL_CLOCK.value: Cause.OURS,
     "authorisation": Cause.AUTHORISATION,
@@ -232,6 +235,7 @@ class RecordedStream(LiveStream):
         self._stalled = stalled
         self._segmenter = Segmenter(order.camera)
         self._storage_ready = False
+        self.gives_way = False
         self._offset_us: int | None = None  # as the run's row has it
 
     @property
@@ -288,6 +292,17 @@ class RecordedStream(LiveStream):
         if before is Share.FULL and share is not Share.FULL:
             self.end_run(DEGRADED)
         if self.state in ("recording", "live") and (before is Share.FULL) != (share is Share.FULL):
+            self._move("connecting", None)  # its next picture tells what it is now
+        self._declare()
+
+    def give_way(self, gives_way: bool) -> None:
+        """Whether it isn't recorded for want of space, so that others are (`pressure.py`). It is shown all the same."""
+        if gives_way == self.gives_way:
+            return
+        self.gives_way = gives_way
+        if gives_way:
+            self.end_run(SPACE)
+        if self.state in ("recording", "live"):
             self._move("connecting", None)  # its next picture tells what it is now
         self._declare()
 
@@ -354,14 +369,15 @@ class RecordedStream(LiveStream):
 
     @property
     def _takes_runs(self) -> bool:
-        return self._storage_ready and self.share is Share.FULL and self.disk is not None and self.disk.writer.has_room
+        may = self._storage_ready and self.share is Share.FULL and not self.gives_way
+        return may and self.disk is not None and self.disk.writer.has_room
 
     @property
     def _not_recorded(self) -> str | None:
         """Why pictures that come are shown but not recorded."""
         if self.share is not Share.FULL:
             return DEGRADED
-        return None if self._storage_ready else "storage"
+        return "storage" if self.gives_way or not self._storage_ready else None
 
     def sender_report(self, ntp_at: datetime, rtp_90k: int, received_s: float) -> None:
         """The first report comes after the run's start as a rule: its row gets the offset when it is known, and again
@@ -389,6 +405,8 @@ class RecordedStream(LiveStream):
             job = partial(_lose_account, fault=self.fault)
         elif self.share is not Share.FULL:
             job = partial(_give_up_account)
+        elif self.gives_way:
+            job = partial(_give_way_account)
         else:
             job = partial(_begin_account, window=self.window)
         self._submit(partial(job, camera=self._camera, at_us=now_us()))
@@ -465,6 +483,10 @@ def _measure_account(store: SegmentStore, camera: str, clock_offset_us: int) -> 
 
 def _lose_account(store: SegmentStore, camera: str, at_us: int, fault: str) -> None:
     store.accounts.gap(camera, at_us, cause_of(fault), fault)
+
+
+def _give_way_account(store: SegmentStore, camera: str, at_us: int) -> None:
+    store.accounts.gap(camera, at_us, Cause.STORAGE, SPACE)
 
 
 def _give_up_account(store: SegmentStore, camera: str, at_us: int) -> None:

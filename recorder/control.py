@@ -21,6 +21,7 @@ from recorder.index import read_facts
 from recorder.machine import now_us
 from recorder.rates import read_rates
 from recorder.sealed import OrderRefused
+from recorder.space import Pressure
 from recorder.store import SegmentStore
 from recorder.utc import at_from_text, text_from_us
 from recorder.writer import LOW_BYTES, StorageDown
@@ -230,7 +231,7 @@ class Control:
                 "freeze": recorder.clock.freeze or None,
             },
             "breaker": None if recorder.breaker is None else asdict(recorder.breaker),
-            "storage": [_disk_json(disk) for disk in recorder.disks.values()],
+            "storage": [_disk_json(disk, recorder.pressures.get(disk.name)) for disk in recorder.disks.values()],
             "degraded": self._degraded(),
         }
 
@@ -278,7 +279,7 @@ class Control:
         return {"runs": [], "gaps": []} if coverage is None else coverage.to_json()
 
 
-def _disk_json(disk: Disk) -> dict[str, Any]:
+def _disk_json(disk: Disk, pressure: Pressure | None) -> dict[str, Any]:
     state = disk.state
     return {
         "name": disk.name,
@@ -288,6 +289,18 @@ def _disk_json(disk: Disk) -> dict[str, Any]:
         "code": state.code,
         "detail": state.detail,
         "free_bytes": disk.writer.free_bytes if disk.answers else 0,
+        "pressure": None if pressure is None else _pressure_json(pressure),
+    }
+
+
+def _pressure_json(pressure: Pressure) -> dict[str, Any]:
+    full_at_us = pressure.full_at_us
+    return {
+        "capacity_bytes": pressure.capacity_bytes,
+        "needed_bytes": pressure.needed_bytes,
+        "held_bytes": pressure.held_bytes,
+        "bytes_per_day": pressure.bytes_per_day,
+        "full_at": None if full_at_us is None else text_from_us(full_at_us),
     }
 
 

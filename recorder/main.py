@@ -26,7 +26,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from recorder.alarms import CAMERA_LOST, OVERDUE, STORAGE_DROPPED, Alarms, read_alarms
+from legal.retention import protected_days
+from recorder.alarms import (
+    CAMERA_LOST,
+    OVERDUE,
+    PRIORITY_STOPPED,
+    STORAGE_DROPPED,
+    STORAGE_SHORT,
+    Alarms,
+    read_alarms,
+)
 from recorder.breaker import Breaker, unite
 from recorder.camera import LOST_S, LiveStream, RecordedStream
 from recorder.channel import ChannelServer
@@ -39,11 +48,13 @@ from recorder.feed import PacketFeedServer
 from recorder.files import lock_file, remembered_directories
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
+from recorder.pressure import Recording, Room, decide
 from recorder.sealed import OrderRefused
+from recorder.space import Pressure, Space, is_short, pressure_of, read_space
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 from recorder.walker import Look, look
-from recorder.writer import Job, StorageDown, StorageState
+from recorder.writer import LOW_BYTES, Job, StorageDown, StorageState
 from streams.rtsp.pace import running_pace
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
@@ -55,6 +66,9 @@ _DAY_US = 86_400_000_000
 _MACHINE = ""  # beside the names of directories
 _MEASURE_TICKS = 5
 _WALK_TICKS = 60
+_FIRST_PRESS_TICKS = 5
+PRESS_TICKS = 60
+"""Between looks at the space: far less than `pressure.AHEAD_S`, and as long as a reader may keep a file open."""
 _STORAGE_CODES = (
     "STORAGE_UNMOUNTED",
     "STORAGE_FOREIGN",
@@ -112,6 +126,9 @@ class Recorder:
         self._reconciling: dict[str, asyncio.Task[None]] = {}
         self._walking: dict[str, asyncio.Task[None]] = {}
         self._telling_days: asyncio.Task[None] | None = None
+        self._pressing: dict[str, asyncio.Task[None]] = {}
+        self.pressures: dict[str, Pressure] = {}
+        self._giving_way: dict[str, frozenset[str]] = {}
         self._overdue: dict[str, dict[str, int]] = {}  # files of each camera, as of the last walk
         self._inventoried: dict[str, int] = {}  # the day in UTC; the first is that of the start, counted at its end
         self.degraded = Degraded()
@@ -296,6 +313,9 @@ class Recorder:
             try:
                 self._weigh(time.monotonic() - began_s - _TICK_S)
                 self._look_around(measure=ticks % _MEASURE_TICKS == 0)
+                if ticks == _FIRST_PRESS_TICKS or ticks % PRESS_TICKS == 0:
+                    for disk in self.disks.answering():
+                        self._begin(self._pressing, disk, self._press)
                 if ticks % _WALK_TICKS == 0:
                     for disk in self.disks.answering():
                         self._begin(self._walking, disk, self._walk)
@@ -396,6 +416,45 @@ class Recorder:
             self.alarms.end(OVERDUE, camera, at_us)
         for camera, count in overdue.items():
             self.alarms.raise_(OVERDUE, camera, f"{count} files", at_us)
+
+    async def _press(self, disk: Disk) -> None:
+        """Look at the space of a directory: make room, and have cameras give way (`pressure.py`)."""
+        at_us = now_us()
+        try:
+            due_us = at_us if self.clock.trusted else self.clock.due_us
+            space = await disk.read(partial(read_space, due_us=due_us))
+            self._relieve(disk, space, at_us)
+        except StorageDown as error:
+            log.info("the space of %s isn't looked at now: %s", disk.name, error)
+        except Exception:  # the task's top: a fault of ours in one look must not end the recording
+            log.exception("our own fault while looking at the space of %s", disk.name)
+
+    def _relieve(self, disk: Disk, space: Space, at_us: int) -> None:
+        free_bytes = disk.writer.free_bytes
+        early_bytes = space.early if self.clock.trusted else 0
+        streams = self._recorded_on(disk)
+        wanted = [
+            _recording(self._orders[camera], stream, space)
+            for camera, stream in streams.items()
+            if stream.state not in ("forbidden", "masked")
+        ]
+        decision = decide(Room(free_bytes, LOW_BYTES, early_bytes, space.later), wanted)
+        disk.writer.make_room(decision.destroy_bytes)
+        for camera, stream in streams.items():
+            stream.give_way(camera in decision.stopped)
+        self._giving_way[disk.name] = decision.stopped
+        stopped = frozenset[str]().union(*self._giving_way.values()) & self._orders.keys()
+        for camera in set(self.alarms.subjects(PRIORITY_STOPPED)) - stopped:
+            self.alarms.end(PRIORITY_STOPPED, camera, at_us)
+        for camera in stopped:
+            self.alarms.raise_(PRIORITY_STOPPED, camera, disk.name, at_us)
+        days, room_bytes = self.retention_on(disk), free_bytes - LOW_BYTES
+        self.pressures[disk.name] = pressure_of(space, days, room_bytes, at_us)
+        was_short = disk.name in self.alarms.subjects(STORAGE_SHORT)
+        if is_short(space, days, room_bytes, at_us, was_short):
+            self.alarms.raise_(STORAGE_SHORT, disk.name, "", at_us)
+        else:
+            self.alarms.end(STORAGE_SHORT, disk.name, at_us)
 
     async def _tell_days(self) -> None:
         """Tell the civil days that are over; by a clock that is wrong none is."""
@@ -502,8 +561,11 @@ class Recorder:
         return {camera: self._orders[camera].retention_days for camera in self._cameras_on(disk)}
 
     def _cameras_on(self, disk: Disk) -> list[str]:
+        return list(self._recorded_on(disk))
+
+    def _recorded_on(self, disk: Disk) -> dict[str, RecordedStream]:
         streams = ((camera, running.stream) for (camera, _), running in self._streams.items())
-        return [camera for camera, s in streams if isinstance(s, RecordedStream) and s.disk is disk]
+        return {camera: s for camera, s in streams if isinstance(s, RecordedStream) and s.disk is disk}
 
     def _clock_changed(self, state: ClockState) -> None:
         self.clock = state
@@ -511,6 +573,17 @@ class Recorder:
             self.alarms.end("CLOCK_UNTRUSTED", "machine", now_us())
         else:
             self.alarms.raise_("CLOCK_UNTRUSTED", "machine", state.reason, now_us())
+
+
+def _recording(order: CameraOrder, stream: RecordedStream, space: Space) -> Recording:
+    per_day = space.per_day.get(order.camera)
+    return Recording(
+        camera=order.camera,
+        priority=order.priority,
+        bytes_per_s=stream.bytes_per_s if per_day is None else per_day / 86_400,
+        minimum_s=protected_days(order.retention_days, order.minimum_days) * 86_400.0,
+        stopped=stream.gives_way,
+    )
 
 
 def _terms(order: CameraOrder) -> tuple[str, int, int]:

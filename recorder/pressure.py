@@ -2,8 +2,9 @@
 
 In this order: footage past its minimum goes before its deadline; then the cameras of lowest priority stop recording, as
 many as needed for the others to go on. Footage below its minimum can't be given up again, so that a camera stops while
-there is still room: as soon as what it would write would be missing to those before it at any time, until what is
-there now is past its minimum. Long before all that, `full_at_us` tells when deadlines free too little.
+there is still room: as soon as what it would write would be missing to those before it within two hours. Not earlier: a
+disk that is too small for the minimum of the first camera would else record nothing of the others from the first day
+on. Long before all that, `full_at_us` tells when deadlines free too little.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ AHEAD_S = 600.0
 RESUME_S = 3600.0
 """A camera that has stopped begins again when there is room for so long."""
 STEP_S = 3600.0
+STEPS = 2
+"""How far is looked: two hours."""
 _HOUR_US = 3_600_000_000
 
 
@@ -50,9 +53,8 @@ class Decision:
 
 def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
     """The first by priority always goes on: nobody is left for whom it would stop."""
-    steps = 1 + max((int(one.minimum_s // STEP_S) for one in recordings), default=0)
     left = [float(room.free_bytes - room.spare_bytes + room.early_bytes)]
-    for step in range(steps - 1):
+    for step in range(STEPS - 1):
         left.append(left[-1] + room.later_bytes.get(step, 0))
     written, stopped = 0.0, set[str]()
     for n, one in enumerate(sorted(recordings, key=lambda one: (one.priority, one.camera))):

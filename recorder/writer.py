@@ -21,7 +21,7 @@ from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
 from recorder.breaker import Breaker, planned, read_breaker
 from recorder.clock import ClockMemory, ClockState, ahead_of
-from recorder.destruction import destroy_due, tell_destroyed
+from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
 from recorder.holds import Rulings, restore_holds
 from recorder.index import Index, IndexRefused
@@ -112,6 +112,7 @@ class Writer:
         self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
         self._destroying = threading.Lock()
         self.free_bytes = 0  # as of the last wave
+        self._wanted_bytes = 0  # to be freed of what is past its minimum
         self._waved_s: float | None = None  # when the last wave ended, by the monotonic clock
 
     def start(self) -> None:
@@ -170,6 +171,11 @@ class Writer:
                 return await answer
         except TimeoutError:
             raise StorageDown(self._path.name) from None
+
+    def make_room(self, nbytes: int) -> None:
+        """Destroy so much of what is past its minimum, in the next waves, as long as the clock is trusted. The next
+        call replaces it, and comes late enough: what was destroyed is free once no reader has it open."""
+        self._wanted_bytes = nbytes
 
     async def obey_rulings(self) -> None:
         """There is a new hold or release among the recorder's: nothing is destroyed from now on before it is in force.
@@ -300,6 +306,9 @@ class Writer:
                 self._ruled.set()
                 restore_holds(store.storage, index, self._rulings, now_us())
             destroyed = destroy_due(store, due_us, now_us(), limit) if state.trusted else 0
+            if state.trusted and self._wanted_bytes > 0:
+                freed = destroy_for_space(store, self._wanted_bytes, due_us, now_us(), limit)
+                self._wanted_bytes = max(0, self._wanted_bytes - freed) if freed else 0
         if destroyed < limit:
             index.put("playback_boot", boot_id() if state.trusted else None)
             if self._told_clock is None or self._told_clock.freeze != state.freeze:

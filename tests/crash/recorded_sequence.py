@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from disk_model import Op, RecordedOs, image
 
 from recorder import files
 from recorder.accounts import Accounts, Cause
-from recorder.destruction import destroy_due, tell_destroyed
+from recorder.derived import put_derived
+from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.files import StorageDirectory
 from recorder.index import Index
 from recorder.recovery import recover
+from recorder.sealed import OrderRefused
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
@@ -27,6 +29,9 @@ SECONDS = 30
 _FPS = 5
 _SEGMENT_US = 6_000_000
 _KEPT_US = 14_000_000
+_MINIMUM_US = 9_000_000
+_DERIVES_AT_S = (5, 14)
+_WANTS_SPACE_AT_S = 12
 _ENDS_AT_S = 17
 _BEGINS_AGAIN_AT_S = 19
 
@@ -109,9 +114,21 @@ class Sequence:
             self._apply(CAMERAS[1], segmenter.end("reset"))
         wall_us = BEGIN_US + (second + 1) * 1_000_000
         self._store.wave(wall_us)
+        if second in _DERIVES_AT_S:
+            self._derive(wall_us)
         destroy_due(self._store, wall_us, wall_us, limit=1)
+        if second == _WANTS_SPACE_AT_S:
+            destroy_for_space(self._store, 1, wall_us, wall_us)
         tell_destroyed(self._store.index, wall_us)
         self._store.index.commit()
+
+    def _derive(self, wall_us: int) -> None:
+        """A picture of the first camera, that dies with the segment of two seconds ago."""
+        store = self._store
+        assert store is not None
+        window = (wall_us - 3_000_000, wall_us - 2_000_000)
+        with suppress(OrderRefused):
+            put_derived(store.storage, store.index, CAMERAS[0], *window, "jpg", b"picture" * 9, wall_us)
 
     def _end(self) -> None:
         assert self._store is not None
@@ -133,7 +150,9 @@ class Sequence:
                 case RunStarted(at_us):
                     store.start_run(camera, at_us, "27-2026-001", None)
                 case SegmentOpened(start_us, format):
-                    new = NewSegment(camera, start_us, format, "27-2026-001", start_us + _KEPT_US, None, None)
+                    new = NewSegment(
+                        camera, start_us, format, "27-2026-001", start_us + _KEPT_US, start_us + _MINIMUM_US, None
+                    )
                     store.open_segment(new)
                 case PartReady(part):
                     store.append(camera, part)

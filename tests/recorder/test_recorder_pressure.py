@@ -13,7 +13,7 @@ from recorder import pressure
 from recorder.check import check
 from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.index import HOUR_US, read_facts
-from recorder.pressure import AHEAD_S, RESUME_S, STEP_S, Decision, Need, Recording, Room, decide, full_at_us
+from recorder.pressure import AHEAD_S, RESUME_S, STEP_S, STEPS, Decision, Need, Recording, Room, decide, full_at_us
 from recorder.space import is_short, pressure_of, read_space
 
 THIRD = "3b0f6f4e-9d57-4b0a-8a3e-2f3f2a0b1c03"
@@ -46,7 +46,7 @@ def _fits(room: Room, forever: list[Recording], burst: Recording | None = None) 
     hours = 1 + int(max((one.minimum_s for one in forever), default=0) // STEP_S)
     if burst is not None:
         hours = 1 + int(burst.minimum_s // STEP_S)
-    for hour in range(hours):
+    for hour in range(min(hours, STEPS)):
         left: float = room.free_bytes - room.spare_bytes + room.early_bytes
         left += sum(size for at, size in room.later_bytes.items() if at < hour)
         for one in forever:
@@ -81,7 +81,8 @@ def test_the_decision_adds_up(room: Room, recordings: list[Recording]) -> None:
 @given(st.data())
 @settings(max_examples=50, deadline=None)
 def test_a_disk_over_days(data: st.DataObject) -> None:
-    """A small disk in fast motion, a look every hour: it never fills, and the first camera never stops."""
+    """A small disk in fast motion, a look every hour: it fills only with what is below its minimum, and the first
+    camera never stops for others."""
     cameras = [
         (name, data.draw(st.integers(0, 2)), data.draw(st.integers(1, 30)) * MB, data.draw(st.integers(0, 12)))
         for name in ("a", "b", "c")
@@ -99,7 +100,10 @@ def test_a_disk_over_days(data: st.DataObject) -> None:
             while files[name] and files[name][0][0] <= hour - kept:
                 files[name].popleft()
         used = sum(size for of_one in files.values() for _, size in of_one)
-        assert used <= capacity, "it is full"
+        if used > capacity:
+            freeable = [at for name, _, _, minimum in cameras for at, _ in files[name] if at + minimum < hour]
+            assert not freeable, "it is full"
+            break
         ages = Counter[int]()
         for name, _, _, minimum in cameras:
             for at, size in files[name]:
