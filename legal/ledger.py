@@ -16,13 +16,14 @@ SALT_BYTES = 16
 _LEAF_PREFIX = b"\x00"
 _NODE_PREFIX = b"\x01"
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(entry: Mapping[str, object]) -> bytes:
     """The one byte form of an entry: JSON, keys sorted, no space, UTF-8. Values are text, integers, lists,
     None.
     """
-    return json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(entry).encode()
 
 
 def leaf_hash(salt: bytes, entry: bytes) -> bytes:

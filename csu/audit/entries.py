@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import uuid4
 
-from sqlalchemy import insert
+from sqlalchemy import DateTime, insert
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -99,7 +99,8 @@ def row_of(entry: Entry) -> dict[str, Any]:
 
 
 # Every column but the salt is in the leaf; adding a column to the table does not alter leaves of before.
-_HASHED = tuple(column.name for column in tables.journal.columns if column.name != "salt")
+_HASHED = tuple(sorted(column.name for column in tables.journal.columns if column.name != "salt"))
+_INSTANTS = tuple(column.name for column in tables.journal.columns if isinstance(column.type, DateTime))
 
 
 def leaf_hash(row: RowMapping | Mapping[str, Any]) -> bytes:
@@ -109,8 +110,7 @@ def leaf_hash(row: RowMapping | Mapping[str, Any]) -> bytes:
 
 def canonical_entry(row: RowMapping | Mapping[str, Any]) -> bytes:
     """What of a row is hashed, behind the salt."""
-    return ledger.canonical({name: _plain(row[name]) for name in _HASHED})
-
-
-def _plain(value: Any) -> Any:
-    return iso(value) if isinstance(value, datetime) else value
+    entry = {name: row[name] for name in _HASHED}
+    for name in _INSTANTS:
+        entry[name] = iso(entry[name])
+    return ledger.canonical(entry)

@@ -1,14 +1,15 @@
 """Recompute the whole journal: entries, leaf numbers, tree, kept nodes, signed heads, and what was pruned by right."""
 
+import asyncio
 import bisect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import RowMapping, exists, func, select
+from sqlalchemy import RowMapping, Text, Uuid, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.audit.entries import leaf_hash
@@ -58,11 +59,15 @@ async def verify(store: Store, keys: Mapping[str, Ed25519PublicKey]) -> Verdict:
     async with store.transaction(None) as connection:
         pending = await connection.scalar(select(func.count()).select_from(tables.journal_pending)) or 0
         check = _Check(await _heads(connection), keys, await _nodes(connection), await _pruning(connection))
-        while check.first_bad is None:
-            rows = await _rows(connection, check.size)
+        coming = asyncio.create_task(_rows(connection, 0))
+        while rows := await coming:
+            # PostgreSQL gets the next ones ready while these are checked.
+            coming = asyncio.create_task(_rows(connection, rows[-1]["leaf"] + 1))
+            await asyncio.sleep(0)
             for row in rows:
                 check.take(row)
-            if len(rows) < _BATCH:
+            if check.first_bad is not None:
+                await coming
                 break
         check.finish()
         if check.first_bad is None and await _has_stray_entry(connection):
@@ -192,16 +197,18 @@ async def _pruning(connection: AsyncConnection) -> _Pruning | None:
     return None if row is None else _Pruning(read_leaves(row.detail), row.at, row.leaf)
 
 
-async def _rows(connection: AsyncConnection, first: int) -> list[RowMapping]:
+async def _rows(connection: AsyncConnection, first: int) -> Sequence[RowMapping]:
     journal, leaf = tables.journal, tables.journal_leaf
+    # Identifiers are read as the text that they are hashed as.
+    columns = [cast(c, Text).label(c.name) if isinstance(c.type, Uuid) else c for c in journal.columns]
     statement = (
-        select(leaf.c.leaf, leaf.c.hash.label("leaf_hash"), journal)
+        select(leaf.c.leaf, leaf.c.hash.label("leaf_hash"), *columns)
         .join_from(leaf, journal, leaf.c.entry == journal.c.id, isouter=True)
         .where(leaf.c.leaf >= first)
         .order_by(leaf.c.leaf)
         .limit(_BATCH)
     )
-    return list((await connection.execute(statement)).mappings())
+    return (await connection.execute(statement)).mappings().all()
 
 
 async def _has_stray_entry(connection: AsyncConnection) -> bool:

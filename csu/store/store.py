@@ -4,10 +4,10 @@ A transaction of the application sees the communes that it was opened for, and n
 (row-level security). The guard's reads the legal facts of every commune and can write nothing.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -17,6 +17,7 @@ from csu.settings import Database
 # What a caller sees when PostgreSQL is stopped, starting, or out of connections.
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 WHOLE_CENTRE = "*"
+_SCOPE = re.compile(r"\*|[0-9AB,]*")
 
 
 class Store:
@@ -34,15 +35,15 @@ class Store:
     async def transaction(self, communes: Iterable[str] | None) -> AsyncIterator[AsyncConnection]:
         """A transaction of the application bound to these communes (None: the whole centre); commits at the end."""
         scope = WHOLE_CENTRE if communes is None else ",".join(sorted(communes))
-        async with self._app.begin() as connection:
-            await connection.execute(text("SELECT set_config('csu.communes', :scope, true)"), {"scope": scope})
+        if not _SCOPE.fullmatch(scope):
+            raise ValueError(f"expected INSEE codes, found {scope!r}")
+        async with _begun(self._app, f"BEGIN; SET LOCAL csu.communes = '{scope}'") as connection:
             yield connection
 
     @asynccontextmanager
     async def facts(self) -> AsyncIterator[AsyncConnection]:
         """One consistent, read-only view of the legal facts, under the guard's role."""
-        async with self._guard.connect() as connection:
-            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        async with _begun(self._guard, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection:
             yield connection
 
     async def close(self) -> None:
@@ -57,11 +58,21 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, PoolTimeoutError)
 
 
+@asynccontextmanager
+async def _begun(engine: AsyncEngine, begin: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction that begins with these words, in one round trip; commits at the end."""
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(begin, execution_options={"no_parameters": True})
+        yield connection
+
+
 def _engine(url: str, pool_size: int) -> AsyncEngine:
+    """With the driver in autocommit, which sends no BEGIN of its own; it commits and rolls back as ever."""
     return create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=5,
         pool_timeout=5,
+        isolation_level="AUTOCOMMIT",
         connect_args={"connect_timeout": 3, "options": "-c statement_timeout=10s -c lock_timeout=5s"},
     )
