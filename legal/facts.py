@@ -45,10 +45,13 @@ class Regime(StrEnum):
     ERP = "ERP"
     COMMERCE = "COMMERCE"
     ABORDS_TERRO = "ABORDS_TERRO"
+    HORS_CSI = "HORS_CSI"  # closed to the public: the RGPD alone
 
 
-# The eleven purposes of CSI L.251-2 al. 1 by their legal number, then the two that stand outside the list.
-FINALITES = (*(str(number) for number in range(1, 12)), "ERP", "COMMERCE")
+# What is filmed for in a place that the CSI does not govern.
+OUTSIDE = "HORS_CSI"
+# The eleven purposes of CSI L.251-2 al. 1 by their legal number, then those that stand outside the list.
+FINALITES = (*(str(number) for number in range(1, 12)), "ERP", "COMMERCE", OUTSIDE)
 
 
 class Right(StrEnum):

@@ -8,6 +8,8 @@ the number of an intervention, a réquisition or a request: never a name or a pl
 import re
 from dataclasses import dataclass
 
+from legal.facts import OUTSIDE
+
 LIVE = "live"
 REPLAY = "replay"
 
@@ -55,12 +57,12 @@ def _replay(code: str, label: str, *finalites: str) -> MotifKind:
 KINDS: dict[str, MotifKind] = {
     kind.code: kind
     for kind in (
-        _live("SECURITE", "Prévention des atteintes aux personnes et aux biens", "5"),
+        _live("SECURITE", "Prévention des atteintes aux personnes et aux biens", "5", "ERP", "COMMERCE", OUTSIDE),
         _live("BATIMENTS", "Protection des bâtiments et installations publics", "1"),
         _live("CIRCULATION", "Régulation de la circulation", "3"),
         _live("DEPOTS", "Prévention des dépôts de déchets", "11"),
         _live("SECOURS", "Secours aux personnes, risques naturels ou technologiques", "7", "8"),
-        _replay("INTERVENTION", "Intervention en cours ou récente", "5", "1", "8"),
+        _replay("INTERVENTION", "Intervention en cours ou récente", "5", "1", "8", "ERP", "COMMERCE", OUTSIDE),
         _replay("ACCIDENT", "Accident de la circulation", "3", "4", "8"),
         _replay("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
         _replay("REQUISITION", "Réquisition judiciaire"),

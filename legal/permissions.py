@@ -189,6 +189,7 @@ _CATEGORIES: dict[Regime, frozenset[Category]] = {
     Regime.ABORDS_TERRO: _MUNICIPAL,
     Regime.ERP: _MUNICIPAL | {Category.PRIVE_CNAPS},
     Regime.COMMERCE: frozenset({Category.PM}),
+    Regime.HORS_CSI: _MUNICIPAL | {Category.PRIVE_CNAPS},
 }
 _STATE_FORCES = frozenset({Category.PN, Category.GN, Category.DOUANE, Category.SDIS})
 

@@ -15,7 +15,7 @@ from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.cameras.secrets import SecretBox
 from csu.clock import iso
-from csu.store import tables
+from csu.store import in_force, tables
 from csu.store.facts import interruptions
 from csu.store.store import Store
 from legal.facts import Validity
@@ -110,20 +110,7 @@ async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> l
     cameras = [
         {**row, "password": None if row["secret"] is None else box.open(row["id"], row["secret"])} for row in rows
     ]
-    line, authorisation = tables.authorisation_line, tables.authorisation
-    statement = (
-        select(
-            line.c.camera,
-            line.c.retention_days,
-            line.c.minimum_days,
-            authorisation.c.reference,
-            authorisation.c.from_at,
-            authorisation.c.to_at,
-            authorisation.c.suspended_at,
-        )
-        .join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
-        .where(line.c.recorded)
-    )
+    statement = in_force.lines().where(tables.authorisation_line.c.recorded)
     lines = [dict(row) for row in (await connection.execute(statement)).mappings()]
     announced = {
         camera: [Interruption(one.cause.value, one.validity.from_at, one.validity.end_at) for one in found]

@@ -20,7 +20,7 @@ from csu.clock import iso
 from csu.statements import document
 from csu.statements.days import begins_at, day_of, ends_at
 from csu.statements.reading import cameras_of, last_statement
-from csu.store import tables
+from csu.store import in_force, tables
 from csu.store.store import Store
 from legal.ledger import canonical
 
@@ -138,15 +138,11 @@ async def _content(connection: AsyncConnection, commune: str, day: date) -> dict
 
 async def _expected(connection: AsyncConnection, commune: str, day: date) -> frozenset[str]:
     """Cameras that an authorisation let record at any time of the day."""
-    line, authorisation = tables.authorisation_line, tables.authorisation
-    statement = (
-        select(line.c.camera)
-        .join(authorisation, line.c.authorisation == authorisation.c.id)
-        .where(
-            line.c.commune == commune,
-            line.c.recorded,
-            authorisation.c.from_at < ends_at(day),
-            func.least(authorisation.c.to_at, authorisation.c.suspended_at) > begins_at(day),
-        )
+    line = in_force.lines().subquery()
+    statement = select(line.c.camera).where(
+        line.c.commune == commune,
+        line.c.recorded,
+        line.c.from_at < ends_at(day),
+        func.least(line.c.to_at, line.c.suspended_at) > begins_at(day),
     )
     return frozenset((await connection.scalars(statement)).all())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ColumnElement, RowMapping, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.store import tables
+from csu.store import in_force, tables
 from legal import facts
 from legal.facts import Basis, Category, Regime, Right, Role, Subject, Validity
 from legal.interruptions import Cause
@@ -136,16 +136,7 @@ async def actors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, f
 async def _lines(
     connection: AsyncConnection, chosen: Sequence[ColumnElement[bool]]
 ) -> dict[str, list[facts.Authorisation]]:
-    line, authorisation = tables.authorisation_line, tables.authorisation
-    statement = select(
-        authorisation.c.id,
-        *_dates(authorisation),
-        line.c.camera,
-        line.c.finalites,
-        line.c.visualised,
-        line.c.recorded,
-    ).join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
-    statement = statement.where(*chosen)
+    statement = in_force.lines().where(*chosen)
     lines: dict[str, list[facts.Authorisation]] = {}
     for row in (await connection.execute(statement)).mappings():
         fact = facts.Authorisation(

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Integer,
@@ -67,6 +68,22 @@ commune = Table(
     _text("name", nullable=False),
     _text("departement", nullable=False),
     _text("authority", nullable=False),
+    _text("controller"),
+    _text("dpo"),
+    _text("deliberation"),
+    Column("deliberation_on", Date),
+    Column("cnil_sent_on", Date),
+    _text("cnil_receipt"),
+)
+
+site = Table(
+    "site",
+    METADATA,
+    _text("commune", ForeignKey("commune.insee"), primary_key=True),
+    _text("name", primary_key=True),
+    _text("address"),
+    Column("latitude", Double),
+    Column("longitude", Double),
 )
 
 convention = Table(
@@ -99,6 +116,7 @@ camera = Table(
     _text("username"),
     Column("secret", LargeBinary),
     _text("certificate"),
+    ForeignKeyConstraint(["commune", "site"], ["site.commune", "site.name"]),
 )
 
 authorisation = Table(
@@ -106,11 +124,20 @@ authorisation = Table(
     METADATA,
     _id(),
     _text("commune", ForeignKey("commune.insee"), nullable=False),
-    _text("reference", nullable=False, unique=True),
-    _at("from_at", nullable=False),
-    _at("to_at", nullable=False),
+    _text("reference", unique=True),
+    _at("from_at"),
+    _at("to_at"),
     *_suspension(),
+    _text("dossier", nullable=False),
+    _text("kind", nullable=False),
+    _text("state", nullable=False),
+    _uuid("replaces", ForeignKey("authorisation.id")),
+    Column("last_on", Date),
+    Column("complete_on", Date),
+    Column("extended", Boolean, nullable=False),
+    _at("ended_at"),
     UniqueConstraint("id", "commune"),
+    UniqueConstraint("commune", "dossier", name="authorisation_dossier"),
 )
 
 authorisation_line = Table(
@@ -124,6 +151,38 @@ authorisation_line = Table(
     Column("recorded", Boolean, nullable=False),
     Column("retention_days", Integer, nullable=False),
     Column("minimum_days", Integer),
+    Column("recipients", ARRAY(Text), nullable=False),
+    Column("position", ARRAY(Double)),
+    Column("field", JSONB(none_as_null=True)),
+    Column("masks", JSONB, nullable=False),
+    Column("ptz", JSONB(none_as_null=True)),
+    _text("plan"),
+    Column("fast_flow", Boolean, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("per_s", Double),
+    _text("exemption"),
+    Column("sent_on", Date),
+    Column("service_on", Date),
+    _at("in_service_at"),
+    ForeignKeyConstraint(["authorisation", "commune"], ["authorisation.id", "authorisation.commune"]),
+)
+
+authorisation_event = Table(
+    "authorisation_event",
+    METADATA,
+    _uuid("authorisation", primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    _text("commune", nullable=False),
+    _text("event", nullable=False),
+    _at("at", nullable=False),
+    Column("on_day", Date, nullable=False),
+    _text("reference"),
+    Column("from_on", Date),
+    Column("to_on", Date),
+    Column("service_on", Date),
+    Column("cameras", ARRAY(Uuid(as_uuid=False))),
+    _uuid("author", ForeignKey("account.id")),
     ForeignKeyConstraint(["authorisation", "commune"], ["authorisation.id", "authorisation.commune"]),
 )
 

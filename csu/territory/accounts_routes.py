@@ -14,8 +14,8 @@ from csu.accounts.guard import Guard, Visit
 from csu.errors import Refusal, invalid, not_found
 from csu.schemas import Body, Done, Line, Reason
 from csu.store import facts, tables
-from csu.territory.document import start_of
 from csu.territory.suspensions import alter, resume, suspend
+from legal.authorisations import start_of
 from legal.facts import CENTRE, Basis, Category, Right, Role, Subject
 from legal.permissions import Act
 

@@ -1,4 +1,4 @@
-"""The document that `csu import` reads: communes, conventions, cameras, authorisations, accounts, habilitations.
+"""The document that `csu import` reads: communes, conventions, sites, cameras, authorisations, accounts, habilitations.
 
 Dates are civil days in Paris, from the first day (included) to `to`, the first day on which the fact no longer holds.
 """
@@ -6,34 +6,23 @@ Dates are civil days in Paris, from the first day (included) to `to`, the first 
 import string
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from csu.territory import reference
+from csu.territory.lines import Details, Terms, line_of
+from legal.authorisations import REPLACING, Kind, Line, fault_of_term
 from legal.facts import FINALITES, Basis, Category, Regime, Right, Role
 from legal.retention import RetentionRefused, check_retention
 from streams.rtsp.tls import read_fingerprint
 
-PARIS = ZoneInfo("Europe/Paris")
-
 
 class DocumentError(Exception):
     """The document can't be imported; the text says where and what was expected. Nothing has been written."""
-
-
-def start_of(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=PARIS).astimezone(UTC)
-
-
-def _five_years_after(day: date) -> date:
-    try:
-        return day.replace(year=day.year + 5)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year + 5, month=3, day=1)
 
 
 def _address(value: str) -> str:
@@ -65,18 +54,62 @@ class Dated(_Item):
         return self
 
 
+class Deliberation(_Item):
+    reference: Text
+    on: date
+
+
+class Engagement(_Item):
+    """The engagement de conformité that the responsable de traitement sent to the CNIL (CSI R.253-7)."""
+
+    sent_on: date
+    receipt: Text
+
+
 class Commune(_Item):
+    """What is left out here stays as it was entered elsewhere."""
+
     insee: Insee
     name: Text
     departement: Annotated[str, Field(pattern=r"^[0-9AB]{2,3}$")]
     authority: Text
+    controller: Text | None = None
+    dpo: Text | None = None
+    deliberation: Deliberation | None = None
+    cnil: Engagement | None = None
+
+    @model_validator(mode="after")
+    def _exists(self) -> "Commune":
+        known = reference.communes().get(self.insee)
+        if known is None:
+            raise ValueError(f"INSEE_UNKNOWN: {self.insee} is no commune of csu/territory/reference/communes.tsv")
+        if known.departement != self.departement:
+            raise ValueError(f"{self.insee} lies in département {known.departement}, not {self.departement}")
+        return self
 
 
 class Convention(Dated):
     commune: Insee
-    kind: Literal["IV", "V"]
+    # CSI L.132-14: with the member, with the State; L.512-4: of coordination.
+    kind: Literal["IV", "V", "COORDINATION"]
     reference: Text
     partner: Text
+
+
+class Site(_Item):
+    """A place where cameras are; those of cameras that no site describes are known by their name alone."""
+
+    commune: Insee
+    name: Text
+    address: Text | None = None
+    latitude: Annotated[float | None, Field(ge=-90, le=90)] = None
+    longitude: Annotated[float | None, Field(ge=-180, le=180)] = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Site":
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("`latitude` and `longitude` go together")
+        return self
 
 
 class Camera(_Item):
@@ -102,16 +135,23 @@ class Camera(_Item):
         return self
 
 
-class Authorisation(Dated):
+class CameraDetails(Details):
+    """What the arrêté's plans say of one camera of it, by its number."""
+
+    camera: str
+
+
+class Authorisation(Dated, Terms):
+    """An arrêté that is in service or will be at its date. One that has been imported changes by another that
+    `replaces` it only (CSI R.254-2)."""
+
     to_day: date = Field(alias="to")
     commune: Insee
     reference: Text
+    kind: Kind = Kind.INITIALE
+    replaces: Text | None = None
     cameras: Annotated[list[str], Field(min_length=1)]
-    finalites: Annotated[list[str], Field(min_length=1)]
-    visualised: bool = True
-    recorded: bool = True
-    retention_days: int
-    minimum_days: int | None = None
+    details: list[CameraDetails] = []
 
     @field_validator("finalites")
     @classmethod
@@ -123,13 +163,24 @@ class Authorisation(Dated):
 
     @model_validator(mode="after")
     def _lawful(self) -> "Authorisation":
-        if self.to_day > _five_years_after(self.from_day):
-            raise ValueError("an authorisation holds five years at most (CSI L.252-4)")
+        fault = fault_of_term(self.kind, self.from_day, self.to_day)
+        if fault is not None:
+            raise ValueError(f"{fault.code}: {fault.reason} ({fault.source})")
+        if (self.kind in REPLACING) != (self.replaces is not None):
+            raise ValueError("`replaces` goes with the kinds MODIFICATION and RENOUVELLEMENT, and they with it")
+        strange = {one.camera for one in self.details} - set(self.cameras)
+        if strange:
+            raise ValueError(f"details of cameras that are not in it: {sorted(strange)}")
         try:
             check_retention(self.retention_days, self.minimum_days)
         except RetentionRefused as error:
             raise ValueError(f"{error.code}: {error}") from error
         return self
+
+    def line(self, number: str) -> Line:
+        """What it says of one camera."""
+        details = next((one for one in self.details if one.camera == number), Details())
+        return line_of(self.model_dump(), details.model_dump())
 
 
 class Agrement(Dated):
@@ -157,6 +208,7 @@ class Habilitation(Dated):
 class Document(_Item):
     commune: list[Commune] = []
     convention: list[Convention] = []
+    site: list[Site] = []
     camera: list[Camera] = []
     authorisation: list[Authorisation] = []
     account: list[Account] = []

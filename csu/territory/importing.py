@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Table, and_, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_nothing
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +18,12 @@ from csu.audit.entries import Author, Entry
 from csu.cameras.secrets import SecretBox
 from csu.store import tables
 from csu.store.store import Store
-from csu.territory.document import Account, Camera, Dated, Document, DocumentError, start_of
+from csu.territory import dossiers
+from csu.territory.document import Account, Authorisation, Camera, Commune, Dated, Document, DocumentError
+from csu.territory.lines import values_of
+from legal.authorisations import Event, Line, State, Step, changed_conditions, completed, fault_of_line, start_of
+from legal.facts import Regime
+from legal.permissions import Refused
 
 _AUTHOR = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
 
@@ -58,11 +64,17 @@ class Importer:
 
     async def _communes(self, connection: AsyncConnection, document: Document) -> None:
         for commune in document.commune:
-            values = commune.model_dump()
-            await self._put(connection, tables.commune, {"insee": values.pop("insee")}, values, commune.insee)
+            await self._put(connection, tables.commune, {"insee": commune.insee}, _answered(commune), commune.insee)
         for item in document.convention:
             key = {"commune": item.commune, "kind": item.kind, "reference": item.reference}
             await self._put(connection, tables.convention, key, {"partner": item.partner, **_dates(item)}, item.commune)
+        described = {(site.commune, site.name) for site in document.site}
+        for site in document.site:
+            values = site.model_dump(include={"address", "latitude", "longitude"})
+            await self._put(connection, tables.site, {"commune": site.commune, "name": site.name}, values, site.commune)
+        for place in sorted({(camera.commune, camera.site) for camera in document.camera} - described):
+            named = insert_or_nothing(tables.site).values(commune=place[0], name=place[1])
+            await connection.execute(named.on_conflict_do_nothing())
 
     async def _cameras(self, connection: AsyncConnection, document: Document) -> dict[str, str]:
         """Camera ids by number."""
@@ -104,18 +116,91 @@ class Importer:
         return username, password
 
     async def _authorisations(self, connection: AsyncConnection, document: Document, cameras: dict[str, str]) -> None:
+        rows = await connection.execute(select(tables.camera.c.id, tables.camera.c.regime))
+        regimes = {row[0]: Regime(row[1]) for row in rows}
         for item in document.authorisation:
-            values = {"commune": item.commune, **_dates(item)}
-            key = {"reference": item.reference}
-            authorisation = await self._put(connection, tables.authorisation, key, values, item.commune)
+            lines = {}
             for number in item.cameras:
                 if number not in cameras:
                     raise DocumentError(f"authorisation {item.reference}: unknown camera {number}")
-                line = item.model_dump(
-                    include={"commune", "finalites", "visualised", "recorded", "retention_days", "minimum_days"}
-                )
-                key = {"authorisation": authorisation, "camera": cameras[number]}
-                await self._put(connection, tables.authorisation_line, key, line, item.commune, with_id=False)
+                lines[cameras[number]] = item.line(number)
+                fault = fault_of_line(regimes[cameras[number]], lines[cameras[number]])
+                if fault is not None:
+                    raise _refused(item, number, fault)
+            table = tables.authorisation
+            known = await connection.scalar(select(table.c.id).where(table.c.reference == item.reference))
+            if known is None:
+                await self._carry_over(connection, item, lines)
+            else:
+                await self._compare(connection, item, lines, known)
+
+    async def _carry_over(self, connection: AsyncConnection, item: Authorisation, lines: Mapping[str, Line]) -> None:
+        """An arrêté that is new here comes into service at its date, in the place of the one it names."""
+        table = tables.authorisation
+        replaced = None
+        if item.replaces is not None:
+            replaced = await connection.scalar(select(table.c.id).where(table.c.reference == item.replaces))
+            if replaced is None:
+                raise DocumentError(f"authorisation {item.reference}: unknown arrêté {item.replaces}")
+        identity = str(uuid4())
+        from_at, to_at = start_of(item.from_day), start_of(item.to_day)
+        elsewhere = await dossiers.covered(connection, frozenset(lines), from_at, to_at, {replaced})
+        if elsewhere:
+            other = sorted(elsewhere.values())[0]
+            raise DocumentError(
+                f"AUTH_OVERLAP: authorisation {item.reference}: {other} covers a camera of it at the same time;"
+                " one that takes its place says `replaces`"
+            )
+        row = {
+            "id": identity,
+            "commune": item.commune,
+            "dossier": item.reference,
+            "kind": item.kind,
+            "state": State.BROUILLON,
+            "replaces": replaced,
+            "extended": False,
+        }
+        await connection.execute(insert(table).values(row))
+        for camera, line in lines.items():
+            values = {"authorisation": identity, "camera": camera, "commune": item.commune, **values_of(line)}
+            await connection.execute(insert(tables.authorisation_line).values(values))
+        draft = await dossiers.find(connection, identity)
+        assert draft is not None
+        step = Step(Event.CARRY_OVER, item.from_day, item.reference, item.from_day, item.to_day)
+        refused = await dossiers.take(connection, draft, step, self._now, None)
+        if refused is not None:
+            raise _refused(item, None, refused)
+        self._note(table.name, item.reference, ["created"], item.commune)
+
+    async def _compare(
+        self, connection: AsyncConnection, item: Authorisation, lines: Mapping[str, Line], identity: str
+    ) -> None:
+        """What an arrêté of before says may be completed and not changed (CSI R.254-2)."""
+        known = await dossiers.find(connection, identity, lock=True)
+        assert known is not None
+        changed = [
+            name
+            for name, (before, now) in {
+                "commune": (known.row["commune"], item.commune),
+                "kind": (known.row["kind"], item.kind),
+                "from": (known.dossier.from_at, start_of(item.from_day)),
+                "to": (known.dossier.to_at, start_of(item.to_day)),
+                "cameras": (known.dossier.cameras, frozenset(lines)),
+            }.items()
+            if before != now
+        ]
+        both = sorted(known.dossier.cameras & lines.keys())
+        now = {camera: completed(known.line(camera), lines[camera]) for camera in both}
+        for camera in both:
+            changed += changed_conditions(known.line(camera), now[camera])
+        if changed:
+            raise DocumentError(
+                f"AUTH_MODIFICATION_REQUIRED: authorisation {item.reference}: {', '.join(sorted(set(changed)))}:"
+                " enter the amended arrêté, with its own reference and `replaces`"
+            )
+        for camera, line in now.items():
+            key = {"authorisation": identity, "camera": camera}
+            await self._put(connection, tables.authorisation_line, key, values_of(line), item.commune, with_id=False)
 
     async def _persons(self, connection: AsyncConnection, document: Document) -> None:
         for account in document.account:
@@ -177,6 +262,21 @@ class Importer:
     def _note(self, table: str, key: str, changes: list[str], commune: str | None) -> None:
         detail = {"table": table, "key": key, "changes": changes}
         self._entries.append(Entry("territory:import", self._now, _AUTHOR, commune=commune, detail=detail))
+
+
+def _answered(commune: Commune) -> dict[str, Any]:
+    """The columns of a commune that the document speaks of."""
+    values = commune.model_dump(include={"name", "departement", "authority", "controller", "dpo"}, exclude_none=True)
+    if commune.deliberation is not None:
+        values |= {"deliberation": commune.deliberation.reference, "deliberation_on": commune.deliberation.on}
+    if commune.cnil is not None:
+        values |= {"cnil_sent_on": commune.cnil.sent_on, "cnil_receipt": commune.cnil.receipt}
+    return values
+
+
+def _refused(item: Authorisation, number: str | None, refused: Refused) -> DocumentError:
+    camera = "" if number is None else f", camera {number}"
+    return DocumentError(f"{refused.code}: authorisation {item.reference}{camera}: {refused.reason}")
 
 
 def _dates(item: Dated) -> dict[str, datetime | None]:

@@ -21,6 +21,7 @@ def two_communes(database: Database, superuser: str) -> Database:
     with psycopg.connect(superuser) as connection:
         for insee, name in COMMUNES:
             connection.execute("INSERT INTO commune VALUES (%s, %s, '27', 'Maire')", (insee, name))
+            connection.execute("INSERT INTO site VALUES (%s, '')", (insee,))
             connection.execute(
                 "INSERT INTO camera VALUES (gen_random_uuid(), %s, %s, %s, '', 'VOIE_PUBLIQUE', 'native', 0, 'rtsp://c')",
                 (insee, insee, name),

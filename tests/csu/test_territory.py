@@ -35,10 +35,10 @@ class TestImport:
     async def test_changes_are_written_and_journalled(self, centre: Running) -> None:
         content = territory()
         content["camera"][0]["name"] = "Place neuve"
-        content["authorisation"][0]["retention_days"] = 12
+        content["convention"][0]["partner"] = "Autre syndicat"
         assert await import_again(centre, content) == 2
-        (camera, line) = [e for e in await centre.journal() if e["op"] == "territory:import"][1::-1]
-        assert {camera["author"], line["author"]} == {"Administration locale"}
+        (camera, convention) = [e for e in await centre.journal() if e["op"] == "territory:import"][1::-1]
+        assert {camera["author"], convention["author"]} == {"Administration locale"}
 
     async def test_a_new_password_of_a_camera_is_taken_over(self, centre: Running) -> None:
         (centre.centre.settings.data / "credentials").write_text("viewer:another")
@@ -48,13 +48,15 @@ class TestImport:
         ("change", "expected"),
         [
             (lambda c: c["authorisation"][0].update(retention_days=32), "RETENTION_TOO_LONG"),
-            (lambda c: c["authorisation"][0].update(to="2032-01-01"), "five years"),
+            (lambda c: c["authorisation"][0].update(to="2032-01-01"), "AUTH_TOO_LONG"),
             (lambda c: c["authorisation"][0].update(finalites=["12"]), "L.251-2"),
             (lambda c: c["convention"][0].update(to="2025-01-01"), "after `from`"),
             (lambda c: c["camera"][0].update(main="rtsp://user:secret@c/1"), "credentials_file"),
             (lambda c: c["camera"][0].update(certificate="ab:cd"), "64 hexadecimal digits"),
             (lambda c: c["camera"][0].update(certificate="ab" * 32), "rtsps:// addresses"),
             (lambda c: c["commune"][0].update(insee="2722"), "insee"),
+            (lambda c: c["commune"][0].update(insee="27999"), "INSEE_UNKNOWN: 27999"),
+            (lambda c: c["commune"][0].update(departement="76"), "département 27"),
             (lambda c: c["account"][0].update(role="god"), "role"),
         ],
     )
@@ -78,7 +80,7 @@ class TestImport:
         self, centre: Running, change: Any, expected: str
     ) -> None:
         content = territory()
-        content["commune"].append({"insee": "27000", "name": "Neuve", "departement": "27", "authority": "Maire"})
+        content["commune"].append({"insee": "27056", "name": "Bernay", "departement": "27", "authority": "Maire"})
         change(content)
         with pytest.raises(DocumentError, match=expected):
             await import_again(centre, content)
