@@ -50,12 +50,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """`decided_at` None: only proposed. `end`: who has proposed to end a masking early."""
+    """`decided_at` None: only proposed. `begin` and `end`: the latest proposals to mask, and to end it early."""
 
     cause: Cause
     from_at: datetime
     to_at: datetime
-    proposed: Proposal
+    begin: Proposal | None = None
     decided_at: datetime | None = None
     end: Proposal | None = None
     ended_at: datetime | None = None
@@ -72,7 +72,8 @@ class Interruption:
         if self.decided_at is None:
             if self.ended_at is not None:
                 return State.WITHDRAWN
-            return State.PROPOSED if self.proposed.is_open(at) and at < self.to_at else State.EXPIRED
+            is_open = self.begin is not None and self.begin.is_open(at) and at < self.to_at
+            return State.PROPOSED if is_open else State.EXPIRED
         if self.ends_at <= self.begins_at:
             return State.WITHDRAWN
         if at < self.begins_at:
@@ -83,7 +84,7 @@ class Interruption:
         """What waits for a second person: the masking itself, or its early end."""
         match self.state(at):
             case State.PROPOSED:
-                return self.proposed
+                return self.begin
             case State.COMING | State.IN_FORCE:
                 return self.end if self.end is not None and self.end.is_open(at) else None
             case _:

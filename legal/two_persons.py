@@ -1,11 +1,15 @@
 """Acts that two persons decide: one proposes, and another confirms while the proposal is open.
 
-No text names the number two: it is how the centre keeps recordings from being freed, destroyed or hidden by one hand
-(CSI R.253-2: confidentiality, integrity and availability of recordings).
+No text names the number two: it is how the centre keeps recordings from being freed, destroyed, shortened or hidden,
+and analysis from being opened, by one hand (CSI R.253-2: confidentiality, integrity and availability of recordings).
+
+    propose -> OPEN --confirm (another person, within thirty minutes)--> confirmed
+                 '--withdrawn, replaced, or thirty minutes over--------> closed, for good
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from legal.permissions import Refused
 
@@ -13,27 +17,62 @@ CONFIRM_WITHIN = timedelta(minutes=30)
 _SOURCE = "CSI R.253-2"
 
 
+class Decision(StrEnum):
+    """What takes two persons."""
+
+    HOLD_RELEASE = "hold_release"
+    CLOCK_RELEASE = "clock_release"
+    BREAKER_RELEASE = "breaker_release"
+    MASK = "mask"
+    UNMASK = "unmask"
+    RETENTION = "retention"
+    LEGAL_BASIS = "legal_basis"
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Who proposed, by identifier, and when."""
+    """Who proposed, by identifier, when, and about what. `closed_at`: withdrawn, or replaced by a later one."""
 
     person: str
     at: datetime
+    subject: str
+    confirmed_at: datetime | None = None
+    closed_at: datetime | None = None
 
     @property
     def until(self) -> datetime:
         return self.at + CONFIRM_WITHIN
 
     def is_open(self, at: datetime) -> bool:
-        return self.at <= at < self.until
+        return self.confirmed_at is None and self.closed_at is None and self.at <= at < self.until
 
 
-def second_person(proposal: Proposal | None, person: str, at: datetime) -> Refused | None:
-    """Why this person may not confirm at this instant; None when they may."""
-    if proposal is None:
+def may_propose(latest: Proposal | None, at: datetime) -> Refused | None:
+    """Why nothing may be proposed about a subject whose latest proposal this is; None when it may."""
+    if latest is not None and latest.is_open(at):
+        return Refused(
+            "ALREADY_PROPOSED", "C'est déjà proposé : il manque la confirmation d'une autre personne.", _SOURCE
+        )
+    return None
+
+
+def second_person(proposal: Proposal | None, subject: str | None, person: str, at: datetime) -> Refused | None:
+    """Why this person may not confirm at this instant, None when they may. `subject`: what it would be done to now,
+    None when that is no more."""
+    if proposal is None or proposal.closed_at is not None:
         return Refused("NO_PROPOSAL", "Il n'y a rien à confirmer : il faut d'abord proposer.", _SOURCE)
+    if proposal.confirmed_at is not None:
+        return Refused("ALREADY_DONE", "C'est déjà confirmé : il n'y a plus rien à décider.", _SOURCE)
     if not proposal.is_open(at):
         return Refused("PROPOSAL_EXPIRED", "La proposition a plus de trente minutes : il faut la refaire.", _SOURCE)
+    if proposal.subject != subject:
+        return other_subject()
     if proposal.person == person:
         return Refused("SECOND_PERSON_REQUIRED", "Une autre personne que vous doit confirmer.", _SOURCE)
     return None
+
+
+def other_subject() -> Refused:
+    """What is there is no longer what was proposed."""
+    reason = "Ce n'est plus ce qui a été proposé : vérifiez de nouveau, puis proposez."
+    return Refused("PROPOSAL_OTHER", reason, _SOURCE)

@@ -94,6 +94,15 @@ class Visit:
             yield connection
         self.centre.journal_grew()
 
+    @asynccontextmanager
+    async def refusing(self, entry: Entry) -> AsyncIterator[None]:
+        """What a rule of the act itself refuses in this block is journalled before it is answered."""
+        try:
+            yield
+        except Refusal as refusal:
+            await self.record(entry.refused(Refused(refusal.code, refusal.reason, "CSI R.253-5")))
+            raise
+
     def _entry_of_act(self, subject: Subject, camera: KnownCamera | None, detail: Mapping[str, Any]) -> Entry:
         if camera is not None:
             return self.entry(self.act, camera, detail=detail)

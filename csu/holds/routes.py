@@ -13,24 +13,23 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import RowMapping, insert, select, update
 
+from csu import proposals
 from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
+from csu.proposals import Known
 from csu.recording import asking
 from csu.schemas import Body, Line
 from csu.store import tables
-from csu.store.facts import KnownCamera
-from legal.permissions import Act, Refused
+from legal.permissions import Act
+from legal.two_persons import Decision
 from recorder.decisions import Hold, Release
 
 router = APIRouter(prefix="/api/holds", tags=["holds"])
 _HOLD = tables.hold
-_NO_PROCEDURE = Refused(
-    "HOLD_WITHOUT_PROCEDURE",
-    "Une conservation au-delà du délai exige le numéro de la réquisition.",
-    "CSI R.253-4 al. 3",
+_NO_PROCEDURE = Refusal(
+    422, "HOLD_WITHOUT_PROCEDURE", "Une conservation au-delà du délai exige le numéro de la réquisition."
 )
-_SAME_PERSON = Refused("SECOND_PERSON_REQUIRED", "Une autre personne doit confirmer la levée.", "CSI R.253-2")
 
 
 class HoldRequest(Body):
@@ -70,7 +69,8 @@ async def list_holds(visit: Annotated[Visit, Depends(Guard(Act.HOLD_LIST))]) -> 
     """Every hold that the person's communes have, the newest first; those released too."""
     async with visit.perform() as connection:
         rows = (await connection.execute(select(_HOLD).order_by(_HOLD.c.put_at.desc()))).mappings().all()
-    return HoldsBody(holds=[HoldBody(**_shown(row, visit)) for row in rows])
+        known = await proposals.latest_of(connection, Decision.HOLD_RELEASE, [row["id"] for row in rows])
+    return HoldsBody(holds=[HoldBody(**_shown(row, known.get(row["id"]), visit)) for row in rows])
 
 
 @router.post("", status_code=201)
@@ -82,14 +82,11 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
         raise invalid("La période doit finir après son début.")
     requisition = body.requisition.strip()
     window = {"from": body.from_at.isoformat(), "to": body.to_at.isoformat(), "requisition": requisition}
-    if not requisition:
-        await _refuse(visit, camera, window, Refusal(422, _NO_PROCEDURE.code, _NO_PROCEDURE.reason))
-    hold = Hold(str(uuid4()), camera.id, body.from_at, body.to_at, requisition, visit.now)
-    try:
+    async with visit.refusing(visit.entry(visit.act, camera, detail=window)):
+        if not requisition:
+            raise _NO_PROCEDURE
+        hold = Hold(str(uuid4()), camera.id, body.from_at, body.to_at, requisition, visit.now)
         kept = await asking.put(visit, hold)
-    except Refusal as refusal:
-        await _refuse(visit, camera, window, refusal)
-        raise
     row = {
         "id": hold.id,
         "commune": camera.insee,
@@ -103,7 +100,7 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
     async with visit.perform(camera.subject, detail={"hold": hold.id, "camera": camera.id, **window}) as connection:
         await connection.execute(insert(_HOLD).values(row))
     return PutBody(
-        **_shown({**row, "release_proposed_at": None, "release_proposed_by": None, "released_at": None}, visit),
+        **_shown({**row, "released_at": None}, None, visit),
         segments=kept["segments"],
         size=kept["bytes"],
         first=kept["first"],
@@ -115,48 +112,42 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
 async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.HOLD_RELEASE))]) -> HoldBody:
     """The first person proposes, another confirms: then the recorder is told, and what is past its deadline dies."""
     await visit.demand()
-    person, detail = visit.session.actor.id, {"hold": str(fact_id)}
-    refusal: Refusal | None = None
     async with visit.centre.store.transaction(visit.communes) as connection:
         statement = select(_HOLD).where(_HOLD.c.id == str(fact_id))
         row = (await connection.execute(statement)).mappings().one_or_none()
+        known = await proposals.latest(connection, Decision.HOLD_RELEASE, str(fact_id))
     if row is None:
         raise not_found()
-    if row["released_at"] is not None:
-        return HoldBody(**_shown(row, visit))
-    first = row["release_proposed_by"]
-    if first is None:
-        changed: dict[str, Any] = {"release_proposed_by": person, "release_proposed_at": visit.now}
-    elif first == person:
-        refusal = Refusal(409, _SAME_PERSON.code, _SAME_PERSON.reason)
-        changed = {}
-    else:
-        changed = {"released_by": person, "released_at": visit.now}
-        try:
-            await asking.release(visit, Release("hold", row["id"], (first, person)))
-        except Refusal as refused:
-            refusal = refused
-    if refusal is not None:
-        await visit.record(
-            visit.entry(visit.act, commune=row["commune"], detail=detail).refused(asking.refused(refusal))
-        )
-        raise refusal
-    step = "proposed" if first is None else "released"
-    async with visit.perform(detail={**detail, "step": step}) as connection:
-        changing = (
-            update(_HOLD).where(_HOLD.c.id == row["id"], _HOLD.c.released_at.is_(None)).values(changed).returning(_HOLD)
-        )
-        row = (await connection.execute(changing)).mappings().one()
-    return HoldBody(**_shown(row, visit))
+    detail = {"hold": row["id"]}
+    async with visit.refusing(visit.entry(visit.act, commune=row["commune"], detail=detail)):
+        if row["released_at"] is None and (known is None or not known.legal.is_open(visit.now)):
+            known = await _propose(visit, row, detail)
+        else:
+            row, known = await _confirm(visit, row, known, detail)
+    return HoldBody(**_shown(row, known, visit))
 
 
-async def _refuse(visit: Visit, camera: KnownCamera, detail: dict[str, str], refusal: Refusal) -> None:
-    await visit.record(visit.entry(visit.act, camera, detail=detail).refused(asking.refused(refusal)))
-    raise refusal
+async def _propose(visit: Visit, row: RowMapping, detail: dict[str, str]) -> Known:
+    async with visit.perform(detail={**detail, "step": "proposed"}) as connection:
+        return await proposals.propose(connection, visit, Decision.HOLD_RELEASE, row["id"], commune=row["commune"])
 
 
-def _shown(row: RowMapping | dict[str, Any], visit: Visit) -> dict[str, Any]:
-    names = ("id", "camera", "from_at", "to_at", "requisition", "put_at", "release_proposed_at", "released_at")
+async def _confirm(
+    visit: Visit, row: RowMapping, known: Known | None, detail: dict[str, str]
+) -> tuple[RowMapping, Known]:
+    known = proposals.demand(known, visit, subject=row["id"])
+    await asking.release(visit, Release("hold", row["id"], (known.legal.person, visit.session.actor.id)))
+    async with visit.perform(detail={**detail, **known.told, "step": "released"}) as connection:
+        await proposals.confirm(connection, visit, known)
+        changing = update(_HOLD).where(_HOLD.c.id == row["id"]).values(released_at=visit.now).returning(_HOLD)
+        return (await connection.execute(changing)).mappings().one(), known
+
+
+def _shown(row: RowMapping | dict[str, Any], known: Known | None, visit: Visit) -> dict[str, Any]:
+    """A release that nobody confirmed in time is told no more."""
+    names = ("id", "camera", "from_at", "to_at", "requisition", "put_at", "released_at")
+    waits = known is not None and (row["released_at"] is not None or known.legal.is_open(visit.now))
     return {name: row[name] for name in names} | {
-        "release_proposed_by_me": row["release_proposed_by"] == visit.session.actor.id
+        "release_proposed_at": known.legal.at if known is not None and waits else None,
+        "release_proposed_by_me": known is not None and waits and known.legal.person == visit.session.actor.id,
     }

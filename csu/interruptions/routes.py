@@ -1,28 +1,32 @@
 """Interruptions announced: planned by one person with a coded reason, masked by two; ended early the same way."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csu import proposals
 from csu.accounts.guard import Guard, Visit
+from csu.audit.entries import Entry
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
+from csu.proposals import Known
 from csu.schemas import Body, CameraRef, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
 from legal.interruptions import LONGEST, REASONS, Cause, Interruption, State
 from legal.permissions import Act, Refused
-from legal.two_persons import Proposal, second_person
+from legal.two_persons import Decision
 
 router = APIRouter(prefix="/api/interruptions", tags=["interruptions"])
 _TABLE = tables.interruption
 _SHOWN = 500
-_OVER = Refused("INTERRUPTION_OVER", "Cette interruption est terminée, ou n'a jamais été en vigueur.", "CSI R.253-5")
-_PROPOSED = Refused("ALREADY_PROPOSED", "La fin de ce masquage est déjà proposée.", "CSI L.251-3")
+_OVER = Refusal(409, "INTERRUPTION_OVER", "Cette interruption est terminée, ou n'a jamais été en vigueur.")
 _IN_FORCE = frozenset({State.COMING, State.IN_FORCE})
 
 
@@ -68,15 +72,36 @@ class InterruptionsBody(BaseModel):
     reasons: list[ReasonBody]
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A row, with who announced it, and the latest proposals of a masking."""
+
+    row: RowMapping
+    begin: Known | None
+    end: Known | None
+
+    @property
+    def legal(self) -> Interruption:
+        return Interruption(
+            cause=Cause(self.row["cause"]),
+            from_at=self.row["from_at"],
+            to_at=self.row["to_at"],
+            begin=None if self.begin is None else self.begin.legal,
+            decided_at=self.row["decided_at"],
+            end=None if self.end is None else self.end.legal,
+            ended_at=self.row["ended_at"],
+        )
+
+
 @router.get("")
 async def list_interruptions(visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_LIST))]) -> InterruptionsBody:
     """Those of the person's communes, the latest first, past ones too."""
     async with visit.perform() as connection:
-        rows = (await connection.execute(_named().order_by(_TABLE.c.from_at.desc()).limit(_SHOWN))).mappings().all()
+        told = await _read(connection, _named().order_by(_TABLE.c.from_at.desc()).limit(_SHOWN))
     async with visit.centre.store.facts() as connection:
-        cameras = await facts.cameras(connection, {row["camera"] for row in rows})
+        cameras = await facts.cameras(connection, {one.row["camera"] for one in told})
     return InterruptionsBody(
-        interruptions=[_shown(row, cameras[row["camera"]], visit) for row in rows],
+        interruptions=[_shown(one, cameras[one.row["camera"]], visit) for one in told],
         reasons=[
             ReasonBody(cause=cause, code=code, label=label)
             for cause, labels in REASONS.items()
@@ -107,22 +132,16 @@ async def confirm_interruption(
 ) -> InterruptionBody:
     """The second person: the camera is masked, or shown again, and open pictures are decided again at once."""
     await visit.demand()
-    row, camera = await _find(visit, fact_id)
-    told = _read(row)
-    pending, person = told.pending(visit.now), visit.session.actor.id
-    is_end = told.decided_at is not None
-    if pending is None and not is_end and told.ended_at is None:
-        pending = told.proposed  # it has expired: said so below
-    refused = second_person(pending, person, visit.now)
-    if refused is not None:
-        await _refuse(visit, row, camera, refused)
-    if is_end:
-        values: dict[str, Any] = {"ended_at": visit.now, "ended_by": person}
-        return await _change(visit, row, camera, "end", values, _TABLE.c.ended_at.is_(None))
-    values = {"decided_at": visit.now, "decided_by": person}
-    return await _change(
-        visit, row, camera, "begin", values, _TABLE.c.decided_at.is_(None), _TABLE.c.ended_at.is_(None)
-    )
+    told, camera = await _find(visit, fact_id)
+    is_over = told.legal.state(visit.now) is State.OVER or visit.now >= told.legal.to_at
+    subject = None if is_over else told.row["id"]
+    async with visit.refusing(_entry(visit, told, camera)):
+        if told.row["decided_at"] is None:
+            known = proposals.demand(told.begin, visit, subject=subject)
+            return await _change(visit, told, camera, "begin", {"decided_at": visit.now}, confirmed=known)
+        known = proposals.demand(told.end, visit, subject=subject)
+        ended = {"ended_at": visit.now, "ended_by": visit.session.actor.id}
+        return await _change(visit, told, camera, "end", ended, confirmed=known)
 
 
 @router.post("/{fact_id}/end")
@@ -131,24 +150,22 @@ async def end_interruption(
 ) -> InterruptionBody:
     """A planned one ends now, or never begins; a masking that is in force, or decided, is only proposed to end."""
     await visit.demand()
-    row, camera = await _find(visit, fact_id)
-    told, person = _read(row), visit.session.actor.id
-    if told.cause is Cause.MASKED:
-        outcome = visit.decide(Act.INTERRUPTION_MASK)
-        if isinstance(outcome, Refused):
-            await _refuse(visit, row, camera, outcome, 403)
-    state = told.state(visit.now)
-    ended = {"ended_at": visit.now, "ended_by": person}
-    if state is State.PROPOSED:
-        return await _change(visit, row, camera, "withdrawn", ended, _TABLE.c.decided_at.is_(None))
-    if state not in _IN_FORCE:
-        await _refuse(visit, row, camera, _OVER)
-    if told.cause is Cause.PLANNED:
-        return await _change(visit, row, camera, "end", ended, _TABLE.c.ended_at.is_(None))
-    if told.pending(visit.now) is not None:
-        await _refuse(visit, row, camera, _PROPOSED)
-    proposed = {"end_proposed_at": visit.now, "end_proposed_by": person}
-    return await _change(visit, row, camera, "end proposed", proposed, _TABLE.c.ended_at.is_(None))
+    told, camera = await _find(visit, fact_id)
+    state = told.legal.state(visit.now)
+    ended = {"ended_at": visit.now, "ended_by": visit.session.actor.id}
+    async with visit.refusing(_entry(visit, told, camera)):
+        if told.legal.cause is Cause.MASKED:
+            outcome = visit.decide(Act.INTERRUPTION_MASK)
+            if isinstance(outcome, Refused):
+                raise Refusal(403, outcome.code, outcome.reason)
+        if state is State.PROPOSED:
+            return await _change(visit, told, camera, "withdrawn", ended)
+        if state not in _IN_FORCE:
+            raise _OVER
+        if told.legal.cause is Cause.PLANNED:
+            return await _change(visit, told, camera, "end", ended)
+        await proposals.demand_none(visit, Decision.UNMASK, told.row["id"])
+        return await _change(visit, told, camera, "end proposed", {})
 
 
 async def _announce(visit: Visit, cause: Cause, body: InterruptionRequest) -> InterruptionBody:
@@ -158,7 +175,6 @@ async def _announce(visit: Visit, cause: Cause, body: InterruptionRequest) -> In
         raise invalid(f"Motif inconnu ; attendu : {', '.join(REASONS[cause])}.")
     if not body.from_at < body.to_at <= body.from_at + LONGEST or body.to_at <= visit.now:
         raise invalid("La période doit finir après son début et après maintenant, et durer 31 jours au plus.")
-    person = visit.session.actor.id
     row: dict[str, Any] = {
         "id": str(uuid4()),
         "commune": camera.insee,
@@ -167,43 +183,53 @@ async def _announce(visit: Visit, cause: Cause, body: InterruptionRequest) -> In
         "reason": body.reason,
         "from_at": body.from_at,
         "to_at": body.to_at,
-        "proposed_at": visit.now,
-        "proposed_by": person,
+        "announced_at": visit.now,
+        "announced_by": visit.session.actor.id,
+        "decided_at": visit.now if cause is Cause.PLANNED else None,
     }
-    if cause is Cause.PLANNED:
-        row |= {"decided_at": visit.now, "decided_by": person}
     detail = {"interruption": row["id"], "given": REASONS[cause][body.reason]}
     async with visit.perform(
         camera.subject, camera=camera, window=(body.from_at, body.to_at), detail=detail
     ) as session:
         await session.execute(insert(_TABLE).values(row))
-        named = (await session.execute(_named().where(_TABLE.c.id == row["id"]))).mappings().one()
+        if cause is Cause.MASKED:
+            await proposals.propose(session, visit, Decision.MASK, row["id"], commune=camera.insee)
+        (told,) = await _read(session, _named().where(_TABLE.c.id == row["id"]))
     await _tell(visit)
-    return _shown(named, camera, visit)
+    return _shown(told, camera, visit)
 
 
-async def _find(visit: Visit, fact_id: UUID) -> tuple[RowMapping, KnownCamera]:
+async def _find(visit: Visit, fact_id: UUID) -> tuple[_Read, KnownCamera]:
     """The row, if it is of the person's communes. Raises Refusal 404."""
     async with visit.centre.store.transaction(visit.communes) as connection:
-        row = (await connection.execute(_named().where(_TABLE.c.id == str(fact_id)))).mappings().one_or_none()
-    if row is None:
+        told = await _read(connection, _named().where(_TABLE.c.id == str(fact_id)))
+    if not told:
         raise not_found()
-    return row, await camera_of(visit, row["camera"])
+    return told[0], await camera_of(visit, told[0].row["camera"])
 
 
 async def _change(
-    visit: Visit, row: RowMapping, camera: KnownCamera, step: str, values: dict[str, Any], *unless: ColumnElement[bool]
+    visit: Visit, told: _Read, camera: KnownCamera, step: str, values: dict[str, Any], confirmed: Known | None = None
 ) -> InterruptionBody:
-    """One step, journalled; someone else's that came first is a conflict."""
-    detail = {"interruption": row["id"], "step": step}
-    window = row["from_at"], row["to_at"]
+    """One step, journalled; someone else's that came first is a conflict. Without `values` an end is proposed."""
+    subject = told.row["id"]
+    detail = {"interruption": subject, "step": step} | ({} if confirmed is None else confirmed.told)
+    window = told.row["from_at"], told.row["to_at"]
     async with visit.perform(camera.subject, camera=camera, window=window, detail=detail) as connection:
-        done = await connection.execute(update(_TABLE).where(_TABLE.c.id == row["id"], *unless).values(values))
-        if done.rowcount == 0:
-            raise Refusal(409, "CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.")
-        row = (await connection.execute(_named().where(_TABLE.c.id == row["id"]))).mappings().one()
+        if confirmed is not None:
+            await proposals.confirm(connection, visit, confirmed)
+        elif step == "withdrawn":
+            await proposals.close(connection, visit.now, *proposals.of(Decision.MASK, subject))
+        if values:
+            unless = _TABLE.c.ended_at.is_(None), _TABLE.c.decided_at.is_not_distinct_from(told.row["decided_at"])
+            done = await connection.execute(update(_TABLE).where(_TABLE.c.id == subject, *unless).values(values))
+            if done.rowcount == 0:
+                raise Refusal(409, "CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.")
+        else:
+            await proposals.propose(connection, visit, Decision.UNMASK, subject, commune=camera.insee)
+        (told,) = await _read(connection, _named().where(_TABLE.c.id == subject))
     await _tell(visit)
-    return _shown(row, camera, visit)
+    return _shown(told, camera, visit)
 
 
 async def _tell(visit: Visit) -> None:
@@ -211,58 +237,46 @@ async def _tell(visit: Visit) -> None:
     await visit.centre.events.publish("cameras")
 
 
-async def _refuse(visit: Visit, row: RowMapping, camera: KnownCamera, refused: Refused, status: int = 409) -> None:
-    """Raises Refusal, journalled."""
-    entry = visit.entry(
-        visit.act, camera, from_at=row["from_at"], to_at=row["to_at"], detail={"interruption": row["id"]}
-    )
-    await visit.record(entry.refused(refused))
-    raise Refusal(status, refused.code, refused.reason)
+def _entry(visit: Visit, told: _Read, camera: KnownCamera) -> Entry:
+    window = {"from_at": told.row["from_at"], "to_at": told.row["to_at"]}
+    return visit.entry(visit.act, camera, detail={"interruption": told.row["id"]}, **window)
 
 
 def _named() -> Select[Any]:
-    """Rows with the names of who proposed them, and their early end."""
-    first, ending = tables.account, tables.account.alias()
-    return (
-        select(_TABLE, first.c.name.label("proposer"), ending.c.name.label("end_proposer"))
-        .join(first, first.c.id == _TABLE.c.proposed_by)
-        .outerjoin(ending, ending.c.id == _TABLE.c.end_proposed_by)
-    )
+    """Rows with the names of who announced them."""
+    account = tables.account
+    return select(_TABLE, account.c.name.label("announcer")).join(account, account.c.id == _TABLE.c.announced_by)
 
 
-def _read(row: RowMapping) -> Interruption:
-    end = None if row["end_proposed_by"] is None else Proposal(row["end_proposed_by"], row["end_proposed_at"])
-    return Interruption(
-        cause=Cause(row["cause"]),
-        from_at=row["from_at"],
-        to_at=row["to_at"],
-        proposed=Proposal(row["proposed_by"], row["proposed_at"]),
-        decided_at=row["decided_at"],
-        end=end,
-        ended_at=row["ended_at"],
-    )
+async def _read(connection: AsyncConnection, statement: Select[Any]) -> list[_Read]:
+    rows = (await connection.execute(statement)).mappings().all()
+    ids = [row["id"] for row in rows]
+    begins = await proposals.latest_of(connection, Decision.MASK, ids)
+    ends = await proposals.latest_of(connection, Decision.UNMASK, ids)
+    return [_Read(row, begins.get(row["id"]), ends.get(row["id"])) for row in rows]
 
 
-def _shown(row: RowMapping, camera: KnownCamera, visit: Visit) -> InterruptionBody:
-    told = _read(row)
-    pending = told.pending(visit.now)
-    is_end = pending is not None and told.decided_at is not None
+def _shown(read: _Read, camera: KnownCamera, visit: Visit) -> InterruptionBody:
+    told = read.legal
+    waits = read.begin if told.decided_at is None else read.end
+    if told.pending(visit.now) is None:
+        waits = None
     return InterruptionBody(
-        id=row["id"],
+        id=read.row["id"],
         camera=CameraRef.of(camera),
         cause=told.cause,
-        reason=REASONS[told.cause][row["reason"]],
+        reason=REASONS[told.cause][read.row["reason"]],
         from_at=told.from_at if told.decided_at is None else told.begins_at,
         to_at=told.ends_at,
         state=told.state(visit.now),
-        announced_by=row["proposer"],
-        announced_at=row["proposed_at"],
+        announced_by=read.row["announcer"],
+        announced_at=read.row["announced_at"],
         pending=None
-        if pending is None
+        if waits is None
         else PendingBody(
-            step="end" if is_end else "begin",
-            proposed_by=row["end_proposer"] if is_end else row["proposer"],
-            mine=pending.person == visit.session.actor.id,
-            expires_at=pending.until,
+            step="begin" if told.decided_at is None else "end",
+            proposed_by=waits.proposer,
+            mine=waits.legal.person == visit.session.actor.id,
+            expires_at=waits.legal.until,
         ),
     )

@@ -6,12 +6,10 @@ from typing import Any
 from csu import keys
 from csu.accounts.guard import Visit
 from csu.errors import Refusal
-from legal.permissions import Refused
 from recorder.channel import ChannelError
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 
 _ANSWER_S = 5.0
-_SOURCE = "CSI R.253-4 al. 3"
 _REFUSALS = {
     "WINDOW_ERASED": "Il ne reste aucun enregistrement de cette période : elle a été effacée ou n'a pas été filmée.",
     "HOLD_RELEASED": "Cette conservation a déjà été levée.",
@@ -38,11 +36,6 @@ async def needs(visit: Visit) -> list[dict[str, Any]]:
     """What each camera needs, as `NeedBody` of the routes has it. Raises Refusal."""
     told: list[dict[str, Any]] = (await _ask(visit, "needs"))["needs"]
     return told
-
-
-def refused(refusal: Refusal) -> Refused:
-    """The refusal as the journal has it."""
-    return Refused(refusal.code, refusal.reason, _SOURCE)
 
 
 def _key(visit: Visit) -> Any:

@@ -154,7 +154,7 @@ async def _freeze(connection: AsyncConnection, visit: Visit, freeze: Freeze) -> 
     alarm = tables.alarm
     code = _ALARM_OF[freeze.subject]
     since = await connection.scalar(select(alarm.c.since).where(alarm.c.code == code, alarm.c.ended.is_(None)))
-    proposal = await releases.open_proposal(connection, freeze.id, visit.now)
+    proposal = await releases.open_proposal(connection, freeze.subject, freeze.id, visit.now)
     return FreezeBody(
         subject=freeze.subject,
         id=freeze.id,

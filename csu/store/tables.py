@@ -259,23 +259,23 @@ hold = Table(
     _text("requisition", nullable=False),
     _at("put_at", nullable=False),
     _uuid("put_by", ForeignKey("account.id"), nullable=False),
-    _at("release_proposed_at"),
-    _uuid("release_proposed_by", ForeignKey("account.id")),
     _at("released_at"),
-    _uuid("released_by", ForeignKey("account.id")),
 )
 
-freeze_release = Table(
-    "freeze_release",
+proposal = Table(
+    "proposal",
     METADATA,
     _id(),
+    _text("decision", nullable=False),
     _text("subject", nullable=False),
-    _text("freeze_id", nullable=False),
+    _text("commune", ForeignKey("commune.insee")),
     _text("reason", nullable=False),
+    _text("content", nullable=False),
     _at("proposed_at", nullable=False),
     _uuid("proposed_by", ForeignKey("account.id"), nullable=False),
     _at("confirmed_at"),
     _uuid("confirmed_by", ForeignKey("account.id")),
+    _at("closed_at"),
 )
 
 interruption = Table(
@@ -288,12 +288,9 @@ interruption = Table(
     _text("reason", nullable=False),
     _at("from_at", nullable=False),
     _at("to_at", nullable=False),
-    _at("proposed_at", nullable=False),
-    _uuid("proposed_by", ForeignKey("account.id"), nullable=False),
+    _at("announced_at", nullable=False),
+    _uuid("announced_by", ForeignKey("account.id"), nullable=False),
     _at("decided_at"),
-    _uuid("decided_by", ForeignKey("account.id")),
-    _at("end_proposed_at"),
-    _uuid("end_proposed_by", ForeignKey("account.id")),
     _at("ended_at"),
     _uuid("ended_by", ForeignKey("account.id")),
 )

@@ -5,11 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from centre_support import START, Browser, Running
-
-from csu.settings import Database
 
 
 def body(camera: str, begins: datetime, ends: datetime, reason: str) -> dict[str, str]:
@@ -173,23 +170,3 @@ async def test_a_delegate_knows_those_of_his_commune(centre: Running) -> None:
         listed = (await delegate.get("/api/interruptions")).json()["interruptions"]
         assert [(one["camera"]["number"], one["state"]) for one in listed] == [("01", "coming")]
         assert (await camera_of(supervisor))["interruption"] is None  # not within a day
-
-
-async def test_the_database_itself_wants_two_persons(centre: Running, database: Database, superuser: str) -> None:
-    async with centre.person("superviseur") as supervisor:
-        camera = (await camera_of(supervisor))["id"]
-        asked = body(camera, in_hours(0), in_hours(2), "HABITATION")
-        made = (await supervisor.post("/api/interruptions/masked", asked)).json()
-    url = database.url.get_secret_value().replace("+psycopg", "")
-    with psycopg.connect(url) as connection:
-        connection.execute("SELECT set_config('csu.communes', '*', true)")
-        with pytest.raises(psycopg.errors.CheckViolation):
-            connection.execute(
-                "UPDATE interruption SET decided_at = now(), decided_by = proposed_by WHERE id = %s", (made["id"],)
-            )
-        connection.rollback()
-        for statement in ("DELETE FROM interruption", "UPDATE interruption SET from_at = now()"):
-            connection.execute("SELECT set_config('csu.communes', '*', true)")
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(statement.encode())
-            connection.rollback()

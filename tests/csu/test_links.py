@@ -488,13 +488,19 @@ class TestTheRecorderItself:
 
 
 MASK_NOW = """
-    WITH decided (at) AS (SELECT %s::timestamptz)
-    INSERT INTO interruption (id, commune, camera, cause, reason, from_at, to_at, proposed_at, proposed_by, decided_at,
-        decided_by)
-    SELECT gen_random_uuid(), camera.commune, camera.id, 'masked', 'HABITATION', at, at + interval '1 hour', at,
-        one.id, at, other.id
-    FROM decided, camera, account one, account other
-    WHERE camera.number = '01' AND one.login = 'superviseur' AND other.login = 'administrateur'
+    WITH two AS (
+        INSERT INTO proposal (id, decision, subject, commune, reason, content, proposed_at, proposed_by, confirmed_at,
+            confirmed_by)
+        SELECT gen_random_uuid(), 'mask', gen_random_uuid(), camera.commune, '', '{}', at, one.id, at, other.id
+        FROM (SELECT %s::timestamptz AS at) decided, camera, account one, account other
+        WHERE camera.number = '01' AND one.login = 'superviseur' AND other.login = 'administrateur'
+        RETURNING subject, proposed_at AS at, proposed_by
+    )
+    INSERT INTO interruption (id, commune, camera, cause, reason, from_at, to_at, announced_at, announced_by,
+        decided_at)
+    SELECT subject::uuid, camera.commune, camera.id, 'masked', 'HABITATION', at, at + interval '1 hour', at,
+        proposed_by, at
+    FROM two, camera WHERE camera.number = '01'
 """
 
 

@@ -63,7 +63,7 @@ async def test_nothing_is_lost_by_the_upgrade(before: tuple[Database, str]) -> N
     migrate(database.owner_url.get_secret_value())
     for table in filled:
         columns = BEFORE["tables"][table][0].keys()
-        kept = [{name: row[name] for name in columns if name in row} for row in _rows(superuser, table)]
+        kept = [{name: row.get(name) for name in columns} for row in _rows(superuser, table)]
         assert sorted(map(str, kept)) == sorted(map(str, BEFORE["tables"][table])), table
     store = Store(database)
     heads = {kid: Ed25519PublicKey.from_public_bytes(bytes.fromhex(raw)) for kid, raw in BEFORE["heads"].items()}
@@ -73,3 +73,42 @@ async def test_nothing_is_lost_by_the_upgrade(before: tuple[Database, str]) -> N
         await store.close()
     assert (verdict.first_bad, verdict.entries) == (None, len(BEFORE["tables"]["journal_leaf"]))
     assert verdict.entries > 5
+
+
+ONE, OTHER = (row["id"] for row in BEFORE["tables"]["account"][:2])
+PENDING = f"""
+    UPDATE hold SET release_proposed_at = '2026-11-23T14:00Z', release_proposed_by = '{ONE}';
+    INSERT INTO freeze_release (id, subject, freeze_id, reason, proposed_at, proposed_by, confirmed_at, confirmed_by)
+    SELECT gen_random_uuid(), 'clock', 'boot:1:2', 'lu', at::timestamptz, '{ONE}', done::timestamptz, by::uuid
+    FROM (VALUES ('2026-11-22T14:00Z', NULL, NULL), ('2026-11-23T14:00Z', NULL, NULL),
+                 ('2026-11-21T14:00Z', '2026-11-21T14:05Z', '{OTHER}')) AS told (at, done, by);
+    INSERT INTO interruption (id, commune, camera, cause, reason, from_at, to_at, proposed_at, proposed_by, decided_at,
+        decided_by, end_proposed_at, end_proposed_by)
+    SELECT gen_random_uuid(), commune, id, 'masked', 'HABITATION', '2026-11-23T14:00Z', '2026-11-24T14:00Z',
+        '2026-11-23T14:00Z', '{ONE}', '2026-11-23T14:01Z', '{OTHER}', '2026-11-23T14:20Z', '{OTHER}'
+    FROM camera LIMIT 1;
+"""
+
+
+def test_what_waits_for_a_second_person_still_does(before: tuple[Database, str]) -> None:
+    database, superuser = before
+    _migrate_to(database, "0006")
+    with psycopg.connect(superuser) as connection:
+        connection.execute(PENDING.encode())
+    migrate(database.owner_url.get_secret_value())
+    told = [
+        (row["decision"], row["proposed_by"], row["confirmed_by"], row["closed_at"] is None)
+        for row in _rows(superuser, "proposal")
+    ]
+    holds = len(BEFORE["tables"]["hold"])
+    assert sorted(told, key=str) == sorted(
+        [("hold_release", ONE, None, True)] * holds
+        + [
+            ("clock_release", ONE, None, False),
+            ("clock_release", ONE, None, True),
+            ("clock_release", ONE, OTHER, True),
+            ("mask", ONE, OTHER, True),
+            ("unmask", OTHER, None, True),
+        ],
+        key=str,
+    )

@@ -1,0 +1,169 @@
+"""What one person proposes and another confirms: one table and one way for every act that takes two.
+
+The rules are `legal.two_persons`. A route proposes inside its act's transaction; to confirm it asks `demand`, does what
+must be done elsewhere first (a recorder that answers), and marks it in the act's transaction. Both persons are in the
+journal: each as the author of an entry, and the first in the second's too.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts.guard import Visit
+from csu.errors import Refusal
+from csu.store import tables
+from legal.permissions import Refused
+from legal.two_persons import Decision, Proposal, may_propose, second_person
+
+_TABLE = tables.proposal
+_CONFLICT = Refused("CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.", "CSI R.253-2")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A proposal as it stands in its row, with the name of who made it."""
+
+    id: str
+    decision: Decision
+    legal: Proposal
+    proposer: str
+    reason: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    commune: str | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the confirming person's entry says of it."""
+        return {"proposal": self.id, "proposed_by": self.legal.person}
+
+
+async def latest(connection: AsyncConnection, decision: Decision, subject: str) -> Known | None:
+    """The latest proposal about a subject, whatever became of it."""
+    return (await latest_of(connection, decision, [subject])).get(subject)
+
+
+async def latest_of(connection: AsyncConnection, decision: Decision, subjects: list[str]) -> dict[str, Known]:
+    """The same of several subjects, by subject."""
+    statement = _named().where(_TABLE.c.decision == decision.value, _TABLE.c.subject.in_(subjects))
+    rows = (await connection.execute(statement.order_by(_TABLE.c.proposed_at))).mappings()
+    return {row["subject"]: _known(row) for row in rows}
+
+
+async def find(connection: AsyncConnection, proposal: str, *decisions: Decision) -> Known | None:
+    """One by its id, if it is of one of these decisions and of the transaction's communes."""
+    statement = _named().where(_TABLE.c.id == proposal, _TABLE.c.decision.in_([d.value for d in decisions]))
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _known(row)
+
+
+async def open_ones(connection: AsyncConnection, decision: Decision, now: datetime) -> list[Known]:
+    """Those that wait for a second person, the newest first."""
+    statement = _named().where(_TABLE.c.decision == decision.value, _unfinished()).order_by(_TABLE.c.proposed_at.desc())
+    found = [_known(row) for row in (await connection.execute(statement)).mappings()]
+    return [one for one in found if one.legal.is_open(now)]
+
+
+async def demand_none(visit: Visit, decision: Decision, subject: str) -> None:
+    """Raises Refusal, not journalled, when a proposal about this subject is open."""
+    async with visit.centre.store.transaction(visit.communes) as connection:
+        known = await latest(connection, decision, subject)
+    refuse(may_propose(None if known is None else known.legal, visit.now))
+
+
+async def propose(
+    connection: AsyncConnection,
+    visit: Visit,
+    decision: Decision,
+    subject: str,
+    *,
+    commune: str | None = None,
+    reason: str = "",
+    content: Mapping[str, Any] | None = None,
+) -> Known:
+    """In the transaction of the proposing act; what expired without confirmation is closed. Raises Refusal when another
+    came first: the whole act is then undone."""
+    person, proposal = visit.session.actor.id, str(uuid4())
+    about = _TABLE.c.decision == decision.value, _TABLE.c.subject == subject, _unfinished()
+    known = await latest(connection, decision, subject)
+    refuse(may_propose(None if known is None else known.legal, visit.now))
+    await connection.execute(update(_TABLE).where(*about).values(closed_at=visit.now))
+    row = {
+        "id": proposal,
+        "decision": decision.value,
+        "subject": subject,
+        "commune": commune,
+        "reason": reason,
+        "content": json.dumps(content or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        "proposed_at": visit.now,
+        "proposed_by": person,
+    }
+    try:
+        await connection.execute(insert(_TABLE).values(row))
+    except IntegrityError as error:  # somebody else's, in the same instant
+        raise _refusal(_CONFLICT) from error
+    found = await find(connection, proposal, decision)
+    assert found is not None
+    return found
+
+
+def demand(known: Known | None, visit: Visit, *, subject: str | None) -> Known:
+    """The proposal, if this person may confirm it now for this subject. Raises Refusal, not journalled."""
+    refuse(second_person(None if known is None else known.legal, subject, visit.session.actor.id, visit.now))
+    assert known is not None
+    return known
+
+
+async def confirm(connection: AsyncConnection, visit: Visit, known: Known) -> None:
+    """In the transaction of the confirming act. Raises Refusal when somebody else came first."""
+    changing = update(_TABLE).where(_TABLE.c.id == known.id, _unfinished())
+    done = await connection.execute(changing.values(confirmed_at=visit.now, confirmed_by=visit.session.actor.id))
+    if done.rowcount == 0:
+        raise _refusal(_CONFLICT)
+
+
+async def close(connection: AsyncConnection, now: datetime, *of: ColumnElement[bool]) -> int:
+    """Nobody can confirm these any more; how many they were."""
+    done = await connection.execute(update(_TABLE).where(_unfinished(), *of).values(closed_at=now))
+    return done.rowcount
+
+
+def of(decision: Decision, subject: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return _TABLE.c.decision == decision.value, _TABLE.c.subject == subject
+
+
+def refuse(refused: Refused | None) -> None:
+    """Raises Refusal 409 for a refusal of the rules."""
+    if refused is not None:
+        raise _refusal(refused)
+
+
+def _refusal(refused: Refused) -> Refusal:
+    return Refusal(409, refused.code, refused.reason)
+
+
+def _unfinished() -> ColumnElement[bool]:
+    return _TABLE.c.confirmed_at.is_(None) & _TABLE.c.closed_at.is_(None)
+
+
+def _named() -> Select[Any]:
+    account = tables.account
+    return select(_TABLE, account.c.name.label("proposer")).join(account, account.c.id == _TABLE.c.proposed_by)
+
+
+def _known(row: RowMapping) -> Known:
+    return Known(
+        id=row["id"],
+        decision=Decision(row["decision"]),
+        legal=Proposal(row["proposed_by"], row["proposed_at"], row["subject"], row["confirmed_at"], row["closed_at"]),
+        proposer=row["proposer"],
+        reason=row["reason"],
+        content=json.loads(row["content"]),
+        commune=row["commune"],
+    )

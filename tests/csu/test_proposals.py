@@ -1,0 +1,112 @@
+"""One mechanism for every act that takes two persons: held by the database, closed for good, carried over."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from centre_support import START, Running
+from test_holds import Peer, _body, _camera
+from test_interruptions import body, in_hours, supervisors
+
+from csu.settings import Database
+from recorder.channel import ChannelServer
+
+
+async def test_the_database_itself_wants_two_persons(centre: Running, database: Database) -> None:
+    async with (
+        centre.person("superviseur") as supervisor,
+        ChannelServer(centre.centre.settings.paths.recorder_socket, Peer(centre).answer),
+    ):
+        camera = await _camera(supervisor)
+        mask = (
+            await supervisor.post("/api/interruptions/masked", body(camera, in_hours(0), in_hours(2), "HABITATION"))
+        ).json()["id"]
+        hold = (await supervisor.post("/api/holds", _body(camera))).json()["id"]
+        assert (await supervisor.post(f"/api/holds/{hold}/release")).status_code == 200
+    for statement, error in (
+        ("UPDATE proposal SET confirmed_at = now(), confirmed_by = proposed_by", psycopg.errors.CheckViolation),
+        (f"UPDATE hold SET released_at = now() WHERE id = '{hold}'", psycopg.errors.CheckViolation),
+        (f"UPDATE interruption SET decided_at = now() WHERE id = '{mask}'", psycopg.errors.CheckViolation),
+        ("UPDATE proposal SET subject = 'another'", psycopg.errors.InsufficientPrivilege),
+        ("UPDATE proposal SET proposed_by = confirmed_by", psycopg.errors.InsufficientPrivilege),
+        ("DELETE FROM proposal", psycopg.errors.InsufficientPrivilege),
+        ("UPDATE interruption SET from_at = now()", psycopg.errors.InsufficientPrivilege),
+        ("DELETE FROM interruption", psycopg.errors.InsufficientPrivilege),
+    ):
+        with psycopg.connect(address(database)) as connection:
+            connection.execute("SELECT set_config('csu.communes', '*', true)")
+            with pytest.raises(error):
+                connection.execute(statement.encode())
+
+
+async def test_both_persons_stand_in_the_journal(centre: Running) -> None:
+    async with supervisors(centre) as (first, second):
+        camera = await _camera(first)
+        asked = body(camera, in_hours(0), in_hours(2), "HABITATION")
+        made = (await first.post("/api/interruptions/masked", asked)).json()
+        confirm = f"/api/interruptions/{made['id']}/confirm"
+        assert (await first.post(confirm)).json()["code"] == "SECOND_PERSON_REQUIRED"
+        assert (await second.post(confirm)).status_code == 200
+        again = await second.post(confirm)
+        assert (again.status_code, again.json()["code"]) == (409, "NO_PROPOSAL")  # what waits next is its end
+        persons = first.account["id"], second.account["id"]
+    rows = await journalled(centre, "interruption:%")
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("interruption:mask", None, persons[0]),
+        ("interruption:confirm", "SECOND_PERSON_REQUIRED", persons[0]),
+        ("interruption:confirm", None, persons[1]),
+        ("interruption:confirm", "NO_PROPOSAL", persons[1]),
+    ]
+    assert persons[0] in rows[2][3]
+
+
+async def test_a_release_of_a_hold_that_nobody_confirms_is_proposed_anew(centre: Running) -> None:
+    peer = Peer(centre)
+    async with ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer):
+        async with centre.person("superviseur") as supervisor:
+            hold = (await supervisor.post("/api/holds", _body(await _camera(supervisor)))).json()["id"]
+            assert (await supervisor.post(f"/api/holds/{hold}/release")).json()["release_proposed_by_me"]
+        centre.clock.advance(minutes=30)
+        async with centre.person("administrateur") as administrator, centre.person("superviseur") as supervisor:
+            (listed,) = (await administrator.get("/api/holds")).json()["holds"]
+            assert listed["release_proposed_at"] is None
+            late = (await administrator.post(f"/api/holds/{hold}/release")).json()
+            assert (late["released_at"], late["release_proposed_by_me"]) == (None, True)
+            assert peer.releases == []
+            done = (await supervisor.post(f"/api/holds/{hold}/release")).json()
+            assert done["released_at"] is not None
+            again = await supervisor.post(f"/api/holds/{hold}/release")
+            assert (again.status_code, again.json()["code"]) == (409, "ALREADY_DONE")
+            assert len(peer.releases) == 1
+
+
+async def test_what_the_recorder_refuses_confirms_nothing(centre: Running) -> None:
+    peer = Peer(centre)
+    async with (
+        ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer),
+        centre.person("superviseur") as supervisor,
+        centre.person("administrateur") as administrator,
+    ):
+        hold = (await supervisor.post("/api/holds", _body(await _camera(supervisor)))).json()["id"]
+        await supervisor.post(f"/api/holds/{hold}/release")
+        peer.refusal = "STORAGE_DOWN"
+        away = await administrator.post(f"/api/holds/{hold}/release")
+        assert (away.status_code, away.json()["code"]) == (503, "RECORDER_UNREACHABLE")
+        peer.refusal = None
+        assert (await administrator.post(f"/api/holds/{hold}/release")).json()["released_at"] is not None
+    codes = [row[1] for row in await journalled(centre, "hold:release")]
+    assert codes == [None, "RECORDER_UNREACHABLE", None]
+
+
+async def journalled(centre: Running, op: str) -> list[Any]:
+    """Operation, code, author and detail, in their order."""
+    from sqlalchemy import text
+
+    async with centre.centre.store.transaction(None) as connection:
+        statement = text("SELECT op, code, author::text, detail FROM journal WHERE op LIKE :op ORDER BY ctid")
+        return list((await connection.execute(statement, {"op": op})).all())
+
+
+def address(database: Database) -> str:
+    """The application's role, for libpq."""
+    return database.url.get_secret_value().replace("+psycopg", "")

@@ -1,0 +1,59 @@
+"""Proposals: who may confirm, until when, and that one that is over stays over."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from legal.two_persons import CONFIRM_WITHIN, Proposal, may_propose, second_person
+
+AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ONE = Proposal("a", AT, "subject")
+MINUTES = st.integers(-200, 200).map(lambda n: AT + timedelta(minutes=n))
+
+
+@pytest.mark.parametrize(
+    ("proposal", "subject", "person", "at", "code"),
+    [
+        (None, "subject", "b", AT, "NO_PROPOSAL"),
+        (replace(ONE, closed_at=AT), "subject", "b", AT, "NO_PROPOSAL"),
+        (replace(ONE, confirmed_at=AT), "subject", "b", AT, "ALREADY_DONE"),
+        (ONE, "subject", "b", AT + CONFIRM_WITHIN, "PROPOSAL_EXPIRED"),
+        (ONE, "subject", "b", AT - HOUR, "PROPOSAL_EXPIRED"),
+        (ONE, "another", "b", AT, "PROPOSAL_OTHER"),
+        (ONE, None, "b", AT, "PROPOSAL_OTHER"),
+        (ONE, "subject", "a", AT, "SECOND_PERSON_REQUIRED"),
+    ],
+)
+def test_who_may_not_confirm(
+    proposal: Proposal | None, subject: str | None, person: str, at: datetime, code: str
+) -> None:
+    refused = second_person(proposal, subject, person, at)
+    assert refused is not None
+    assert (refused.code, refused.reason[-1]) == (code, ".")
+
+
+def test_another_person_in_time_may() -> None:
+    assert second_person(ONE, "subject", "b", AT + CONFIRM_WITHIN - timedelta(microseconds=1)) is None
+
+
+def test_nothing_is_proposed_twice_at_once() -> None:
+    refused = may_propose(ONE, AT)
+    assert refused is not None
+    assert refused.code == "ALREADY_PROPOSED"
+    for latest in (None, replace(ONE, closed_at=AT), replace(ONE, confirmed_at=AT), replace(ONE, at=AT - HOUR)):
+        assert may_propose(latest, AT) is None
+
+
+@given(st.none() | MINUTES, st.none() | MINUTES, st.sampled_from("abc"), st.sampled_from(["subject", "x", None]), MINUTES)
+def test_it_is_confirmed_only_while_open_by_another_and_for_its_subject(
+    confirmed_at: datetime | None, closed_at: datetime | None, person: str, subject: str | None, at: datetime
+) -> None:
+    proposal = replace(ONE, confirmed_at=confirmed_at, closed_at=closed_at)
+    if second_person(proposal, subject, person, at) is None:
+        assert (confirmed_at, closed_at, subject) == (None, None, "subject")
+        assert person != "a"
+        assert AT <= at < AT + CONFIRM_WITHIN
