@@ -4,7 +4,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from centre_support import START, Running
+from centre_support import Running
+from sqlalchemy import text
 from test_holds import Peer, _body, _camera
 from test_interruptions import body, in_hours, supervisors
 
@@ -100,8 +101,6 @@ async def test_what_the_recorder_refuses_confirms_nothing(centre: Running) -> No
 
 async def journalled(centre: Running, op: str) -> list[Any]:
     """Operation, code, author and detail, in their order."""
-    from sqlalchemy import text
-
     async with centre.centre.store.transaction(None) as connection:
         statement = text("SELECT op, code, author::text, detail FROM journal WHERE op LIKE :op ORDER BY ctid")
         return list((await connection.execute(statement, {"op": op})).all())

@@ -48,7 +48,9 @@ def test_nothing_is_proposed_twice_at_once() -> None:
         assert may_propose(latest, AT) is None
 
 
-@given(st.none() | MINUTES, st.none() | MINUTES, st.sampled_from("abc"), st.sampled_from(["subject", "x", None]), MINUTES)
+@given(
+    st.none() | MINUTES, st.none() | MINUTES, st.sampled_from("abc"), st.sampled_from(["subject", "x", None]), MINUTES
+)
 def test_it_is_confirmed_only_while_open_by_another_and_for_its_subject(
     confirmed_at: datetime | None, closed_at: datetime | None, person: str, subject: str | None, at: datetime
 ) -> None:
