@@ -92,7 +92,7 @@ PENDING = f"""
 
 def test_what_waits_for_a_second_person_still_does(before: tuple[Database, str]) -> None:
     database, superuser = before
-    _migrate_to(database, "0006")
+    _migrate_to(database, "0007")
     with psycopg.connect(superuser) as connection:
         connection.execute(PENDING.encode())
     migrate(database.owner_url.get_secret_value())

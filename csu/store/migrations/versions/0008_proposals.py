@@ -1,14 +1,14 @@
 """One table of proposals for every act that two persons decide.
 
-Revision: 0007
+Revision: 0008
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
