@@ -18,6 +18,7 @@ from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
 from csu.alarms import routes as alarm_routes
 from csu.audit import routes as journal_routes
+from csu.bases import routes as basis_routes
 from csu.cameras import routes as camera_routes
 from csu.cameras import tickets_routes
 from csu.centre_state import Centre
@@ -28,6 +29,7 @@ from csu.holds import routes as hold_routes
 from csu.interruptions import routes as interruption_routes
 from csu.metrics import exposition
 from csu.recording import releases as release_routes
+from csu.recording import retention as retention_routes
 from csu.recording import routes as recorder_routes
 from csu.schemas import RefusalBody
 from csu.settings import Settings
@@ -110,6 +112,8 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         interruption_routes.router,
         recorder_routes.router,
         release_routes.router,
+        retention_routes.router,
+        basis_routes.router,
         statement_routes.router,
     ):
         app.include_router(router)

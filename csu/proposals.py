@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,6 +43,28 @@ class Known:
     def told(self) -> dict[str, str]:
         """What the confirming person's entry says of it."""
         return {"proposal": self.id, "proposed_by": self.legal.person}
+
+
+class Waiting(BaseModel):
+    """A proposal that another person may confirm; `mine`: the person who asks can't."""
+
+    id: str
+    reason: str
+    proposed_at: datetime
+    proposed_by: str
+    mine: bool
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, known: Known, visit: Visit) -> "Waiting":
+        return cls(
+            id=known.id,
+            reason=known.reason,
+            proposed_at=known.legal.at,
+            proposed_by=known.proposer,
+            mine=known.legal.person == visit.session.actor.id,
+            expires_at=known.legal.until,
+        )
 
 
 async def latest(connection: AsyncConnection, decision: Decision, subject: str) -> Known | None:

@@ -41,6 +41,10 @@ class Act(StrEnum):
     ALARM_LIST = "alarm:list"
     AUTHORISATION_RESUME = "authorisation:resume"
     AUTHORISATION_SUSPEND = "authorisation:suspend"
+    BASIS_CONFIRM = "basis:confirm"
+    BASIS_END = "basis:end"
+    BASIS_LIST = "basis:list"
+    BASIS_PROPOSE = "basis:propose"
     CAMERA_LIST = "camera:list"
     CHECKPOINT_READ = "checkpoint:read"
     CONVENTION_RESUME = "convention:resume"
@@ -69,6 +73,9 @@ class Act(StrEnum):
     RECORDER_READ = "recorder:read"
     RELEASE_CONFIRM = "release:confirm"
     RELEASE_PROPOSE = "release:propose"
+    RETENTION_CONFIRM = "retention:confirm"
+    RETENTION_LIST = "retention:list"
+    RETENTION_PROPOSE = "retention:propose"
     SESSION_CLOSE = "session:close"
     SESSION_LOCK = "session:lock"
     SESSION_READ = "session:read"
@@ -416,6 +423,7 @@ _ends_holds = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-
 _runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
 _ends_freezes = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4")
 _knows_storage = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4")
+_answers_for_analysis = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI L.251-2")
 _masks = _for_roles(Role.SUPERVISOR, source="CSI L.251-3")
 _knows_interruptions = _for_roles(
     Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-5"
@@ -436,6 +444,10 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.ALARM_LIST: (_everyone,),
     Act.AUTHORISATION_RESUME: (_administers,),
     Act.AUTHORISATION_SUSPEND: (_administers,),
+    Act.BASIS_CONFIRM: (_answers_for_analysis,),
+    Act.BASIS_END: (_answers_for_analysis,),
+    Act.BASIS_LIST: (_answers_for_recordings,),
+    Act.BASIS_PROPOSE: (_answers_for_analysis,),
     Act.CAMERA_LIST: (_everyone,),
     Act.CHECKPOINT_READ: (_controls,),
     Act.CONVENTION_RESUME: (_governs, _within_scope),
@@ -464,6 +476,9 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.RECORDER_READ: (_knows_storage,),
     Act.RELEASE_CONFIRM: (_ends_freezes,),
     Act.RELEASE_PROPOSE: (_ends_freezes,),
+    Act.RETENTION_CONFIRM: (_ends_freezes,),
+    Act.RETENTION_LIST: (_answers_for_recordings,),
+    Act.RETENTION_PROPOSE: (_ends_freezes,),
     Act.SESSION_CLOSE: (_everyone,),
     Act.SESSION_LOCK: (_everyone,),
     Act.SESSION_READ: (_everyone,),

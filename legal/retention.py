@@ -48,6 +48,28 @@ def protected_days(retention_days: int, minimum_days: int | None) -> int:
     return min(UNFIXED_MINIMUM_DAYS if minimum_days is None else minimum_days, retention_days)
 
 
+def check_choice(days: int, authorised_days: int, minimum_days: int | None) -> None:
+    """Raise RetentionRefused unless a commune may keep recordings so long: within what the arrêté allows, and no
+    shorter than the minimum that it fixes (CSI L.252-5, R.253-4)."""
+    check_retention(days, None)
+    if days > authorised_days:
+        raise RetentionRefused(
+            "RETENTION_TOO_LONG",
+            f"L'arrêté ne permet que {authorised_days} jours : au-delà, il faut un arrêté modificatif.",
+        )
+    if minimum_days is not None and days < minimum_days:
+        raise RetentionRefused(
+            "RETENTION_INVALID", f"L'arrêté fixe une durée minimale de conservation de {minimum_days} jours."
+        )
+
+
+def kept_days(authorised_days: int, minimum_days: int | None, chosen_days: int | None) -> int:
+    """How long recordings are kept: as chosen, within the bounds of the arrêté of the moment."""
+    if chosen_days is None:
+        return authorised_days
+    return max(min(chosen_days, authorised_days), minimum_days or 0)
+
+
 def deadline_at(oldest_at: datetime, retention_days: int) -> datetime:
     """When a recording whose oldest frame is of `oldest_at` must be destroyed, in UTC (CSI L.252-5).
 

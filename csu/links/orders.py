@@ -19,6 +19,7 @@ from csu.store import in_force, tables
 from csu.store.facts import interruptions
 from csu.store.store import Store
 from legal.facts import Validity
+from legal.retention import kept_days
 from recorder.orders import CameraOrder, Interruption, Orders, StreamAddress
 
 RECORDER = "recorder"
@@ -38,9 +39,9 @@ def plan(
 
     The line in force counts, the one that ends last if there are several; without one, the next to begin, else the
     last that was: the recorder then knows the camera, and that it may not record it (CSI L.252-1).
-    `cameras`: id, number, name, main_url, sub_url, username, password, certificate, adapter, priority. `lines`: camera,
-    reference, from_at, to_at, suspended_at, retention_days, minimum_days of lines that allow recording. `announced`:
-    decided interruptions by camera.
+    `cameras`: id, number, name, main_url, sub_url, username, password, certificate, adapter, priority, kept_days.
+    `lines`: camera, reference, from_at, to_at, suspended_at, retention_days, minimum_days; those that let record.
+    `announced`: decided interruptions by camera.
     """
     by_camera: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
@@ -78,7 +79,7 @@ def _order(camera: Mapping[str, Any], line: Mapping[str, Any], interruptions: tu
         authorisation=line["reference"],
         record_from_at=validity.from_at,
         record_to_at=max(validity.from_at, validity.end_at),
-        retention_days=line["retention_days"],
+        retention_days=kept_days(line["retention_days"], line["minimum_days"], camera["kept_days"]),
         minimum_days=line["minimum_days"],
         priority=camera["priority"],
         interruptions=interruptions,

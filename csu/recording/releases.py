@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu import proposals
 from csu.accounts.guard import Guard, Visit
 from csu.errors import Refusal, not_found
-from csu.proposals import Known
+from csu.proposals import Known, Waiting
 from csu.recording import asking
 from csu.recording.state import read_state
 from csu.schemas import Line, Reason
@@ -40,17 +40,9 @@ class ProposalRequest(Reason):
     freeze: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
-class ReleaseBody(BaseModel):
-    """`mine`: the person who asks has proposed it, and can't confirm it."""
-
-    id: str
+class ReleaseBody(Waiting):
     subject: str
     freeze: str
-    reason: str
-    proposed_at: datetime
-    proposed_by: str
-    mine: bool
-    expires_at: datetime
     confirmed_at: datetime | None
 
 
@@ -103,14 +95,9 @@ async def open_proposal(connection: AsyncConnection, subject: str, freeze: str, 
 
 def shown(known: Known, visit: Visit) -> ReleaseBody:
     return ReleaseBody(
-        id=known.id,
+        **Waiting.of(known, visit).model_dump(),
         subject=_SUBJECTS[known.decision],
         freeze=known.legal.subject,
-        reason=known.reason,
-        proposed_at=known.legal.at,
-        proposed_by=known.proposer,
-        mine=known.legal.person == visit.session.actor.id,
-        expires_at=known.legal.until,
         confirmed_at=known.legal.confirmed_at,
     )
 

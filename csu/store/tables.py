@@ -116,6 +116,7 @@ camera = Table(
     _text("username"),
     Column("secret", LargeBinary),
     _text("certificate"),
+    Column("kept_days", Integer),
     ForeignKeyConstraint(["commune", "site"], ["site.commune", "site.name"]),
 )
 
@@ -291,6 +292,21 @@ interruption = Table(
     _at("announced_at", nullable=False),
     _uuid("announced_by", ForeignKey("account.id"), nullable=False),
     _at("decided_at"),
+    _at("ended_at"),
+    _uuid("ended_by", ForeignKey("account.id")),
+)
+
+legal_basis = Table(
+    "legal_basis",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False),
+    _uuid("camera", ForeignKey("camera.id"), nullable=False),
+    _text("function", nullable=False),
+    _text("reference", nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    _at("registered_at", nullable=False),
     _at("ended_at"),
     _uuid("ended_by", ForeignKey("account.id")),
 )

@@ -237,7 +237,14 @@ class TestOrders:
 
     def test_the_line_in_force_counts(self) -> None:
         camera: dict[str, Any] = {"id": "c", "number": "1", "name": "n", "main_url": "rtsp://c", "sub_url": None}
-        camera |= {"username": None, "password": None, "certificate": "ab", "adapter": "native", "priority": 0}
+        camera |= {
+            "username": None,
+            "password": None,
+            "certificate": "ab",
+            "adapter": "native",
+            "priority": 0,
+            "kept_days": 9,
+        }
         base = {"camera": "c", "suspended_at": None, "retention_days": 15, "minimum_days": None}
         past = base | {"reference": "past", "from_at": START - timedelta(9), "to_at": START - timedelta(1)}
         now = base | {"reference": "now", "from_at": START - timedelta(1), "to_at": START + timedelta(1)}
@@ -251,7 +258,7 @@ class TestOrders:
         ):
             (order,) = plan([camera], lines, START)
             assert order.authorisation == expected
-            assert order.main.certificate == "ab"
+            assert (order.main.certificate, order.retention_days) == ("ab", 9)
         assert plan([camera], [], START) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legal.retention import RetentionRefused, check_retention, deadline_at, month_later
+from legal.retention import RetentionRefused, check_choice, check_retention, deadline_at, kept_days, month_later
 
 PARIS = ZoneInfo("Europe/Paris")
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -79,3 +79,24 @@ def test_over_one_month_is_refused_with_its_source() -> None:
 def test_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         deadline_at(datetime(2026, 1, 1), 10)  # noqa: DTZ001
+
+
+def test_a_commune_keeps_less_than_its_arrete_allows_and_no_less_than_it_wants() -> None:
+    for days, code in (
+        (16, "RETENTION_TOO_LONG"),
+        (32, "RETENTION_TOO_LONG"),
+        (7, "RETENTION_INVALID"),
+        (0, "RETENTION_INVALID"),
+    ):
+        with pytest.raises(RetentionRefused) as refused:
+            check_choice(days, 15, 8)
+        assert refused.value.code == code
+    for days in (8, 15):
+        check_choice(days, 15, 8)
+    check_choice(1, 15, None)
+
+
+@given(st.integers(1, 31), st.none() | st.integers(0, 31), st.none() | st.integers(1, 31))
+def test_what_is_kept_stays_within_the_arrete(authorised: int, minimum: int | None, chosen: int | None) -> None:
+    minimum = None if minimum is None else min(minimum, authorised)
+    assert (minimum or 1) <= kept_days(authorised, minimum, chosen) <= authorised
