@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -36,8 +37,8 @@ class Drain(asyncio.BufferedProtocol):
             self._filled = 0
 
 
-async def play(url: str, file: Path) -> asyncio.WriteTransport:
-    """Shake hands for the video track, then leave the socket to a drain."""
+async def play(url: str, file: Path) -> asyncio.StreamWriter:
+    """Shake hands for the video track, then leave the socket to a drain. A writer that nobody keeps closes it."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     session = ""
@@ -53,18 +54,21 @@ async def play(url: str, file: Path) -> asyncio.WriteTransport:
             raise ConnectionError(f"expected 200 OK, found {answer.splitlines()[0]!r}")
         session = next(x.partition(": ")[2].partition(";")[0] for x in answer.split("\r\n") if x.startswith("Session:"))
     target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    writer.transport.set_protocol(Drain(target))
-    return writer.transport
+    transport = cast(asyncio.Transport, writer.transport)  # of a connection both ways
+    transport.set_protocol(Drain(target))
+    if not transport.is_reading():  # the first picture came with the answer, and was more than a reader holds
+        transport.resume_reading()
+    return writer
 
 
 async def drain(urls: list[str], directory: Path) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    transports = [await play(url, directory / f"{i}.rtp") for i, url in enumerate(urls)]
+    writers = [await play(url, directory / f"{i}.rtp") for i, url in enumerate(urls)]
     print("ready", flush=True)
     await stopped.wait()
-    for transport in transports:
-        transport.abort()
+    for writer in writers:
+        writer.transport.abort()
 
 
 if __name__ == "__main__":

@@ -231,6 +231,8 @@ async def _floor(paths: Paths, cameras: Cameras, wanted: Wanted) -> Cost:
         cost = await _window(paths, [process], wanted)
     found = footage.count(directory.glob("*.rtp"))
     shutil.rmtree(directory)
+    if not found.frames:
+        raise StageError("the floor's process got no picture")
     return _with_footage(cost, found)
 
 
