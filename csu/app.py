@@ -18,6 +18,7 @@ from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
 from csu.alarms import routes as alarm_routes
 from csu.audit import routes as journal_routes
+from csu.audit import security_routes
 from csu.bases import routes as basis_routes
 from csu.cameras import routes as camera_routes
 from csu.cameras import tickets_routes
@@ -105,6 +106,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         camera_routes.router,
         tickets_routes.router,
         journal_routes.router,
+        security_routes.router,
         alarm_routes.router,
         territory_routes.router,
         accounts_routes.router,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
+from csu.audit.tally import Tally
 from csu.events import Events
 from csu.recording.state import RecorderState
 from csu.settings import Settings
@@ -63,6 +64,8 @@ class Centre:
     recorder: ChannelClient
     gateway: ChannelClient
     observed: Observed = field(default_factory=Observed)
+    # Security events that wait to be written.
+    security: Tally = field(default_factory=Tally)
     # Set to wake a background task at once instead of at its next turn.
     sequencer_wake: asyncio.Event = field(default_factory=asyncio.Event)
     renewer_wake: asyncio.Event = field(default_factory=asyncio.Event)

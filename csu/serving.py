@@ -10,6 +10,7 @@ import uvicorn
 
 from csu import keys
 from csu.app import build_centre, close_centre, create_app
+from csu.audit import security
 from csu.audit.heads import HeadSigner
 from csu.centre_state import Centre
 from csu.links import background
@@ -69,6 +70,7 @@ async def _close(centre: Centre, heads: HeadSigner) -> None:
     """Requests and tasks have ended: number and sign what they left, then let go of the database."""
     try:
         async with asyncio.timeout(_LAST_HEAD_S):
+            await security.write(centre.store, centre.security)
             await heads.close()
     except (*UNAVAILABLE, TimeoutError) as error:
         _LOG.warning("the journal's last head is not signed (%s); the next start signs it", type(error).__name__)

@@ -9,6 +9,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from csu.accounts.workstations import workstation_of
+from csu.audit.tally import Event
+from csu.centre_state import Centre
 from csu.errors import Refusal
 from csu.settings import Settings
 from csu.store.store import UNAVAILABLE, is_unavailable
@@ -91,12 +94,19 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
+# Requests that no page of the console makes.
+_OF_FORGERS = frozenset({"WRONG_ORIGIN", "WRONG_CSRF_TOKEN"})
+
+
 def _answer(status: int, code: str, reason: str) -> JSONResponse:
     return JSONResponse({"code": code, "reason": reason}, status)
 
 
 async def _refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)
+    if error.code in _OF_FORGERS:
+        centre: Centre = request.app.state.centre
+        centre.security.note(centre.now(), Event(error.code, None, workstation_of(request, centre)))
     return _answer(error.status, error.code, error.reason)
 
 

@@ -76,6 +76,7 @@ class Act(StrEnum):
     RETENTION_CONFIRM = "retention:confirm"
     RETENTION_LIST = "retention:list"
     RETENTION_PROPOSE = "retention:propose"
+    SECURITY_READ = "security:read"
     SESSION_CLOSE = "session:close"
     SESSION_LOCK = "session:lock"
     SESSION_READ = "session:read"
@@ -428,6 +429,7 @@ _masks = _for_roles(Role.SUPERVISOR, source="CSI L.251-3")
 _knows_interruptions = _for_roles(
     Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-5"
 )
+_keeps_secure = _for_roles(Role.ADMINISTRATOR, Role.AUDITOR, source="CSI R.253-2")
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
 _answers_for_recordings = _for_roles(
     Role.DELEGATE, Role.AUDITOR, Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI L.252-5, R.253-4"
@@ -479,6 +481,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.RETENTION_CONFIRM: (_ends_freezes,),
     Act.RETENTION_LIST: (_answers_for_recordings,),
     Act.RETENTION_PROPOSE: (_ends_freezes,),
+    Act.SECURITY_READ: (_keeps_secure,),
     Act.SESSION_CLOSE: (_everyone,),
     Act.SESSION_LOCK: (_everyone,),
     Act.SESSION_READ: (_everyone,),

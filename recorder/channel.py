@@ -93,8 +93,16 @@ def peer_allowed(transport: asyncio.BaseTransport, allowed_uids: frozenset[int])
 class ChannelServer:
     """Answers requests with `handler(op, fields)`; a ChannelError raised there becomes the error answer."""
 
-    def __init__(self, path: Path, handler: Handler, allowed_uids: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handler: Handler,
+        allowed_uids: frozenset[int] = frozenset(),
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`refused` is called for each connection of another user."""
         self._path = path
+        self._refused = refused
         self._handler = handler
         self._allowed_uids = allowed_uids
         self._server: asyncio.Server | None = None
@@ -125,6 +133,7 @@ class ChannelServer:
         try:
             if not peer_allowed(writer.transport, self._allowed_uids):
                 log.warning("%s: user %d refused", self._path.name, peer_uid(writer.transport))
+                self._refused()
                 return
             while line := await reader.readline():
                 writer.write(json.dumps(await self._answer(line), separators=(",", ":")).encode() + b"\n")

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit, check_origin
 from csu.accounts.sessions import Session
-from csu.accounts.workstations import workstation
+from csu.accounts.workstations import workstation_of
 from csu.audit import entries
 from csu.audit.entries import Author, Entry
+from csu.audit.tally import Event
 from csu.centre_state import Centre
 from csu.errors import Refusal, invalid
 from csu.schemas import Body, CommuneRef, Done, Line, MotifRef
@@ -76,9 +77,9 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
     centre: Centre = request.app.state.centre
     check_origin(request, centre)
     motif = _shift_motif(login.shift_motif)
-    workstation = _workstation(request, centre)
+    workstation = workstation_of(request, centre)
     if await centre.attempts.are_too_many(login.login, workstation):
-        raise _too_many()
+        raise _too_many(centre, None, workstation)
     async with centre.store.transaction(None) as connection:
         account = await _account(connection, login.login)
     if not await centre.passwords.matches(login.password, None if account is None else account["password_hash"]):
@@ -145,11 +146,12 @@ async def _prove(visit: Visit, password: str) -> None:
     """That the person at the post knows the password; raises Refusal, journalled and counted, otherwise."""
     centre, session = visit.centre, visit.session
     if await centre.attempts.are_too_many(session.login, session.workstation):
-        raise _too_many()
+        raise _too_many(centre, session.login, session.workstation)
     async with centre.store.transaction(None) as connection:
         account = await _account(connection, session.login)
     if not await centre.passwords.matches(password, None if account is None else account["password_hash"]):
         await centre.attempts.failed(session.login, session.workstation)
+        centre.security.note(visit.now, Event(_LOGIN_REFUSED.code, session.login, session.workstation))
         await visit.record(visit.entry(visit.act).refused(_LOGIN_REFUSED))
         raise Refusal(401, _LOGIN_REFUSED.code, "Mot de passe incorrect.")
     await centre.attempts.succeeded(session.login, session.workstation)
@@ -182,13 +184,15 @@ async def list_motifs(request: Request, public: str | None = None) -> list[Motif
 _LOGIN_REFUSED = Refused("LOGIN_REFUSED", "Identifiant ou mot de passe incorrect.", "CSI R.253-2")
 
 
-def _too_many() -> Refusal:
+def _too_many(centre: Centre, login: str | None, workstation: str) -> Refusal:
+    centre.security.note(centre.now(), Event("TOO_MANY_ATTEMPTS", login, workstation))
     return Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
 
 
 async def _login_failed(centre: Centre, login: str, account: RowMapping | None, workstation: str) -> None:
     """Count and journal; what was typed as a login is journalled only where it is one (it may be a password)."""
     await centre.attempts.failed(login, workstation)
+    centre.security.note(centre.now(), Event(_LOGIN_REFUSED.code, None if account is None else login, workstation))
     known = None if account is None else account["id"]
     name = "inconnu" if account is None else account["name"]
     author = Author(known, name, "non identifié", workstation)
@@ -266,9 +270,3 @@ def _shift_motif(code: str | None) -> str | None:
 def _set_cookie(response: Response, centre: Centre, token: str) -> None:
     options: dict[str, Any] = {"secure": centre.is_secure, "httponly": True, "samesite": "strict", "path": "/"}
     response.set_cookie(centre.cookie_name, token, **options)
-
-
-def _workstation(request: Request, centre: Centre) -> str:
-    peer = "" if request.client is None else request.client.host
-    trusted = centre.settings.console.trusted_proxies
-    return workstation(peer, request.headers.getlist("x-forwarded-for"), trusted)

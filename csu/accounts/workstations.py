@@ -1,9 +1,19 @@
-"""From which machine a person comes: the peer, or what a trusted reverse proxy says of its own peer. Pure."""
+"""From which machine a person comes: the peer, or what a trusted reverse proxy says of its own peer."""
 
 from collections.abc import Container, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from fastapi import Request
+
+from csu.centre_state import Centre
+
 UNKNOWN = "inconnu"
+
+
+def workstation_of(request: Request, centre: Centre) -> str:
+    peer = "" if request.client is None else request.client.host
+    trusted = centre.settings.console.trusted_proxies
+    return workstation(peer, request.headers.getlist("x-forwarded-for"), trusted)
 
 
 def workstation(peer: str, forwarded: Sequence[str], trusted: Container[IPv4Address | IPv6Address]) -> str:

@@ -21,6 +21,7 @@ from legal.ledger import oldest_kept_at
 OP = "journal:prune"
 LATE = timedelta(days=90)
 """How much later than its act an entry may have come into the tree (a recorder's facts wait out an outage)."""
+KEPT_SECURITY = timedelta(days=365)
 Ranges = list[tuple[int, int]]  # first and last leaf of each unbroken stretch, in order
 
 
@@ -45,6 +46,20 @@ async def prune(engine: AsyncEngine, now: datetime) -> int:
         if removed:
             await entries.append(connection, [Entry(OP, now, SYSTEM, detail=detail)])
     return len(removed)
+
+
+async def prune_security(engine: AsyncEngine, now: datetime) -> int:
+    """Remove the security events that are over a year old at `now`, and tell so; how many there were.
+
+    Where the database's clock says less, it prevails. Raises sqlalchemy.exc.DBAPIError.
+    """
+    event, before = tables.security_event, now - KEPT_SECURITY
+    async with engine.begin() as connection:
+        removed = (await connection.execute(delete(event).where(event.c.at < before))).rowcount
+        if removed:
+            detail = {"before": iso(before), "events": removed}
+            await entries.append(connection, [Entry("security:prune", now, SYSTEM, detail=detail)])
+    return removed
 
 
 async def pruned_leaves(connection: AsyncConnection) -> Ranges:

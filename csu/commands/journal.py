@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="check a proof that the console gave, without the database")
     check.add_argument("file", type=Path, help="the document, JSON")
     check.add_argument("--key", type=Path, metavar="FILE", help="the centre's public key; by default this centre's")
-    prune = actions.add_parser("prune", help="remove entries that are over three years old (CSI R.253-5)")
+    prune = actions.add_parser("prune", help="remove what may not be kept any longer (CSI R.253-5)")
     for action in (verify, check, prune):
         action.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
         action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -105,17 +105,20 @@ def _prune(args: argparse.Namespace, loaded: "Settings") -> int:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     from csu import engines
-    from csu.audit.prune import prune
+    from csu.audit.prune import prune, prune_security
     from csu.clock import utc_now
 
-    async def remove(owner_url: str) -> int:
+    async def remove(owner_url: str) -> tuple[int, int]:
         engine = create_async_engine(owner_url)
         try:
-            return await prune(engine, utc_now())
+            return await prune(engine, utc_now()), await prune_security(engine, utc_now())
         finally:
             await engine.dispose()
 
     with engines.database(loaded) as database:
-        removed = asyncio.run(remove(database.owner_url.get_secret_value()))
-    print(json.dumps({"removed": removed, "ok": True}) if args.json else f"{removed} entries removed")
+        removed, events = asyncio.run(remove(database.owner_url.get_secret_value()))
+    if args.json:
+        print(json.dumps({"removed": removed, "security_events": events, "ok": True}))
+    else:
+        print(f"{removed} entries and {events} security events removed")
     return 0

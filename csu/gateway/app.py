@@ -59,20 +59,28 @@ def refusal(refused: Refused) -> web.Response:
     return web.json_response(body, status=STATUS.get(refused.code, 403))
 
 
-def create_app(console_origin: str, live: Live, playback: Playback, whep: Whep, health: Handler) -> web.Application:
+def create_app(
+    console_origin: str, live: Live, playback: Playback, whep: Whep, health: Handler, note: Callable[[str], None]
+) -> web.Application:
+    """`note` is told the code of each request that no page of the console makes."""
+
+    def refuse_origin() -> web.Response:
+        note("ORIGIN_REFUSED")
+        return refusal(Refused("ORIGIN_REFUSED"))
+
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         if origin is not None and origin != console_origin:
-            return refusal(Refused("ORIGIN_REFUSED"))
+            return refuse_origin()
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_PREFLIGHT if origin else {})
         if origin is None and request.method not in _SAFE_METHODS:
-            return refusal(Refused("ORIGIN_REFUSED"))
+            return refuse_origin()
         try:
             return await handler(request)
         except Refused as refused:
-            return refusal(refused)
+            return refuse_origin() if refused.code == "ORIGIN_REFUSED" else refusal(refused)
         except web.HTTPException as error:
             return refusal(Refused(_BY_STATUS.get(error.status, "BAD_REQUEST")))
         except ConnectionError:

@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from csu.audit.tally import Event, Tally
 from csu.gateway.account import Account
 from csu.gateway.errors import REASONS, Refused, SpoolError
 from csu.gateway.leases import Lease, Leases
-from csu.gateway.spool import Entry, Spool, time_text
+from csu.gateway.spool import Entry, Line, Refusals, Spool, time_text
 from csu.tickets import Act, TicketRefused, verify
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 LIVE_FLUSH_S = 30.0
 REPLAY_FLUSH_S = 10.0
+REFUSALS_FLUSH_S = 10.0
 
 
 class Clock(Protocol):
@@ -71,7 +73,9 @@ class Desk:
         self._keys = public_keys
         self._leases = Leases(renewed_s=clock.monotonic_s())
         self._opened: dict[Lease, Opened] = {}
-        self._unwritten: list[Entry] = []
+        self._unwritten: list[Line] = []
+        self._refusals = Tally()
+        self._told_s = clock.monotonic_s()
         self._to_write = asyncio.Event()
         self._is_shut = False
 
@@ -83,8 +87,14 @@ class Desk:
         try:
             ticket = verify(text, self._keys, now)
         except TicketRefused as refusal:
+            self.refused(refusal.code)
             raise Refused(refusal.code, refusal.reason) from None
-        lease = self._leases.redeem(ticket, act, now, monotonic_s)
+        try:
+            lease = self._leases.redeem(ticket, act, now, monotonic_s)
+        except Refused as refused:
+            if refused.code in ("TICKET_INVALID", "TICKET_USED"):
+                self.refused(refused.code, ticket.actor)
+            raise
         try:
             await self._spool.append([Entry(now, "opened", ticket)])
         except SpoolError as error:
@@ -92,6 +102,7 @@ class Desk:
             self._leases.close(lease, "SPOOL_UNAVAILABLE")
             raise Refused("SPOOL_UNAVAILABLE") from None
         except Refused:
+            self.refused("TICKET_USED", ticket.actor)
             self._leases.close(lease, "TICKET_USED")
             raise
         except asyncio.CancelledError:
@@ -106,6 +117,11 @@ class Desk:
         opened = Opened(lease, holder, monotonic_s)
         self._opened[lease] = opened
         return opened
+
+    def refused(self, code: str, actor: str | None = None) -> None:
+        """A security event: counted, and told to the control plane within ten seconds. What is not told yet is lost
+        with the process: an attack must not cost a write a try."""
+        self._refusals.note(self.clock.now(), Event(code, actor))
 
     def close(self, opened: Opened, code: str, reason: str = "") -> None:
         """End a lease, tell its holder, write the rest of its account. Nothing happens when it ended before."""
@@ -156,6 +172,13 @@ class Desk:
                 entry = self._entry(opened, "served")
                 if entry.bytes:
                     self._write(entry)
+        if monotonic_s - self._told_s >= REFUSALS_FLUSH_S:
+            self._told_s = monotonic_s
+            self._tell_refusals()
+
+    def _tell_refusals(self) -> None:
+        for since, event, count in self._refusals.take():
+            self._write(Refusals(since, event.code, event.account, count))
 
     async def write_pending(self) -> None:
         """Write the queued entries; when that fails everything ends, and they are tried again later."""
@@ -175,6 +198,7 @@ class Desk:
         """The gateway stops: everything ends, also what is just opening, and nothing opens any more."""
         self._is_shut = True
         self.close_all("SHUTTING_DOWN")
+        self._tell_refusals()
 
     def close_all(self, code: str) -> None:
         for lease in self._leases.all():
@@ -193,6 +217,6 @@ class Desk:
         intervals, size, frames = opened.account.take()
         return Entry(self.clock.now(), kind, opened.lease.ticket, intervals, size, frames, reason)
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: Line) -> None:
         self._unwritten.append(entry)
         self._to_write.set()

@@ -75,7 +75,7 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
         async def health(request: web.Request) -> web.Response:
             return web.json_response({"ok": hub.connected, "feed": hub.connected})
 
-        app = create_app(config.console_origin, live, playback, whep, health)
+        app = create_app(config.console_origin, live, playback, whep, health, desk.refused)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (desk, hub, live, whep)]
             # Sockets are ended by `live.close`; the runner waits only for what is left.
@@ -87,7 +87,9 @@ async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
                 site = web.TCPSite(runner, config.bind, config.port)
                 await site.start()
                 # Last, for whoever waits for it: the gateway that answers here also takes viewers.
-                async with ChannelServer(config.control_socket, Control(desk, spool).handle):
+                async with ChannelServer(
+                    config.control_socket, Control(desk, spool).handle, refused=lambda: desk.refused("PEER_REFUSED")
+                ):
                     yield runner.addresses[0][1]
                 await site.stop()
             finally:

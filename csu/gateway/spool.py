@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from csu.gateway.errors import Refused, SpoolError
 from csu.tickets import Ticket
 
-Kind = Literal["opened", "served", "closed"]
+Kind = Literal["opened", "served", "closed", "refused"]
 Interval = tuple[datetime, datetime]
 
 # Redeemed ids are kept long after their ticket is late: a clock set back must not make it good again.
@@ -79,6 +79,29 @@ class Entry:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """A security event: `count` times this code since `at`; `actor` is an account's id where a ticket proved it."""
+
+    at: datetime
+    code: str
+    actor: str | None
+    count: int
+    kind: ClassVar[Kind] = "refused"
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "at": time_text(self.at),
+            "kind": self.kind,
+            "code": self.code,
+            "actor": self.actor,
+            "count": self.count,
+        }
+
+
+Line = Entry | Refusals
+
+
 def time_text(at: datetime | None) -> str | None:
     """ISO 8601 in UTC with microseconds and a Z, as everywhere between the processes."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -89,7 +112,7 @@ class _Work:
     """What one caller waits for: rows to write, or a question about them."""
 
     loop: asyncio.AbstractEventLoop
-    entries: Sequence[Entry] = ()
+    entries: Sequence[Line] = ()
     ack_upto: int | None = None
     read_after: int | None = None
     limit: int = 0
@@ -152,7 +175,7 @@ class Spool:
         self._db.close()
         self._db = None
 
-    async def append(self, entries: Sequence[Entry]) -> None:
+    async def append(self, entries: Sequence[Line]) -> None:
         """Durable on return. All entries of one call stand or fall together.
 
         Raises Refused(TICKET_USED) for an `opened` entry whose ticket was redeemed before, SpoolError when
@@ -219,7 +242,7 @@ class Spool:
             db.execute("DELETE FROM entry WHERE n <= ?", (work.ack_upto,))
             return None
         for entry in work.entries:
-            if entry.kind == "opened" and self._was_redeemed(db, entry.ticket.id):
+            if isinstance(entry, Entry) and entry.kind == "opened" and self._was_redeemed(db, entry.ticket.id):
                 return Refused("TICKET_USED")
         for entry in work.entries:
             self._insert(db, entry)
@@ -228,9 +251,11 @@ class Spool:
     def _was_redeemed(self, db: sqlite3.Connection, ticket: str) -> bool:
         return db.execute("SELECT 1 FROM redeemed WHERE ticket = ?", (ticket,)).fetchone() is not None
 
-    def _insert(self, db: sqlite3.Connection, entry: Entry) -> None:
+    def _insert(self, db: sqlite3.Connection, entry: Line) -> None:
         text = json.dumps(entry.body())
         db.execute("INSERT INTO entry (body) VALUES (?)", (text,))
+        if isinstance(entry, Refusals):
+            return
         if entry.kind == "opened":
             db.execute("INSERT INTO redeemed VALUES (?, ?)", (entry.ticket.id, time_text(entry.at)))
             db.execute("INSERT INTO open_lease VALUES (?, ?)", (entry.ticket.id, text))

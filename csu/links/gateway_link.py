@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
-from csu.audit import entries
+from csu.audit import entries, security
 from csu.audit.entries import SYSTEM, Author, Entry
 from csu.centre_state import Centre
 from csu.links import feed
@@ -165,9 +165,11 @@ class SpoolPuller:
             if not await cursor.is_current(connection):
                 cursor.forget()
                 return _BATCH
-            granted = await _granted(connection, [item["ticket"] for item in batch])
-            written = [_about(granted.get(item["ticket"]), _served(source, item)) for item in batch]
+            looks = [item for item in batch if item["kind"] != "refused"]
+            granted = await _granted(connection, [item["ticket"] for item in looks])
+            written = [_about(granted.get(item["ticket"]), _served(source, item)) for item in looks]
             await entries.append(connection, written)
+            await security.take_over(connection, source, [item for item in batch if item["kind"] == "refused"])
             await cursor.advance(connection, int(batch[-1]["n"]))
         centre.journal_grew()
         async with asyncio.timeout(_ANSWER_S):

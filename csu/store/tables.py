@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Integer,
     LargeBinary,
     MetaData,
@@ -435,4 +436,24 @@ tree_head = Table(
     _at("signed_at", nullable=False),
     _text("kid", nullable=False),
     Column("signature", LargeBinary, nullable=False),
+)
+
+head_timestamp = Table(
+    "head_timestamp",
+    METADATA,
+    Column("tree_size", BigInteger, ForeignKey("tree_head.tree_size"), primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+)
+
+security_event = Table(
+    "security_event",
+    METADATA,
+    Column("n", BigInteger, Identity(always=True), primary_key=True),
+    _at("at", nullable=False),
+    _text("source", nullable=False),
+    _text("code", nullable=False),
+    _text("login"),
+    _text("workstation"),
+    _count("count"),
+    _uuid("told", unique=True),
 )

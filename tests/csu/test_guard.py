@@ -33,6 +33,7 @@ GUARDED = {
     ("GET", "/api/journal/checkpoint"): (Act.CHECKPOINT_READ, "sda"),
     ("GET", "/api/journal/consistency"): (Act.JOURNAL_PROVE, "sda"),
     ("GET", "/api/journal/{leaf}/proof"): (Act.JOURNAL_PROVE, "sda"),
+    ("GET", "/api/security"): (Act.SECURITY_READ, "aA"),
     ("GET", "/api/watching"): (Act.WATCHING_LIST, "sda"),
     ("GET", "/api/alarms"): (Act.ALARM_LIST, "osdaA"),
     ("POST", "/api/alarms/{alarm_id}/acknowledge"): (Act.ALARM_ACKNOWLEDGE, "sA"),

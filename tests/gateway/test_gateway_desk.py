@@ -9,9 +9,9 @@ import pytest
 from gateway_support import Issuer, ManualClock, Recorded, make_replay, make_ticket
 from test_gateway_spool import no_room_left
 
-from csu.gateway.desk import REPLAY_FLUSH_S, Desk, Opened
+from csu.gateway.desk import REFUSALS_FLUSH_S, REPLAY_FLUSH_S, Desk, Opened
 from csu.gateway.errors import Refused
-from csu.gateway.spool import Spool
+from csu.gateway.spool import Spool, time_text
 from csu.tickets import Act
 
 
@@ -63,6 +63,32 @@ async def test_tickets_that_open_nothing(room: Room) -> None:
     assert await room.refused(room.issuer.text(make_ticket(now)), "replay") == "TICKET_INVALID"
     assert await room.refused(room.issuer.text(make_ticket(now - timedelta(seconds=11)))) == "TICKET_LATE"
     assert await room.kinds() == [("opened", None)]
+
+
+async def test_altered_and_replayed_tickets_are_told_in_the_spool_counted(room: Room) -> None:
+    now = room.clock.now()
+    ticket = make_ticket(now)
+    text = room.issuer.text(ticket)
+    await room.desk.open(text, "live", Recorded())
+    for _ in range(3):
+        await room.refused(text)
+        await room.refused(text[:-1] + ("A" if text[-1] != "A" else "B"))
+    room.desk.tick()
+    await room.desk.write_pending()
+    assert len(await room.spool.read(0, 100)) == 1, "not at each try"
+    room.clock.advance(REFUSALS_FLUSH_S)
+    room.desk.tick()
+    await room.desk.write_pending()
+    _, *told = await room.spool.read(0, 100)
+    at = time_text(now)
+    assert [{name: line[name] for name in ("at", "kind", "code", "actor", "count")} for line in told] == [
+        {"at": at, "kind": "refused", "code": "TICKET_USED", "actor": ticket.actor, "count": 3},
+        {"at": at, "kind": "refused", "code": "TICKET_INVALID", "actor": None, "count": 3},
+    ]
+    room.desk.refused("ORIGIN_REFUSED")
+    room.desk.shut()
+    await room.desk.write_pending()
+    assert (await room.spool.read(0, 100))[-1]["code"] == "ORIGIN_REFUSED", "what is not told yet is told at the end"
 
 
 async def test_one_ticket_twice_at_the_same_time_opens_once(room: Room) -> None:

@@ -1,0 +1,72 @@
+"""Security events: a log of their own beside the journal, kept one year, without pictures or passwords.
+
+What was tried against the centre, not what was done in it: of persons it names accounts only, and those only that
+exist, never what was typed. Seen from the console by administrator and auditor.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.audit.tally import Tally
+from csu.store import tables
+from csu.store.store import Store
+
+TURN_S = 1.0
+
+LABELS: dict[str, str] = {
+    "LOGIN_REFUSED": "Mot de passe refusé",
+    "TOO_MANY_ATTEMPTS": "Identification bloquée après trop d'essais",
+    "WRONG_ORIGIN": "Demande venue d'une autre page que la console",
+    "WRONG_CSRF_TOKEN": "Demande sans la preuve d'une page ouverte dans la session",
+    "SECOND_SESSION": "Même compte ouvert à deux postes",
+    "TICKET_INVALID": "Ticket d'accès altéré ou forgé",
+    "TICKET_USED": "Ticket d'accès rejoué",
+    "TICKET_LATE": "Ticket d'accès présenté trop tard",
+    "ORIGIN_REFUSED": "Images demandées depuis une autre page que la console",
+    "PEER_REFUSED": "Programme refusé à une prise interne",
+}
+
+
+async def write(store: Store, tally: Tally) -> None:
+    """Write what was counted at the console since the last turn; what can't be written stays counted."""
+    taken = tally.take()
+    if not taken:
+        return
+    rows = [
+        {"at": since, "source": "console", "code": e.code, "login": e.account, "workstation": e.workstation, "count": n}
+        for since, e, n in taken
+    ]
+    try:
+        async with store.transaction(None) as connection:
+            await connection.execute(insert(tables.security_event), rows)
+    except BaseException:
+        tally.restore(taken)
+        raise
+
+
+async def take_over(connection: AsyncConnection, source: str, items: Sequence[Mapping[str, Any]]) -> None:
+    """What the gateway told in its spool, once each. Raises KeyError, ValueError for what is no such line."""
+    if not items:
+        return
+    account = tables.account
+    known = select(account.c.id, account.c.login).where(account.c.id.in_({i["actor"] for i in items if i["actor"]}))
+    logins = {row.id: row.login for row in await connection.execute(known)}
+    rows = [
+        {
+            "at": datetime.fromisoformat(item["at"]),
+            "source": "gateway",
+            "code": item["code"],
+            "login": logins.get(item["actor"]),
+            "count": item["count"],
+            "told": str(uuid5(UUID(source), str(item["n"]))),
+        }
+        for item in items
+    ]
+    statement = upsert(tables.security_event).on_conflict_do_nothing(index_elements=["told"])
+    await connection.execute(statement, rows)

@@ -1,0 +1,17 @@
+"""Security events beside the journal, and timestamps of signed heads.
+
+Revision: 0010
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
