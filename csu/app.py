@@ -17,8 +17,8 @@ from csu.accounts import routes as session_routes
 from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
 from csu.alarms import routes as alarm_routes
+from csu.audit import control_routes, security_routes
 from csu.audit import routes as journal_routes
-from csu.audit import security_routes
 from csu.bases import routes as basis_routes
 from csu.cameras import routes as camera_routes
 from csu.cameras import tickets_routes
@@ -107,6 +107,8 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         tickets_routes.router,
         journal_routes.router,
         security_routes.router,
+        control_routes.router,
+        control_routes.export_router,
         alarm_routes.router,
         territory_routes.router,
         accounts_routes.router,

@@ -63,6 +63,8 @@ class Act(StrEnum):
     INTERRUPTION_LIST = "interruption:list"
     INTERRUPTION_MASK = "interruption:mask"
     INTERRUPTION_PLAN = "interruption:plan"
+    JOURNAL_EXPORT = "journal:export"
+    JOURNAL_PERSONS = "journal:persons"
     JOURNAL_PROVE = "journal:prove"
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
@@ -468,6 +470,8 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.INTERRUPTION_LIST: (_knows_interruptions,),
     Act.INTERRUPTION_MASK: (_masks,),
     Act.INTERRUPTION_PLAN: (_runs_the_centre,),
+    Act.JOURNAL_EXPORT: (_controls,),
+    Act.JOURNAL_PERSONS: (_controls,),
     Act.JOURNAL_PROVE: (_controls,),
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),

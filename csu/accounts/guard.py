@@ -69,6 +69,15 @@ class Visit:
         """Raise, before anything is told about the act's subject, what `perform` would: Refusal 403, journalled."""
         await self._decide(subject, self._entry_of_act(subject, None, detail or {}))
 
+    async def recheck(self) -> None:
+        """That session and right are still there, for an answer that takes long. Raises Refusal."""
+        session = await _session(self.centre, self.token, self.centre.now())
+        if session.locked_at is not None:
+            raise Refusal(403, "SESSION_LOCKED", "Le poste est verrouillé.")
+        outcome = decide(session.actor, self.act, CENTRE, None, self.centre.now())
+        if isinstance(outcome, Refused):
+            raise Refusal(403, outcome.code, outcome.reason)
+
     @asynccontextmanager
     async def perform(
         self,

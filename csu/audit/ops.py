@@ -1,6 +1,19 @@
 """The operations that the journal knows, with their names in the console. Retired names stay readable here."""
 
+from enum import StrEnum
+
 from legal.permissions import Act
+
+
+class OpClass(StrEnum):
+    """The operations that CSI R.253-5 has logged; what only concerns a person's session is none of them."""
+
+    COLLECTION = "collection"
+    MODIFICATION = "modification"
+    CONSULTATION = "consultation"
+    COMMUNICATION = "communication"
+    ERASURE = "erasure"
+
 
 LABELS: dict[str, str] = {
     Act.ACCOUNT_CLOSE: "Fermeture d'un compte",
@@ -33,6 +46,8 @@ LABELS: dict[str, str] = {
     Act.INTERRUPTION_LIST: "Consultation des interruptions annoncées",
     Act.INTERRUPTION_MASK: "Masquage d'une caméra",
     Act.INTERRUPTION_PLAN: "Annonce d'un arrêt prévu",
+    Act.JOURNAL_EXPORT: "Extraction du journal (CSV)",
+    Act.JOURNAL_PERSONS: "Consultation de la liste des agents journalisés",
     Act.JOURNAL_PROVE: "Preuve d'une entrée du journal",
     Act.JOURNAL_READ: "Consultation du journal",
     Act.MOTIF_LIST: "Consultation des motifs",
@@ -89,6 +104,7 @@ QUIET = frozenset(
         Act.COVERAGE_READ,
         Act.EVENT_FOLLOW,
         Act.INTERRUPTION_LIST,
+        Act.JOURNAL_PERSONS,
         Act.MOTIF_LIST,
         Act.PERSON_LIST,
         Act.RECORDER_READ,
@@ -108,3 +124,29 @@ OF_REQUISITIONS = frozenset({Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE})
 
 def label(op: str) -> str:
     return LABELS.get(op, op)
+
+
+_ERASURES = frozenset({"recording:erase", "journal:prune", Act.RELEASE_CONFIRM, "recorder:released"})
+_COMMUNICATIONS = frozenset({Act.JOURNAL_EXPORT, Act.JOURNAL_PROVE, "statement:sign"})
+_SESSION = frozenset({Act.EVENT_FOLLOW, Act.PASSWORD_CHANGE})
+_READING = ("list", "read", "persons", "request")
+
+
+def class_of(op: str) -> OpClass | None:
+    """What R.253-5 calls the operation. What neither collects, erases, communicates nor reads alters something."""
+    subject, _, verb = op.partition(":")
+    if op in _ERASURES:
+        return OpClass.ERASURE
+    if op in _COMMUNICATIONS:
+        return OpClass.COMMUNICATION
+    if subject == "session" or op in _SESSION:
+        return None
+    if subject == "picture" or verb in _READING:
+        return OpClass.CONSULTATION
+    if subject in ("recording", "recorder", "orders"):
+        return OpClass.COLLECTION
+    return OpClass.MODIFICATION
+
+
+def ops_of(wanted: OpClass) -> list[str]:
+    return [str(op) for op in LABELS if class_of(op) is wanted]

@@ -1,22 +1,19 @@
 """The journal for those who control: entries, its signed head, and who is watching now."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, Select, and_, select
+from sqlalchemy import select
 
 from csu.accounts.guard import Guard, Visit
-from csu.audit import ops, proofs
+from csu.audit import proofs, search, words
+from csu.audit.ops import OpClass
 from csu.audit.proofs import ProofError
+from csu.audit.search import JournalFilter, readable
 from csu.errors import Refusal, not_found
-from csu.schemas import Line
 from csu.store import facts, tables
-from legal import motifs
-from legal.facts import Role
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["journal"])
@@ -26,10 +23,13 @@ class EntryBody(BaseModel):
     leaf: int
     at: datetime
     author: str
+    person: str | None
     quality: str
     authority: str | None
+    commune: str | None
     op: str
     op_label: str
+    op_class: OpClass | None
     camera: str | None
     camera_name: str | None
     from_at: datetime | None = Field(serialization_alias="from")
@@ -70,41 +70,26 @@ class Watching(BaseModel):
     watching: list[WatchingBody]
 
 
+class PageQuery(JournalFilter):
+    before: Annotated[int | None, Field(ge=0, le=2**62)] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 @router.get("/journal")
 async def read_journal(
-    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))],
-    before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    author: Annotated[Line | None, Query(max_length=100)] = None,
-    camera: UUID | None = None,
-    op: Annotated[Line | None, Query(max_length=40)] = None,
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))], query: Annotated[PageQuery, Query()]
 ) -> JournalPage:
     """Entries from the newest, of the person's communes. The reading is an entry itself (CSI R.253-5)."""
-    journal, leaf = tables.journal, tables.journal_leaf
-    statement = _readable(visit)
-    if before is not None:
-        statement = statement.where(leaf.c.leaf < before)
-    if author is not None:
-        statement = statement.where(journal.c.author_name == author)
-    if camera is not None:
-        statement = statement.where(journal.c.camera == str(camera))
-    if op is not None:
-        statement = statement.where(journal.c.op == op)
-    statement = statement.order_by(leaf.c.leaf.desc()).limit(limit)
-    asked = {"author": author, "before": before, "camera": None if camera is None else str(camera), "op": op}
-    async with visit.perform(detail={name: value for name, value in asked.items() if value is not None}) as connection:
-        rows = (await connection.execute(statement)).mappings().all()
-    return JournalPage(entries=[_body(row) for row in rows], next=rows[-1]["leaf"] if len(rows) == limit else None)
-
-
-def _readable(visit: Visit) -> Select[Any]:
-    """Numbered entries that the person may read. That a requisition exists is not for the elected (CPP 11)."""
-    journal, leaf = tables.journal, tables.journal_leaf
-    statement = select(journal, leaf.c.leaf).join_from(leaf, journal, leaf.c.entry == journal.c.id)
-    if visit.session.actor.role is Role.DELEGATE:
-        after_hold = and_(journal.c.op == "recording:erase", journal.c.detail.contains('"cause":"released"'))
-        return statement.where(journal.c.op.not_in(ops.OF_REQUISITIONS), ~after_hold)
-    return statement
+    asked: dict[str, Any] = query.asked()
+    if query.before is not None:
+        asked["before"] = query.before
+    async with visit.perform(detail=asked) as connection:
+        statement = readable(visit).where(*query.conditions())
+        found = await search.page(connection, statement, query.limit, query.before)
+        if found is None:
+            raise not_found()
+    rows, following = found
+    return JournalPage(entries=[EntryBody(**words.told(row)) for row in rows], next=following)
 
 
 @router.get("/journal/checkpoint")
@@ -162,7 +147,7 @@ async def prove_entry(
     visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PROVE))], leaf: Annotated[int, Path(ge=0, le=2**62)]
 ) -> InclusionBody:
     """An entry of the person's communes with the proof that it is in the signed tree (RFC 9162 2.1.3)."""
-    statement = _readable(visit).where(tables.journal_leaf.c.leaf == leaf)
+    statement = readable(visit).where(tables.journal_leaf.c.leaf == leaf)
     async with visit.perform(detail={"leaf": leaf}) as connection:
         row = (await connection.execute(statement)).mappings().one_or_none()
         if row is None:
@@ -202,19 +187,3 @@ async def _names(connection: Any, ids: set[str]) -> dict[str, str]:
     account = tables.account
     rows = await connection.execute(select(account.c.id, account.c.name).where(account.c.id.in_(ids)))
     return {row[0]: row[1] for row in rows}
-
-
-def _body(row: RowMapping) -> EntryBody:
-    fields = {name: row[name] for name in EntryBody.model_fields if name in row}
-    kind = motifs.KINDS.get(row["motif_code"] or "")
-    detail = json.loads(row["detail"])
-    return EntryBody(
-        **fields
-        | {
-            "author": row["author_name"],
-            "op_label": ops.label(row["op"]),
-            "about": detail.get("about"),
-            "given": detail.get("given"),
-            "motif": row["motif_code"] if kind is None else kind.label,
-        }
-    )

@@ -1,11 +1,10 @@
 """A month of each camera of a commune, added up from its days: recorded, missing by cause, shares of exactly 100 %."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from csu import spreadsheet
 from csu.statements.days import day_of
 from csu.statements.document import first_told
 from csu.statements.words import CAUSES, decimal
@@ -56,30 +55,23 @@ def _add_up(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def to_csv(month: Mapping[str, Any]) -> str:
-    """For a French spreadsheet: semicolons, decimal commas, seconds; a byte order mark says that it is UTF-8."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    """For a French spreadsheet: decimal commas, seconds."""
     names = [CAUSES[name] for name in NAMES]
     state = "en cours" if month["in_progress"] else "terminé"
-    writer.writerow(
+    rows: list[Sequence[object]] = [
         ["mois", "état", "caméra", "nom", "jours", "attendu (s)"]
         + [f"{name} (s)" for name in names]
         + [f"{name} (%)" for name in names]
-    )
-    for line in (*month["cameras"], {"number": "total", "name": "", **month["total"]}):
-        writer.writerow(
-            [month["month"], state, _plain(line["number"]), _plain(line["name"]), line["days"]]
-            + [_seconds(line["expected_us"])]
-            + [_seconds(line["sums_us"][name]) for name in NAMES]
-            + [decimal(line["percent"][name]) for name in NAMES]
-        )
-    return "\ufeff" + out.getvalue()
+    ]
+    rows += [
+        [month["month"], state, line["number"], line["name"], line["days"]]
+        + [_seconds(line["expected_us"])]
+        + [_seconds(line["sums_us"][name]) for name in NAMES]
+        + [decimal(line["percent"][name]) for name in NAMES]
+        for line in (*month["cameras"], {"number": "total", "name": "", **month["total"]})
+    ]
+    return spreadsheet.MARK + spreadsheet.lines(rows)
 
 
 def _seconds(us: int) -> str:
     return f"{us / 1e6:.3f}".replace(".", ",")
-
-
-def _plain(text: str) -> str:
-    """A cell that a spreadsheet would take for a formula becomes text."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

@@ -30,6 +30,11 @@ GUARDED = {
     ("GET", "/api/cameras/{camera_id}/timeline"): (Act.TIMELINE_READ, "osdaA"),
     ("POST", "/api/tickets"): (Act.TICKET_REQUEST, "osdaA"),
     ("GET", "/api/journal"): (Act.JOURNAL_READ, "sda"),
+    ("GET", "/api/journal.csv"): (Act.JOURNAL_EXPORT, "sda"),
+    ("GET", "/api/journal/anomalies"): (Act.JOURNAL_READ, "sda"),
+    ("GET", "/api/journal/looks"): (Act.JOURNAL_READ, "sda"),
+    ("GET", "/api/journal/persons"): (Act.JOURNAL_PERSONS, "sda"),
+    ("GET", "/api/journal/statistics"): (Act.JOURNAL_READ, "sda"),
     ("GET", "/api/journal/checkpoint"): (Act.CHECKPOINT_READ, "sda"),
     ("GET", "/api/journal/consistency"): (Act.JOURNAL_PROVE, "sda"),
     ("GET", "/api/journal/{leaf}/proof"): (Act.JOURNAL_PROVE, "sda"),
@@ -269,7 +274,8 @@ REASON = {"reason": "essai"}
 
 def filled(path: str) -> str:
     made_up = str(uuid4())
-    queries = {"timeline": "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z", "consistency": "?old=1"}
-    query = queries.get(path.rpartition("/")[2], "?month=2026-11")
+    day = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z"
+    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {"consistency": "?old=1"}
+    query = queries.get(path.rpartition("/")[2], "?month=2026-11" if "{insee}" in path else "")
     ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id"), made_up)
     return path.format(**ids, insee="27229", number=1, leaf=0) + query

@@ -1,0 +1,346 @@
+"""The journal for those who control, put together: looks, statistics, what to look at first, a file of what is found.
+
+No picture. Each is a reading of the journal, and an entry of it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.accounts.guard import Guard, Visit
+from csu.audit import anomalies, export, looks, search
+from csu.audit.anomalies import Denial, Look
+from csu.audit.looks import Period
+from csu.audit.search import JournalFilter
+from csu.clock import iso
+from csu.errors import Refusal
+from csu.schemas import CommuneRef
+from csu.store import facts, tables
+from legal import motifs
+from legal.permissions import Act
+
+router = APIRouter(prefix="/api/journal", tags=["journal"])
+export_router = APIRouter(prefix="/api", tags=["journal"])
+LONGEST_TIMELINE = timedelta(days=31)
+LONGEST_STATISTICS = timedelta(days=92)
+MOST_LOOKS = 500
+# What the rules are told at once: some seconds of work for the database and for them.
+MOST_TO_JUDGE = 100_000
+_JOURNAL = tables.journal
+_REFUSED = _JOURNAL.c.result == literal_column("'refused'")  # written out: the index is over such rows only
+
+
+class PeriodQuery(BaseModel):
+    """A period, and whose or which looks of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_at: Annotated[AwareDatetime, Field(alias="from")]
+    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    person: UUID | None = None
+    camera: UUID | None = None
+    commune: Annotated[str | None, Field(pattern="^[0-9AB]{5}$")] = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if not self.from_at < self.to_at:
+            raise ValueError("expected from before to")
+        return self
+
+    def period(self, longest: timedelta) -> Period:
+        """Raises Refusal 422 when it is too long to be answered at once."""
+        if self.to_at - self.from_at > longest:
+            raise _too_long(f"La période demandée dépasse {longest.days} jours : réduisez-la.")
+        return Period(self.from_at, self.to_at)
+
+    def asked(self, what: str) -> dict[str, str]:
+        """For the entry of the reading."""
+        given = {"person": self.person, "camera": self.camera, "commune": self.commune}
+        period = {"from_at": iso(self.from_at) or "", "to_at": iso(self.to_at) or ""}
+        return {"view": what, **period, **{name: str(value) for name, value in given.items() if value is not None}}
+
+    def chosen(self, visit: Visit) -> list[ColumnElement[bool]]:
+        found = search.visible(visit)
+        if self.person is not None:
+            found.append(_JOURNAL.c.author == str(self.person))
+        if self.camera is not None:
+            found.append(_JOURNAL.c.camera == str(self.camera))
+        if self.commune is not None:
+            found.append(_JOURNAL.c.commune == self.commune)
+        return found
+
+
+class Interval(BaseModel):
+    from_at: datetime = Field(serialization_alias="from")
+    to_at: datetime = Field(serialization_alias="to")
+
+
+class LookBody(BaseModel):
+    """`ended_at` None: still open. `served`: the pictures' own times that really left; `reason` is what ended it."""
+
+    leaf: int | None
+    author: str
+    person: str | None
+    quality: str
+    authority: str | None
+    commune: str | None
+    camera: str | None
+    camera_name: str | None
+    act: str
+    motif: str | None
+    motif_reference: str | None
+    workstation: str | None
+    begun_at: datetime
+    ended_at: datetime | None
+    reason: str | None
+    served: list[Interval]
+    frames: int
+    bytes: int
+
+
+class LooksBody(BaseModel):
+    looks: list[LookBody]
+    is_cut: bool = Field(description="whether there are more than were told: the newest were")
+
+
+@router.get("/looks")
+async def list_looks(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))], query: Annotated[PeriodQuery, Query()]
+) -> LooksBody:
+    """Who watched what when, and what was really served; the newest first."""
+    period = query.period(LONGEST_TIMELINE)
+    async with visit.perform(detail=query.asked("looks")) as connection:
+        found = looks.looks(period, visit.now, query.chosen(visit)).subquery()
+        leaf = tables.journal_leaf
+        statement = select(found, leaf.c.leaf).join_from(found, leaf, leaf.c.entry == found.c.opening, isouter=True)
+        statement = statement.order_by(found.c.begun_at.desc(), found.c.ticket).limit(MOST_LOOKS + 1)
+        rows = (await connection.execute(statement)).mappings().all()
+    return LooksBody(looks=[_look(row) for row in rows[:MOST_LOOKS]], is_cut=len(rows) > MOST_LOOKS)
+
+
+def _look(row: RowMapping) -> LookBody:
+    kind = motifs.KINDS.get(row["motif_code"] or "")
+    fields = {name: row[name] for name in LookBody.model_fields if name in row}
+    return LookBody(
+        **fields
+        | {
+            "author": row["author_name"],
+            "person": row["author"],
+            "motif": row["motif_code"] if kind is None else kind.label,
+            "served": [Interval(from_at=start, to_at=end) for start, end in looks.served(row["told"])],
+        }
+    )
+
+
+class Sum(BaseModel):
+    """`key` is an agent's id, a camera's, a commune's code or an hour; None where the entries have none."""
+
+    key: str | None
+    name: str
+    live: int = 0
+    replay: int = 0
+    seconds: int = 0
+
+
+class CodeCount(BaseModel):
+    code: str
+    count: int
+
+
+class StatisticsBody(BaseModel):
+    """Looks that touch the period; their seconds are those within it."""
+
+    agents: list[Sum]
+    cameras: list[Sum]
+    communes: list[Sum]
+    hours: list[Sum]
+    refusals: list[CodeCount]
+
+
+@router.get("/statistics")
+async def read_statistics(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))], query: Annotated[PeriodQuery, Query()]
+) -> StatisticsBody:
+    """How many looks, live and replayed, and how long, by agent, camera, commune and hour; refusals by code."""
+    period, chosen = query.period(LONGEST_STATISTICS), query.chosen(visit)
+    refused = (
+        select(_JOURNAL.c.code, func.count().label("count"))
+        .where(_REFUSED, _JOURNAL.c.at >= period.from_at, _JOURNAL.c.at < period.to_at, *chosen)
+        .group_by(_JOURNAL.c.code)
+        .order_by(func.count().desc(), _JOURNAL.c.code)
+    )
+    async with visit.perform(detail=query.asked("statistics")) as connection:
+        rows = (await connection.execute(looks.counts(period, visit.now, chosen))).mappings().all()
+        refusals = (await connection.execute(refused)).mappings().all()
+    async with visit.centre.store.facts() as connection:
+        names = {insee: known.legal.name for insee, known in (await facts.communes(connection)).items()}
+    hours = _sums((str(row["hour"]), f"{row['hour']} h", row) for row in rows)
+    empty = {str(hour): Sum(key=str(hour), name=f"{hour} h") for hour in range(24)}
+    return StatisticsBody(
+        agents=_largest(_sums((row["author"], row["author_name"], row) for row in rows)),
+        cameras=_largest(_sums((row["camera"], row["camera_name"] or "", row) for row in rows)),
+        communes=_largest(
+            _sums((row["commune"], names.get(row["commune"] or "", row["commune"] or ""), row) for row in rows)
+        ),
+        hours=list((empty | {one.key or "": one for one in hours}).values()),
+        refusals=[CodeCount(code=row["code"] or "", count=row["count"]) for row in refusals],
+    )
+
+
+def _sums(told: Iterable[tuple[str | None, str, RowMapping]]) -> list[Sum]:
+    """By key: a person or a camera that was renamed meanwhile stays one."""
+    sums: dict[str | None, Sum] = {}
+    for key, name, row in told:
+        one = sums.setdefault(key, Sum(key=key, name=name))
+        if row["act"] == "replay":
+            one.replay += row["looks"]
+        else:
+            one.live += row["looks"]
+        one.seconds += row["seconds"]
+    return list(sums.values())
+
+
+def _largest(sums: list[Sum]) -> list[Sum]:
+    return sorted(sums, key=lambda one: (-one.seconds, one.name, one.key or ""))
+
+
+class RuleBody(BaseModel):
+    code: str
+    label: str
+    bound: str
+
+
+class AnomalyBody(BaseModel):
+    code: str
+    author: str
+    author_name: str
+    camera: str | None
+    camera_name: str | None
+    from_at: datetime = Field(serialization_alias="from")
+    to_at: datetime = Field(serialization_alias="to")
+    count: int
+    seconds: int
+    reference: str | None
+
+
+class AnomaliesBody(BaseModel):
+    rules: list[RuleBody]
+    anomalies: list[AnomalyBody]
+
+
+@router.get("/anomalies")
+async def list_anomalies(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_READ))], query: Annotated[PeriodQuery, Query()]
+) -> AnomaliesBody:
+    """What to look at first, by rules whose bounds are told with them. None of it is a fault by itself."""
+    period, chosen = query.period(LONGEST_TIMELINE), query.chosen(visit)
+    async with visit.perform(detail=query.asked("anomalies")) as connection:
+        told = await _told(connection, period, visit.now, chosen)
+    found = await asyncio.to_thread(anomalies.find, *told)
+    return AnomaliesBody(
+        rules=[RuleBody(code=code, label=label, bound=bound) for code, (label, bound) in anomalies.RULES.items()],
+        anomalies=[AnomalyBody(**asdict(one)) for one in found],
+    )
+
+
+async def _told(
+    connection: AsyncConnection, period: Period, now: datetime, chosen: list[ColumnElement[bool]]
+) -> tuple[list[Look], list[Denial], dict[str, dict[date, frozenset[int]]]]:
+    """The rows that the rules judge, of persons. Raises Refusal 422 when there are too many."""
+    found = looks.looks(period, now, [*chosen, _JOURNAL.c.author.is_not(None)]).subquery()
+    names = ("author", "author_name", "camera", "camera_name", "act", "begun_at", "workstation", "motif_reference")
+    columns = [found.c[name] for name in names]
+    statement = select(*columns, func.coalesce(found.c.ended_at, now).label("ended_at")).where(
+        found.c.camera.is_not(None)
+    )
+    denied = select(_JOURNAL.c.author, _JOURNAL.c.author_name, _JOURNAL.c.at).where(
+        _REFUSED,
+        _JOURNAL.c.op != "picture:cut",
+        _JOURNAL.c.author.is_not(None),
+        _JOURNAL.c.at >= period.from_at,
+        _JOURNAL.c.at < period.to_at,
+        *chosen,
+    )
+    begun = func.timezone("Europe/Paris", _JOURNAL.c.at)
+    habit = select(_JOURNAL.c.author, func.date(begun).label("day"), func.extract("hour", begun).label("hour")).where(
+        _JOURNAL.c.op == "picture:opened",
+        _JOURNAL.c.author.is_not(None),
+        _JOURNAL.c.at >= period.from_at - anomalies.HISTORY - timedelta(days=1),
+        _JOURNAL.c.at < period.to_at,
+        *chosen,
+    )
+    rows = (await connection.execute(statement.limit(MOST_TO_JUDGE + 1))).mappings().all()
+    refusals = (await connection.execute(denied.limit(MOST_TO_JUDGE + 1))).mappings().all()
+    if max(len(rows), len(refusals)) > MOST_TO_JUDGE:
+        raise _too_long("Trop de visualisations à examiner d'un coup : réduisez la période.")
+    habits: dict[str, dict[date, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for row in (await connection.execute(habit.distinct())).mappings():
+        habits[row["author"]][row["day"]].add(int(row["hour"]))
+    return (
+        [Look(**{("reference" if name == "motif_reference" else name): row[name] for name in row}) for row in rows],
+        [Denial(**row) for row in refusals],
+        {who: {day: frozenset(hours) for day, hours in days.items()} for who, days in habits.items()},
+    )
+
+
+class PersonRef(BaseModel):
+    id: str
+    name: str
+
+
+class PersonsBody(BaseModel):
+    persons: list[PersonRef]
+    communes: list[CommuneRef]
+
+
+@router.get("/persons")
+async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PERSONS))]) -> PersonsBody:
+    """The agents and the communes that the journal may be searched for: all, or those of the person's communes."""
+    await visit.permit()
+    account, held = tables.account, tables.habilitation
+    statement = select(account.c.id, account.c.name).order_by(account.c.name, account.c.id)
+    own = visit.communes
+    if own is not None:
+        statement = statement.where(account.c.id.in_(select(held.c.account).where(held.c.commune.in_(own))))
+    async with visit.centre.store.facts() as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+        communes = await facts.communes(connection)
+    known = sorted(
+        (one for insee, one in communes.items() if own is None or insee in own), key=lambda one: one.legal.name
+    )
+    return PersonsBody(
+        persons=[PersonRef(**row) for row in rows], communes=[CommuneRef.of(commune) for commune in known]
+    )
+
+
+@export_router.get("/journal.csv", response_class=StreamingResponse)
+async def export_journal(
+    visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_EXPORT))], query: Annotated[JournalFilter, Query()]
+) -> Response:
+    """What the filter finds, as it stands now, for a spreadsheet; the entry names how many rows leave, and to whom."""
+    await visit.demand(detail=query.asked())
+    leaf = tables.journal_leaf
+    statement = search.readable(visit).where(*query.conditions())
+    async with visit.centre.store.transaction(visit.communes) as connection:
+        upto = await connection.scalar(select(func.coalesce(func.max(leaf.c.leaf), -1)))
+        statement = statement.where(leaf.c.leaf <= upto)
+        rows = await connection.scalar(select(func.count()).select_from(statement.subquery()))
+    detail = query.asked() | {"upto": upto, "rows": rows}
+    await visit.record(visit.entry(visit.act, detail=detail, recipients=(visit.session.author.name,)))
+    name = f"journal-{visit.now:%Y%m%d-%H%M%S}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(export.pages(visit, statement), media_type="text/csv", headers=headers)
+
+
+def _too_long(reason: str) -> Refusal:
+    return Refusal(422, "PERIOD_TOO_LONG", reason)

@@ -1,0 +1,76 @@
+"""The journal as a file for a spreadsheet: a communication (CSI R.253-5), told in the journal before it begins."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select
+
+from csu import spreadsheet
+from csu.accounts.guard import Visit
+from csu.audit import search
+from csu.audit.words import told
+from legal.retention import PARIS
+
+_PAGE = 1000
+_CLASSES = {
+    "collection": "collecte",
+    "modification": "modification",
+    "consultation": "consultation",
+    "communication": "communication",
+    "erasure": "effacement",
+    None: "",
+}
+_RESULTS = {"done": "fait", "refused": "refusé", "noted": "constaté"}
+HEADS = (
+    "n°", "date", "auteur", "qualité", "autorité", "opération", "nature", "commune", "caméra", "de", "à", "motif",
+    "référence", "résultat", "code", "raison", "à propos de", "donné pour raison", "poste", "destinataires",
+)  # fmt: skip
+
+
+async def pages(visit: Visit, statement: Select[Any]) -> AsyncIterator[bytes]:
+    """The file by and by, each page in a transaction of its own, so that a slow reader holds none. The visit is looked
+    at again before each: one that ended meanwhile breaks the answer off. Raises Refusal."""
+    yield (spreadsheet.MARK + spreadsheet.lines([HEADS])).encode()
+    place: int | None = None
+    while True:
+        await visit.recheck()
+        async with visit.centre.store.transaction(visit.communes) as connection:
+            found = await search.page(connection, statement, _PAGE, place)
+        if found is None:
+            return
+        rows, place = found
+        yield spreadsheet.lines(_cells(row) for row in rows).encode()
+        if place is None:
+            return
+
+
+def _cells(row: Mapping[str, Any]) -> list[object]:
+    entry = told(row)
+    return [
+        entry["leaf"],
+        _local(row["at"]),
+        entry["author"],
+        entry["quality"],
+        entry["authority"] or "",
+        entry["op_label"],
+        _CLASSES[entry["op_class"]],
+        entry["commune"] or "",
+        entry["camera_name"] or "",
+        _local(row["from_at"]),
+        _local(row["to_at"]),
+        entry["motif"] or "",
+        entry["motif_reference"] or "",
+        _RESULTS[row["result"]],
+        entry["code"] or "",
+        entry["reason"] or "",
+        entry["about"] or "",
+        entry["given"] or "",
+        entry["workstation"] or "",
+        ", ".join(entry["recipients"]),
+    ]
+
+
+def _local(at: datetime | None) -> str:
+    """With its distance from UTC: an hour that comes twice is told apart."""
+    return "" if at is None else at.astimezone(PARIS).isoformat(sep=" ", timespec="seconds")
