@@ -4,6 +4,7 @@ The index is the product's, filled as the recorder would have in time order; its
 files. Where the bench looks, those files stand under the names that the rows say (hard links).
 """
 
+import gc
 import os
 import random
 import sqlite3
@@ -261,6 +262,7 @@ def _growing(fleet: Fleet, segments: int) -> Iterator[None]:
 
 def _measure(paths: Paths, fleet: Fleet, now: datetime, ffmpeg: str) -> Grown:
     store, instants = PlaybackStore(paths.recordings), fleet.instants(_SEEKS)
+    gc.freeze()  # as the gateway does at its start
     first_byte = [_first_byte_ms(store, fleet.cameras[camera], at_from_us(at_us), now) for camera, at_us in instants]
     listed = [_list_ms(paths, camera, now) for camera in random.Random(0).choices(fleet.cameras, k=_LISTS)]  # noqa: S311
     peer = [_peer_ms(ffmpeg, paths, fleet, camera, at_us) for camera, at_us in instants[:_PEER_SEEKS]]

@@ -13,6 +13,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import gc
+
     import uvloop
 
     from csu.gateway.errors import SpoolError
@@ -39,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         webrtc_addresses=tuple(str(address) for address in settings.gateway.webrtc_addresses),
     )
     status = 0
+    gc.freeze()  # what was imported lives for ever: no collection in the midst of a replay's tables need look at it
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
