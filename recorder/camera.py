@@ -340,9 +340,10 @@ class RecordedStream(LiveStream):
             old.writer.submit(partial(_release_account, camera=self._camera, at_us=at_us))
         self.disk = disk
         disk.places[self._camera] = at_us
-        self._storage_ready = disk.state.ready
+        self._storage_ready, gave_way = disk.state.ready, self.gives_way
+        self.gives_way = self._camera in disk.giving_way
         if old is not None:
-            code = "stalled" if old.state.ready else old.state.code.lower()
+            code = old.state.code.lower() if not old.state.ready else SPACE if gave_way else "stalled"
             self._submit(partial(_move_account, camera=self._camera, at_us=at_us, code=code))
         self._interrupt()
         self._declare()

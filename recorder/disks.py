@@ -37,7 +37,7 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class Disk:
     """One directory. `name` is the shortest end of its path that tells it from the others; `places`, when each camera
-    last came here."""
+    last came here; `giving_way`: those that don't record here for want of space."""
 
     name: str
     path: Path
@@ -45,6 +45,7 @@ class Disk:
     state: StorageState
     reading: ThreadPoolExecutor
     places: dict[str, int] = field(default_factory=dict)
+    giving_way: frozenset[str] = frozenset()
 
     @property
     def answers(self) -> bool:
@@ -106,6 +107,7 @@ class Disks(Mapping[str, Disk]):
                 disk = self._disks[name]
                 if state.recovery is not None:
                     disk.places = dict(state.places)
+                    disk.giving_way = state.giving_way
                 on_storage(disk, state)
 
             writer = Writer(path, identity_file, self.clock, self.rulings, told, on_clock)

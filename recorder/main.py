@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ from recorder.feed import PacketFeedServer
 from recorder.files import lock_file, remembered_directories
 from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, OrdersFile, StreamAddress
-from recorder.pressure import Recording, Room, decide
+from recorder.placement import place
+from recorder.pressure import Recording, Room, decide, ranked, takes
 from recorder.sealed import OrderRefused
 from recorder.space import Pressure, Space, is_short, pressure_of, read_space
 from recorder.store import SegmentStore
@@ -128,7 +129,7 @@ class Recorder:
         self._telling_days: asyncio.Task[None] | None = None
         self._pressing: dict[str, asyncio.Task[None]] = {}
         self.pressures: dict[str, Pressure] = {}
-        self._giving_way: dict[str, frozenset[str]] = {}
+        self._looks: dict[str, tuple[Room, list[Recording]]] = {}  # at the space of each, the last
         self._overdue: dict[str, dict[str, int]] = {}  # files of each camera, as of the last walk
         self._inventoried: dict[str, int] = {}  # the day in UTC; the first is that of the start, counted at its end
         self.degraded = Degraded()
@@ -438,16 +439,16 @@ class Recorder:
             for camera, stream in streams.items()
             if stream.state not in ("forbidden", "masked")
         ]
-        decision = decide(Room(free_bytes, LOW_BYTES, early_bytes, space.later), wanted)
+        room = Room(free_bytes, LOW_BYTES, early_bytes, space.later)
+        self._looks[disk.name] = room, wanted
+        decision = decide(room, wanted)
         disk.writer.make_room(decision.destroy_bytes)
         for camera, stream in streams.items():
             stream.give_way(camera in decision.stopped)
-        self._giving_way[disk.name] = decision.stopped
-        stopped = frozenset[str]().union(*self._giving_way.values()) & self._orders.keys()
-        for camera in set(self.alarms.subjects(PRIORITY_STOPPED)) - stopped:
-            self.alarms.end(PRIORITY_STOPPED, camera, at_us)
-        for camera in stopped:
-            self.alarms.raise_(PRIORITY_STOPPED, camera, disk.name, at_us)
+        stopping = [one for one in ranked(wanted) if one.camera in decision.stopped]
+        moved = {one.camera for one in stopping if self._move_for_space(one)}
+        self._remember_giving_way(disk, decision.stopped - moved)
+        self._tell_giving_way(at_us)
         days, room_bytes = self.retention_on(disk), free_bytes - LOW_BYTES
         self.pressures[disk.name] = pressure_of(space, days, room_bytes, at_us)
         was_short = disk.name in self.alarms.subjects(STORAGE_SHORT)
@@ -455,6 +456,38 @@ class Recorder:
             self.alarms.raise_(STORAGE_SHORT, disk.name, "", at_us)
         else:
             self.alarms.end(STORAGE_SHORT, disk.name, at_us)
+
+    def _move_for_space(self, one: Recording) -> bool:
+        """Have a camera that gives way record where there is room for it, if there is such a directory."""
+        stream = self._streams[one.camera, "main"].stream
+        assert isinstance(stream, RecordedStream)
+        rooms = self.disks.rooms(other for _, other in self.streams() if isinstance(other, RecordedStream))
+        fitting = {
+            name: room
+            for name, room in rooms.items()
+            if room.ready and self.disks[name] is not stream.disk and name in self._looks
+            if takes(*self._looks[name], one)
+        }
+        name = place(None, fitting, one.bytes_per_s)
+        if name is None:
+            return False
+        stream.move_to(self.disks[name])
+        self._looks[name][1].append(replace(one, stopped=False))
+        return True
+
+    def _remember_giving_way(self, disk: Disk, cameras: frozenset[str]) -> None:
+        """Over a restart too: they don't begin before the first look."""
+        if cameras != disk.giving_way:
+            disk.giving_way = cameras
+            disk.writer.submit(partial(SegmentStore.give_way, cameras=cameras))
+
+    def _tell_giving_way(self, at_us: int) -> None:
+        streams = [(camera, stream) for camera, stream in self.streams() if isinstance(stream, RecordedStream)]
+        stopped = {camera: stream.disk.name for camera, stream in streams if stream.gives_way and stream.disk}
+        for camera in set(self.alarms.subjects(PRIORITY_STOPPED)) - stopped.keys():
+            self.alarms.end(PRIORITY_STOPPED, camera, at_us)
+        for camera, name in stopped.items():
+            self.alarms.raise_(PRIORITY_STOPPED, camera, name, at_us)
 
     async def _tell_days(self) -> None:
         """Tell the civil days that are over; by a clock that is wrong none is."""

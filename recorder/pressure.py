@@ -1,14 +1,15 @@
 """What to do while the space of a storage directory runs out (invariant 4). Pure: it is told numbers, and answers.
 
 In this order: footage past its minimum goes before its deadline; then the cameras of lowest priority stop recording, as
-many as needed for the others to go on. Footage below its minimum can't be given up again, so that a camera stops while
-there is still room: as soon as what it would write would be missing to those before it within two hours. Not earlier: a
-disk that is too small for the minimum of the first camera would else record nothing of the others from the first day
-on. Long before all that, `full_at_us` tells when deadlines free too little.
+many as needed for the others to go on, unless another directory has room for them (`takes`). Footage below its minimum
+can't be given up again, so that a camera stops while there is still room: as soon as what it would write would be
+missing to those before it within two hours. Not earlier: a disk that is too small for the minimum of the first camera
+would else record nothing of the others from the first day on. Long before all that, `full_at_us` tells when deadlines
+free too little.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 AHEAD_S = 600.0
 """What is written in this time is kept free, and a camera goes on while there is room for so long."""
@@ -51,13 +52,18 @@ class Decision:
     stopped: frozenset[str]
 
 
+def ranked(recordings: Iterable[Recording]) -> list[Recording]:
+    """By priority, the one that is given up last first."""
+    return sorted(recordings, key=lambda one: (one.priority, one.camera))
+
+
 def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
     """The first by priority always goes on: nobody is left for whom it would stop."""
     left = [float(room.free_bytes - room.spare_bytes + room.early_bytes)]
     for step in range(STEPS - 1):
         left.append(left[-1] + room.later_bytes.get(step, 0))
     written, stopped = 0.0, set[str]()
-    for n, one in enumerate(sorted(recordings, key=lambda one: (one.priority, one.camera))):
+    for n, one in enumerate(ranked(recordings)):
         wanted = one.bytes_per_s * (RESUME_S if one.stopped else AHEAD_S)
         if n and (stopped or wanted > min(left[: 1 + int(one.minimum_s // STEP_S)])):
             stopped.add(one.camera)
@@ -69,6 +75,15 @@ def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
     if room.free_bytes >= mark:
         return Decision(0, frozenset(stopped))
     return Decision(min(room.early_bytes, mark + int(written) - room.free_bytes), frozenset(stopped))
+
+
+_BEFORE_ALL = Recording("", -1, 0.0, 0.0, stopped=False)
+
+
+def takes(room: Room, recordings: Sequence[Recording], newcomer: Recording) -> bool:
+    """Whether a camera that has no room elsewhere may come: there is room for an hour, and nobody stops, with it or
+    without; it isn't the first here that always goes on."""
+    return not decide(room, [_BEFORE_ALL, *recordings, replace(newcomer, stopped=True)]).stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
@@ -40,6 +41,8 @@ SEGMENT_ROW = (
 """A segment's row, new or grown; what it was born with stays."""
 _FORWARD = "forward"
 """The key in `meta` for what `bring_forward` has still to do."""
+_GIVING_WAY = "giving_way"
+"""The key in `meta` for the cameras that don't record here for want of space."""
 _STALE_US = 5_000_000
 """How long after a look at the clocks pictures may still be placed by the look before."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
@@ -279,6 +282,14 @@ class SegmentStore:
     def set_priority(self, camera: str, priority: int) -> None:
         """When space runs out the cameras of the highest number give up their footage first."""
         self.index.execute("UPDATE camera SET priority = ? WHERE id = ?", (priority, self.index.camera(camera)))
+
+    @property
+    def giving_way(self) -> frozenset[str]:
+        """Cameras that didn't record here for want of space at the last look, also over a restart."""
+        return frozenset(json.loads(self.index.get(_GIVING_WAY) or "[]"))
+
+    def give_way(self, cameras: Collection[str]) -> None:
+        self.index.put(_GIVING_WAY, json.dumps(sorted(cameras)) if cameras else None)
 
     def apply_released(self) -> None:
         """Shorter delays that two persons have released are applied, one camera a wave."""

@@ -56,7 +56,8 @@ class StorageState:
     """How the directory is, as the event loop is told. `code` is empty while all is well.
 
     `added`: index and directory were made together, and nothing was recorded here before. With a `recovery` (it answers
-    again): `places`, from each camera to when it last came to this directory.
+    again): `places`, from each camera to when it last came to this directory, and `giving_way`, those that didn't
+    record here for want of space.
     """
 
     ready: bool
@@ -70,6 +71,7 @@ class StorageState:
     recovery: Recovery | None = None
     breaker: Breaker | None = None
     places: Mapping[str, int] = field(default_factory=dict)
+    giving_way: frozenset[str] = frozenset()
 
 
 class StorageDown(Exception):
@@ -335,6 +337,7 @@ class Writer:
             recovery=recovery,
             breaker=read_breaker(index),
             places=self._store.accounts.places() if recovery is not None else {},
+            giving_way=self._store.giving_way if recovery is not None else frozenset(),
         )
         told = self._told
         is_new = told is None or (told.ready, told.code, told.breaker) != (state.ready, state.code, state.breaker)

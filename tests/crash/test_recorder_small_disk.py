@@ -59,3 +59,22 @@ def test_a_small_disk_gives_up_in_the_right_order(tmp_path: Path) -> None:
     assert {subject for _, code, subject in found["alarms"] if code == "PRIORITY_STOPPED"} == {third}
     assert 0 < found["pressure"]["capacity_bytes"] < 16 << 20
     assert (found["stopped"], found["check"]["ok"]) == (0, True)
+
+
+@pytest.mark.timeout(320)
+def test_a_camera_without_room_goes_to_the_disk_that_has_some_and_stops_when_none_has(tmp_path: Path) -> None:
+    """And one that stopped doesn't record after a restart either, until there is room."""
+    found = _inside("short_of_two.py", tmp_path, timeout_s=300)
+    second = camera_id(2)
+    assert found["alarms_moved"] == []
+    assert found["alarms"][0] == [second, True]
+    assert {subject for subject, _ in found["alarms"]} == {second}
+    assert found["begun_after"] == found["begun"], "it recorded for a moment after the start"
+    pieces = [
+        sorted([*one["runs"], *one["gaps"]], key=lambda piece: str(piece["from"])) for one in found["coverage"].values()
+    ]
+    for one in pieces:
+        assert [a["to"] for a in one[:-1]] == [b["from"] for b in one[1:]]
+    assert {gap["cause"] for gap in found["coverage"]["1"]["gaps"]} == {"ours"}
+    assert ("storage", "space") in {(gap["cause"], gap["detail"]) for gap in found["coverage"]["2"]["gaps"]}
+    assert (found["stopped"], found["check"]["ok"]) == (0, True)

@@ -13,7 +13,19 @@ from recorder import pressure
 from recorder.check import check
 from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.index import HOUR_US, read_facts
-from recorder.pressure import AHEAD_S, RESUME_S, STEP_S, STEPS, Decision, Need, Recording, Room, decide, full_at_us
+from recorder.pressure import (
+    AHEAD_S,
+    RESUME_S,
+    STEP_S,
+    STEPS,
+    Decision,
+    Need,
+    Recording,
+    Room,
+    decide,
+    full_at_us,
+    takes,
+)
 from recorder.space import is_short, pressure_of, read_space
 
 THIRD = "3b0f6f4e-9d57-4b0a-8a3e-2f3f2a0b1c03"
@@ -76,6 +88,33 @@ def test_the_decision_adds_up(room: Room, recordings: list[Recording]) -> None:
         assert decision.destroy_bytes == 0
     elif room.free_bytes < mark - 1:
         assert decision.destroy_bytes == room.early_bytes or room.free_bytes + decision.destroy_bytes >= mark - 1
+
+
+@given(_rooms, _recordings, st.integers(0, 3), st.floats(1, 1e7), st.integers(0, 31 * 24))
+def test_a_camera_comes_only_where_nobody_stops_for_it(
+    room: Room, recordings: list[Recording], priority: int, bytes_per_s: float, hours: int
+) -> None:
+    newcomer = Recording(THIRD, priority, bytes_per_s, hours * 3600.0, stopped=True)
+    everybody = [*recordings, newcomer]
+    if takes(room, recordings, newcomer):
+        assert decide(room, everybody).stopped == frozenset()
+        assert room.free_bytes - room.spare_bytes + room.early_bytes >= bytes_per_s * RESUME_S - 1
+    elif recordings and not decide(room, everybody).stopped:
+        first = min(everybody, key=lambda one: (one.priority, one.camera))
+        wanted = first.bytes_per_s * (RESUME_S if first.stopped else AHEAD_S)
+        assert wanted > min(_left(room)[: 1 + int(first.minimum_s // STEP_S)]), "only the first is let in without room"
+
+
+def test_an_empty_directory_without_room_takes_nobody() -> None:
+    full = Room(free_bytes=10, spare_bytes=10, early_bytes=0, later_bytes={})
+    newcomer = Recording(CAMERA, 0, 1.0, 0.0, stopped=True)
+    assert not takes(full, [], newcomer)
+    assert takes(Room(int(RESUME_S) + 11, 10, 0, {}), [], newcomer)
+
+
+def _left(room: Room) -> list[float]:
+    first = float(room.free_bytes - room.spare_bytes + room.early_bytes)
+    return [first, first + room.later_bytes.get(0, 0)]
 
 
 @given(st.data())

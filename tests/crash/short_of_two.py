@@ -1,0 +1,123 @@
+"""Run by the test inside `unshare -Urm`: a real recorder on two tmpfs, of which first one and then both run short.
+
+Simulated cameras with a minimum, of priority 0 and 9 on the first disk; the second disk comes with one of priority 0.
+The bounds are made as small as the disks. Prints one JSON object. Arguments: an empty directory.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from recorder_process import RecorderProcess, camera, camera_id, orders, simulator, wait_until
+from short_disk import _RUN
+
+from csu.keys import ensure_keys
+from csu.settings import Paths
+
+FIRST, SECOND, THIRD = (camera_id(n) for n in (1, 2, 3))
+_LEFT_BYTES = 4 << 20  # what the recorder leaves free
+
+
+async def run(path: Path) -> dict[str, Any]:
+    data, disks = path / "data", (path / "one", path / "two")
+    for disk in disks:
+        disk.mkdir()
+        await asyncio.to_thread(_mount, disk, "size=64m,mode=750")
+    ensure_keys(Paths(data).keys)
+    since = datetime.now(UTC)
+    with simulator(path / "simulator", 3) as cameras, patch("recorder_process._RUN", _RUN):
+        process = RecorderProcess(data, storage=disks[:1])
+        process.start()
+        try:
+            ordered = [camera(cameras, n, priority=p, minimum_days=1) for n, p in ((1, 0), (2, 9), (3, 0))]
+            await process.order(orders(*ordered[:2]))
+            await _until_on(process, {FIRST: "one", SECOND: "one"})
+            process.stop()
+            process.storage = disks
+            process.start()
+            await process.order(orders(*ordered))
+            await _until_on(process, {FIRST: "one", SECOND: "one", THIRD: "two"})
+            _fill(disks[0], 1 << 20)
+            await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
+            alarms_moved = await _alarms(process)
+            _fill(disks[1], 1 << 18)
+            _fill(disks[0], 1 << 18)
+
+            async def stopped() -> bool:
+                return (SECOND, True) in [(s, on) for s, on in await _alarms(process) if on]
+
+            await wait_until(stopped, 60)
+            begun = await _runs(process, since)
+            process.kill()
+            again_at = datetime.now(UTC)
+            process.start()
+
+            async def all_are_there() -> bool:
+                rows = (await process.call("status"))["cameras"]
+                wanted = {FIRST: "recording", SECOND: "live", THIRD: "recording"}
+                return {row["camera"]: row["state"] for row in rows} == wanted
+
+            await wait_until(all_are_there, 60)
+
+            async def went_on() -> bool:
+                return datetime.now(UTC) - again_at > timedelta(seconds=12)  # long after the first look at the space
+
+            await wait_until(went_on)
+            begun_after = await _runs(process, since)
+            (disks[1] / "filler").unlink()
+            await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
+            coverage = {number: await process.coverage(camera_id(number), since) for number in (1, 2)}
+            alarms = await _alarms(process)
+            found = {
+                "alarms_moved": alarms_moved,
+                "alarms": alarms,
+                "begun": begun,
+                "begun_after": begun_after,
+                "coverage": coverage,
+                "stopped": process.stop(),
+            }
+            found["check"] = process.csu("check", "--deep")[1]
+            return found
+        finally:
+            if process.process is not None:
+                process.kill()
+
+
+async def _until_on(process: RecorderProcess, places: dict[str, str]) -> None:
+    async def there() -> bool:
+        rows = (await process.call("status"))["cameras"]
+        return {row["camera"]: row["storage"] for row in rows if row["state"] == "recording"} == places
+
+    await wait_until(there, 60)
+
+
+async def _runs(process: RecorderProcess, since: datetime) -> int:
+    return len((await process.coverage(SECOND, since))["runs"])
+
+
+async def _alarms(process: RecorderProcess) -> list[tuple[str, bool]]:
+    """Of cameras that stopped: whose, and whether it began or ended."""
+    facts = [f for f in await process.facts() if f["kind"].startswith("alarm") and f["code"] == "PRIORITY_STOPPED"]
+    return [(f["subject"], f["kind"] == "alarm_raised") for f in sorted(facts, key=lambda fact: str(fact["at"]))]
+
+
+def _fill(disk: Path, more: int) -> None:
+    """So much is left beyond what has to stay free."""
+    (disk / "filler").unlink(missing_ok=True)
+    space = os.statvfs(disk)
+    with (disk / "filler").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - _LEFT_BYTES - more)
+
+
+def _mount(disk: Path, options: str) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(disk)], check=True)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(run(Path(sys.argv[1])))))
