@@ -5,10 +5,13 @@ that. An order that shortens a delay: when by it more than half of what a camera
 hour more) would be due at once, the deadlines stay as they are until two persons agree. And a clock that is trusted
 yet runs ahead of the machine's own (CLOCK_BOOTTIME): more than one day ahead in a day, and destruction goes on by the
 machine's own. What isn't destroyed for that isn't shown either, and dies at its deadline of before at the latest.
+
+What waits is told one act at a time: the leap of the clock, then orders, the oldest first. An act has the same name in
+every directory, however much of it each has judged, and is told once all have judged what they have of it.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,12 +24,19 @@ RETENTION, CLOCK = "retention", "clock"
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What waits. `id` names exactly this: it changes with what waits. `reason`: "retention", "clock", or both."""
+    """What waits by one act. `reason`: "retention" or "clock"; `act`: of orders, when they were issued, in microseconds
+    (UTC); of a clock, the day to which it leapt, as it would have been when the machine started."""
 
-    id: str
     reason: str
+    act: int
     segments: int
     bytes: int
+    judging: bool = False
+
+    @property
+    def id(self) -> str:
+        """What two persons sign for."""
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.reason} {self.act}"))
 
 
 class Moved(NamedTuple):
@@ -85,6 +95,8 @@ def planned(index: Index, clock: ClockMemory, due_us: int) -> int:
     is_new = plan is not None and plan.leapt_us is None and followed.leapt_us is not None
     if is_new and not _due_between(index, followed.due_us, due_us)[0]:
         followed = Plan(clock.boot_id, clock.seen_us, due_us)  # the clock leapt, and nothing is due for it
+    elif is_new:
+        index.put("plan_act", (due_us - clock.seen_us) // LEAP_US)
     if followed != plan:
         _save_plan(index, followed)
     return allowed_us(followed, due_us)
@@ -110,9 +122,16 @@ def _save_plan(index: Index, plan: Plan) -> None:
 
 
 def withhold(
-    index: Index, camera: int, authorisation: str, retention_days: int, segments: Sequence[Moved], due_us: int
+    index: Index,
+    camera: int,
+    authorisation: str,
+    retention_days: int,
+    segments: Sequence[Moved],
+    due_us: int,
+    act_us: int,
 ) -> bool:
-    """Whether this shorter delay has to wait for two persons; what waits is remembered. The caller commits."""
+    """Whether this shorter delay, of the orders of `act_us`, has to wait for two persons; what waits is remembered. The
+    caller commits."""
     key = (camera, authorisation)
     known: list[Any] = index.query(
         "SELECT retention_days, released FROM withheld WHERE camera = ? AND authorisation = ?", key
@@ -124,64 +143,64 @@ def withhold(
     if known != [(retention_days, 0)]:
         index.execute(
             "INSERT OR REPLACE INTO withheld VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (*key, retention_days, len(due), sum(segment.length for segment in due), due_us),
+            (*key, retention_days, len(due), sum(segment.length for segment in due), act_us),
         )
     return True
 
 
-def read_breaker(index: Index) -> Breaker | None:
-    """What waits for two persons now; None when nothing does."""
-    rows = index.query(
-        "SELECT camera, authorisation, retention_days, since_us, segments, bytes FROM withheld WHERE NOT released"
-        " ORDER BY camera, authorisation"
-    )
+def is_withheld(index: Index, camera: int, authorisation: str, retention_days: int) -> bool:
+    """Whether this delay was judged, and waits or was released."""
+    values = (camera, authorisation, retention_days)
+    query = "SELECT 1 FROM withheld WHERE camera = ? AND authorisation = ? AND retention_days = ?"
+    return bool(index.query(query, values))
+
+
+def read_breakers(index: Index, judging: Collection[int] = ()) -> list[Breaker]:
+    """What waits for two persons now, by act. `judging`: orders of which this directory hasn't judged all yet."""
+    found = {act_us: Breaker(RETENTION, act_us, 0, 0, judging=True) for act_us in judging}
+    for act_us, count, size in index.query(
+        "SELECT since_us, sum(segments), sum(bytes) FROM withheld WHERE NOT released GROUP BY 1 ORDER BY 1"
+    ):
+        found[act_us] = Breaker(RETENTION, act_us, count, size, judging=act_us in found)
     plan = load_plan(index)
-    leapt_us = None if plan is None else plan.leapt_us
-    if not rows and leapt_us is None:
-        return None
-    name = "\n".join([f"clock {leapt_us}", *(" ".join(map(str, row[:4])) for row in rows)])
-    count, size = sum(row[4] for row in rows), sum(row[5] for row in rows)
-    reasons = [RETENTION] if rows else []
-    if plan is not None and leapt_us is not None:
-        more, more_bytes = _due_between(index, plan.due_us, leapt_us)
-        count, size = count + more, size + more_bytes
-        reasons.append(CLOCK)
-    return Breaker(str(uuid.uuid5(uuid.UUID(index.get("directory")), name)), ", ".join(reasons), count, size)
+    if plan is None or plan.leapt_us is None:
+        return list(found.values())
+    return [Breaker(CLOCK, index.get("plan_act", 0), *_due_between(index, plan.due_us, plan.leapt_us)), *found.values()]
 
 
 def release_breaker(index: Index, breaker: str) -> bool:
-    """Let go what waits, as two persons signed for; False when it isn't what they signed for. The caller commits."""
-    waiting = read_breaker(index)
-    if waiting is None or waiting.id != breaker:
+    """Let go what waits by this act, as two persons signed for; False when nothing does here. The caller commits."""
+    waiting = next((one for one in read_breakers(index) if one.id == breaker), None)
+    plan = load_plan(index)
+    if waiting is None:
         return False
-    index.execute("UPDATE withheld SET released = 1")
-    if (plan := load_plan(index)) is not None and plan.leapt_us is not None:
+    if waiting.reason == RETENTION:
+        index.execute("UPDATE withheld SET released = 1 WHERE since_us = ?", (waiting.act,))
+    elif plan is not None and plan.leapt_us is not None:
         _save_plan(index, Plan(plan.boot_id, plan.boot_us, max(plan.leapt_us, index.get("clock_due_us", 0))))
     return True
 
 
 def unite(breakers: Iterable[Breaker]) -> Breaker | None:
-    """Those of several directories as one, that is released as one."""
-    ordered = sorted(breakers, key=lambda breaker: breaker.id)
-    if len(ordered) <= 1:
-        return ordered[0] if ordered else None
-    reasons = sorted({reason for breaker in ordered for reason in breaker.reason.split(", ")})
-    name = "\n".join(breaker.id for breaker in ordered)
-    return Breaker(
-        str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
-        ", ".join(reasons),
-        sum(breaker.segments for breaker in ordered),
-        sum(breaker.bytes for breaker in ordered),
-    )
+    """The act to be released next, of all directories together; None when there is none, or not all of it is known."""
+    acts: dict[str, list[Breaker]] = {}
+    for breaker in breakers:
+        acts.setdefault(breaker.id, []).append(breaker)
+    known = [
+        Breaker(of_one[0].reason, of_one[0].act, sum(b.segments for b in of_one), sum(b.bytes for b in of_one))
+        for of_one in acts.values()
+        if not any(breaker.judging for breaker in of_one)
+    ]
+    return min(known, key=lambda breaker: (breaker.reason != CLOCK, breaker.act), default=None)
 
 
-def released_terms(index: Index) -> list[tuple[str, str, int]]:
-    """Shorter delays that two persons have released and that aren't applied yet: camera, authorisation, days."""
+def released_terms(index: Index) -> list[tuple[str, str, int, int]]:
+    """Shorter delays that two persons have released and that aren't applied yet: camera, authorisation, days, act."""
     return [
-        (camera, authorisation, days)
-        for camera, authorisation, days in index.query(
-            "SELECT c.uuid, w.authorisation, w.retention_days FROM withheld w JOIN camera c ON c.id = w.camera"
-            " WHERE w.released"
+        (camera, authorisation, days, act_us)
+        for camera, authorisation, days, act_us in index.query(
+            "SELECT c.uuid, w.authorisation, w.retention_days, w.since_us FROM withheld w"
+            " JOIN camera c ON c.id = w.camera WHERE w.released"
         )
     ]
 

@@ -5,7 +5,6 @@ import base64
 import sqlite3
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -134,10 +133,10 @@ class Control:
         return {}
 
     async def _release_breaker(self, release: Release) -> None:
-        """Let go what waits in each directory, if it still is what was signed for."""
+        """Let go what waits by this act in each directory. The same document serves again for one that is away now."""
 
-        def let_go(store: SegmentStore, breaker: str) -> bool:
-            if not release_breaker(store.index, breaker):
+        def let_go(store: SegmentStore) -> bool:
+            if not release_breaker(store.index, release.id):
                 return False
             store.apply_released()
             store.index.fact(now_us(), "breaker_released", None, persons=list(release.persons))
@@ -145,11 +144,12 @@ class Control:
 
         waiting = self._recorder.breaker
         if waiting is None or waiting.id != release.id:
-            raise OrderRefused("RELEASE_UNKNOWN", f"no batch {release.id} waits")
-        for disk in self._recorder.disks.values():
-            breaker = disk.state.breaker
-            if breaker is not None and not await disk.writer.ask(partial(let_go, breaker=breaker.id)):
-                raise OrderRefused("RELEASE_UNKNOWN", f"what waits on {disk.name} has changed")
+            raise OrderRefused("RELEASE_UNKNOWN", f"nothing waits by {release.id}")
+        said = (await self._recorder.disks.ask_all(let_go)).values()
+        if failed := [answer for answer in said if isinstance(answer, StorageDown)]:
+            raise failed[0]
+        if not any(said):
+            raise OrderRefused("RELEASE_UNKNOWN", f"nothing waits by {release.id} any more")
 
     async def _put_derived(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Keep what was made from pictures as long as these; answered once it is durable."""
@@ -230,10 +230,16 @@ class Control:
                 "reason": recorder.clock.reason,
                 "freeze": recorder.clock.freeze or None,
             },
-            "breaker": None if recorder.breaker is None else asdict(recorder.breaker),
+            "breaker": self._breaker(),
             "storage": [_disk_json(disk, recorder.pressures.get(disk.name)) for disk in recorder.disks.values()],
             "degraded": self._degraded(),
         }
+
+    def _breaker(self) -> dict[str, Any] | None:
+        one = self._recorder.breaker
+        if one is None:
+            return None
+        return {"id": one.id, "reason": one.reason, "segments": one.segments, "bytes": one.bytes}
 
     def _degraded(self) -> dict[str, Any]:
         recorder = self._recorder

@@ -59,6 +59,7 @@ from recorder.writer import LOW_BYTES, Job, StorageDown, StorageState
 from streams.rtsp.pace import running_pace
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
+from streams.ticks import us_from_at
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ class Recorder:
         self.clock = ClockState(trusted=False, reason="starting", due_us=0)
         self._orders_file = OrdersFile(config.state / "orders.json", config.order_keys)
         self._orders: dict[str, CameraOrder] = {}
+        self._terms_us: dict[str, int] = {}  # of each camera: when the orders that last changed its terms were issued
         self._streams: dict[tuple[str, str], _Running] = {}
         self._feed = PacketFeedServer(config.packets_socket, config.allowed_uids)
         self._budget = ConnectBudget()
@@ -197,8 +199,8 @@ class Recorder:
 
     @property
     def breaker(self) -> Breaker | None:
-        """What destruction waits for two persons with, in all directories."""
-        return unite(disk.state.breaker for disk in self.disks.values() if disk.state.breaker is not None)
+        """What destruction waits for two persons with, in all directories that answer."""
+        return unite(breaker for disk in self.disks.values() for breaker in disk.state.breakers)
 
     def _load_orders(self) -> None:
         try:
@@ -225,7 +227,8 @@ class Recorder:
             self._obey_stream(order, "main", order.main, since_us)
             self._obey_stream(order, "sub", order.sub, since_us)
             if old is None or _terms(order) != _terms(old):
-                self.disks.submit_all(_telling_terms(order))
+                self._terms_us[camera] = us_from_at(orders.issued_at)
+                self.disks.submit_all(self._telling_terms(order))
         self._orders = new
         self._place_cameras()
 
@@ -296,6 +299,16 @@ class Recorder:
             if running.task is not None:
                 running.task.cancel()
             running.stream.stopped()
+
+    def _telling_terms(self, order: CameraOrder) -> Job:
+        """An order can shorten a deadline, never lengthen one. Told again whenever a directory starts."""
+        act_us = self._terms_us[order.camera]
+
+        def tell(store: SegmentStore) -> None:
+            store.obey_terms(order.camera, order.authorisation, order.retention_days, act_us)
+            store.set_priority(order.camera, order.priority)
+
+        return tell
 
     def _release(self, camera: str) -> None:
         at_us = now_us()
@@ -519,6 +532,7 @@ class Recorder:
 
     def _storage_changed(self, disk: Disk, state: StorageState) -> None:
         at_us = now_us()
+        waited = self.breaker
         was_ready, disk.state = disk.state.ready, state
         if not disk.answers:
             self.alarms.away(disk)
@@ -527,14 +541,11 @@ class Recorder:
                 self.alarms.raise_(code, disk.name, state.detail, at_us)
             else:
                 self.alarms.end(code, disk.name, at_us)
-        if (breaker := self.breaker) is None:
-            self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
-        else:
-            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", breaker.reason, at_us)
+        self._tell_breaker(waited, at_us)
         if state.recovery is not None:
             self._tell_orders()
             for order in self._orders.values():
-                disk.writer.submit(_telling_terms(order))
+                disk.writer.submit(self._telling_terms(order))
             self._reconciling[disk.name] = self._tasks.create_task(self._reconcile(disk))
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", disk.name, str(state.index), at_us)
@@ -548,6 +559,16 @@ class Recorder:
                     running.stream.storage_ready()
                 elif not state.ready:
                     running.stream.storage_lost()
+
+    def _tell_breaker(self, waited: Breaker | None, at_us: int) -> None:
+        """The alarm goes on while a directory is away or still judges: more may wait there."""
+        breaker = self.breaker
+        if breaker is not None and waited is not None and breaker.reason != waited.reason:
+            self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
+        if breaker is not None:
+            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", breaker.reason, at_us)
+        elif all(disk.answers and not any(b.segments for b in disk.state.breakers) for disk in self.disks.values()):
+            self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
 
     async def _reconcile(self, disk: Disk) -> None:
         """A directory answers again: alarms and cameras there and here are brought together."""
@@ -621,16 +642,6 @@ def _recording(order: CameraOrder, stream: RecordedStream, space: Space) -> Reco
 
 def _terms(order: CameraOrder) -> tuple[str, int, int]:
     return order.authorisation, order.retention_days, order.priority
-
-
-def _telling_terms(order: CameraOrder) -> Job:
-    """An order can shorten a deadline, never lengthen one. Told again whenever a directory starts."""
-
-    def tell(store: SegmentStore) -> None:
-        store.obey_terms(order.camera, order.authorisation, order.retention_days)
-        store.set_priority(order.camera, order.priority)
-
-    return tell
 
 
 def _open_since(store: SegmentStore, cameras: Sequence[str]) -> dict[str, int]:

@@ -8,13 +8,13 @@ import hashlib
 import json
 import logging
 import os
-from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
-from recorder.breaker import Moved, released_terms, withhold
+from recorder.breaker import Moved, is_withheld, released_terms, withhold
 from recorder.clock import Ahead
 from recorder.files import StorageDirectory
 from recorder.format import (
@@ -82,6 +82,15 @@ class _Open:
     closed: bool = False
 
 
+class _Shorter(NamedTuple):
+    """A delay that the orders of `act_us` may have shortened, to be judged; `is_judged`: it was, and waits or is
+    released."""
+
+    retention_days: int
+    act_us: int
+    is_judged: bool
+
+
 class SegmentStore:
     """Invariant 1: a file is in a segment row, in a destroy row, or is newer than the last committed row and lies in
     an active directory."""
@@ -94,7 +103,8 @@ class SegmentStore:
         self._open: dict[str, _Open] = {}
         self._changed: list[_Open] = []
         self._new_directories: set[str] = set()
-        self._shortened: deque[tuple[str, str, int]] = deque(released_terms(index))
+        self._shortened: dict[tuple[str, str], _Shorter] = {}  # by camera and authorisation, in the order they came
+        self.apply_released()
         self._active = {name for (name,) in index.query("SELECT name FROM active_directory")}
 
     def start_run(self, camera: str, at_us: int, authorisation: str, clock_offset_us: int | None) -> None:
@@ -192,7 +202,8 @@ class SegmentStore:
         """Sync what was written, then advance the durable lengths in one transaction."""
         self._write_changed()
         if self._shortened:
-            self._shorten(*self._shortened.popleft(), now_us)
+            key = next(iter(self._shortened))
+            self._shorten(*key, self._shortened.pop(key), now_us)
         self._bring_forward(now_us)
         idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
@@ -270,14 +281,22 @@ class SegmentStore:
             rows,
         )
 
-    def obey_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
-        """The delay that an authorisation now fixes. A shorter one brings deadlines forward, one camera a wave."""
+    def obey_terms(self, camera: str, authorisation: str, retention_days: int, act_us: int = 0) -> None:
+        """The delay that an authorisation now fixes, by the orders of `act_us`. A shorter one brings deadlines forward,
+        one camera a wave."""
         values = (self.index.camera(camera), authorisation)
         known = self.index.query("SELECT retention_days FROM terms WHERE camera = ? AND authorisation = ?", values)
         if known and known[0][0] <= retention_days:
+            self._shortened.pop((camera, authorisation), None)
             self._set_terms(camera, authorisation, retention_days)
         else:
-            self._shortened.append((camera, authorisation, retention_days))
+            is_judged = is_withheld(self.index, *values, retention_days)
+            self._shortened[camera, authorisation] = _Shorter(retention_days, act_us, is_judged)
+
+    @property
+    def judging(self) -> frozenset[int]:
+        """The orders that shorten delays and that aren't judged for all cameras here yet."""
+        return frozenset(one.act_us for one in self._shortened.values() if not one.is_judged)
 
     def set_priority(self, camera: str, priority: int) -> None:
         """When space runs out the cameras of the highest number give up their footage first."""
@@ -293,17 +312,18 @@ class SegmentStore:
 
     def apply_released(self) -> None:
         """Shorter delays that two persons have released are applied, one camera a wave."""
-        self._shortened.extend(released_terms(self.index))
+        for camera, authorisation, days, act_us in released_terms(self.index):
+            self._shortened[camera, authorisation] = _Shorter(days, act_us, is_judged=True)
 
     def _set_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
         values = (self.index.camera(camera), authorisation)
         self.index.execute("INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (*values, retention_days))
         self.index.execute("DELETE FROM withheld WHERE camera = ? AND authorisation = ?", values)
 
-    def _shorten(self, camera: str, authorisation: str, retention_days: int, now_us: int) -> None:
+    def _shorten(self, camera: str, authorisation: str, shorter: "_Shorter", now_us: int) -> None:
         """Bring deadlines under this authorisation forward to what it now says, never back; unless that is far beyond
         plan (`breaker.py`): then they stay."""
-        number = self.index.camera(camera)
+        number, retention_days = self.index.camera(camera), shorter.retention_days
         values = (number, authorisation)
         rows = self.index.query(
             "SELECT s.id, s.start_us, s.end_us, s.length, s.deadline_us, EXISTS (SELECT 1 FROM hold h WHERE"
@@ -319,7 +339,7 @@ class SegmentStore:
                 unheld.append(Moved(end_us - start_us, length, deadline_us, min(new_us, deadline_us)))
             if new_us < deadline_us:
                 earlier.append((new_us, segment))
-        if withhold(self.index, number, authorisation, retention_days, unheld, now_us):
+        if withhold(self.index, number, authorisation, retention_days, unheld, now_us, shorter.act_us):
             log.warning("camera %s: a delay of %d days waits for two persons", camera, retention_days)
             return
         self._set_terms(camera, authorisation, retention_days)

@@ -19,7 +19,7 @@ from typing import TypeVar
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
-from recorder.breaker import Breaker, planned, read_breaker
+from recorder.breaker import Breaker, planned, read_breakers
 from recorder.clock import ClockMemory, ClockState, ahead_of
 from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
@@ -69,7 +69,7 @@ class StorageState:
     index_new: bool = False
     added: bool = False
     recovery: Recovery | None = None
-    breaker: Breaker | None = None
+    breakers: tuple[Breaker, ...] = ()
     places: Mapping[str, int] = field(default_factory=dict)
     giving_way: frozenset[str] = frozenset()
 
@@ -335,12 +335,12 @@ class Writer:
             index_new=recovery is not None and (self._adoption is not None or self._is_index_lost(index)),
             added=index.get(ADDED) == index.uuid,
             recovery=recovery,
-            breaker=read_breaker(index),
+            breakers=tuple(read_breakers(index, self._store.judging)),
             places=self._store.accounts.places() if recovery is not None else {},
             giving_way=self._store.giving_way if recovery is not None else frozenset(),
         )
         told = self._told
-        is_new = told is None or (told.ready, told.code, told.breaker) != (state.ready, state.code, state.breaker)
+        is_new = told is None or (told.ready, told.code, told.breakers) != (state.ready, state.code, state.breakers)
         if recovery is not None or is_new:
             self._tell(state)
 

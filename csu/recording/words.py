@@ -16,8 +16,7 @@ _BREAKER = {
 def freeze_reason(subject: str, reason: str) -> str:
     """A sentence in French for the reason of a freeze; a new reason gets a general one."""
     if subject == "breaker":
-        known = [_BREAKER[one] for one in reason.split(", ") if one in _BREAKER]
-        return " ".join(known) or "Il y aurait bien plus à effacer d'un coup que prévu."
+        return _BREAKER.get(reason, "Il y aurait bien plus à effacer d'un coup que prévu.")
     jump = _JUMP.match(reason)
     if jump is not None:
         return f"L'horloge de la machine a avancé de {_duration(int(jump[1]))} d'un coup."

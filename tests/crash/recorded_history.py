@@ -306,7 +306,7 @@ class History:
         self.writer._start()
         for camera in self.cameras:
             order = camera.order
-            self.writer.store.obey_terms(order.camera, order.authorisation, order.retention_days)
+            self.writer.store.obey_terms(order.camera, order.authorisation, order.retention_days, 0)
         self.writer.turn()
         self.recovered = True
 

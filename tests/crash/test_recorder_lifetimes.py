@@ -5,6 +5,7 @@ import os
 import random
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,12 +40,20 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         yield running
 
 
-def _history(process: RecorderProcess, number: int, start_at: datetime, minutes: int = 2, hours_each: int = 0) -> int:
+def _history(
+    process: RecorderProcess,
+    number: int,
+    start_at: datetime,
+    minutes: int = 2,
+    hours_each: int = 0,
+    disk: Path | None = None,
+) -> int:
     """What a recorder of before left of a camera, from an instant on: files and index; how many segments.
 
     `hours_each`: the index says that each segment is so long.
     """
-    storage = StorageDirectory.open(process.paths.recordings, process.paths.recorder / "storage.json")
+    ((path, identity_file),) = process.paths.storage([disk or process.paths.recordings]).items()
+    storage = StorageDirectory.open(path, identity_file)
     index = Index.open(storage.index_path, storage.identity, us_from_at(start_at))
     recover(storage, index, us_from_at(start_at), Cause.OURS, "killed")
     store = SegmentStore(storage, index, Accounts(index))
@@ -57,7 +66,7 @@ def _history(process: RecorderProcess, number: int, start_at: datetime, minutes:
         packet = Packet(source.randbytes(80), n * 90_000 // _FPS, n % 4 == 0, at_us / 1e6, FORMAT)
         _apply(store, camera_id(number), segmenter.push(packet, at_us))
     _apply(store, camera_id(number), segmenter.end("reset"))
-    store.obey_terms(camera_id(number), "27-2026-001", DAYS)
+    store.obey_terms(camera_id(number), "27-2026-001", DAYS, 0)
     store.wave(us_from_at(start_at) + minutes * 60_000_000)
     row = index.camera(camera_id(number))
     ((count,),) = index.query("SELECT count(*) FROM segment WHERE camera = ?", (row,))
@@ -91,6 +100,10 @@ def _files(process: RecorderProcess, number: int, before: datetime) -> list[Path
     """The files of a camera that were recorded before an instant."""
     found = sorted((process.paths.recordings / camera_id(number)).rglob("*.mp4"))
     return [file for file in found if file.name < f"{before:%Y%m%dT%H%M%S}"]
+
+
+def _is_old(file: Path, start_at: datetime) -> bool:
+    return file.name < f"{start_at + timedelta(days=1):%Y%m%dT%H%M%S}"
 
 
 async def _ordered(process: RecorderProcess, *wanted: CameraOrder) -> None:
@@ -191,6 +204,67 @@ async def test_a_delay_shortened_by_mistake_waits_for_two_persons_over_restarts(
     await wait_until(partial(told, "alarm_ended"))
     assert stopped.stop() == 0
     assert stopped.csu("check", "--deep")[1]["ok"]
+
+
+async def test_what_two_directories_wait_with_is_one_act_and_one_document_serves_also_for_the_one_that_was_away(
+    tmp_path: Path, cameras: Simulator
+) -> None:
+    disks = (tmp_path / "one", tmp_path / "two")
+    start_at = datetime.now(UTC) - timedelta(days=5)
+    with recorder(tmp_path / "data", storage=disks) as process:
+        process.stop()
+        count = sum(_history(process, number, start_at, hours_each=4, disk=disks[number - 1]) for number in (1, 2))
+        process.start()
+        kept = [camera(cameras, number, retention_days=DAYS) for number in (1, 2)]
+        await _ordered(process, *kept)
+        await _ordered(process, *(replace(one, retention_days=1) for one in kept))
+        found: dict[str, Any] = {}
+
+        async def waits(segments: int) -> bool:
+            found.clear()
+            found.update((await process.call("status"))["breaker"] or {"segments": 0})
+            return bool(found["segments"] == segments)
+
+        await wait_until(partial(waits, count))
+        act = found["id"]
+        disks[1].rename(tmp_path / "away")
+
+        async def two_is_away() -> bool:
+            return not (await process.call("status"))["storage"][1]["index"]
+
+        await wait_until(two_is_away)
+        _, key = load_private(process.paths.keys, "orders")
+        document = sign_release(Release("breaker", act, ("a", "b")), key)
+        await process.call("release", envelope=document)
+
+        def left(number: int) -> list[Path]:
+            directory = (disks[0] if number == 1 else tmp_path / "away") / camera_id(number)
+            return [file for file in directory.rglob("*.mp4") if _is_old(file, start_at)]
+
+        async def first_is_gone() -> bool:
+            return not left(1)
+
+        await wait_until(first_is_gone)
+        await wait_until(partial(waits, 0))
+        assert left(2)
+        facts = {(fact["kind"], fact.get("code")) for fact in await process.facts()}
+        assert ("alarm_raised", "DESTRUCTION_BREAKER") in facts
+        assert ("alarm_ended", "DESTRUCTION_BREAKER") not in facts, "what is away waits still"
+        (tmp_path / "away").rename(disks[1])
+        await wait_until(partial(waits, count // 2))
+        assert found["id"] == act
+        await process.call("release", envelope=document)
+
+        async def all_is_over() -> bool:
+            facts = {(fact["kind"], fact.get("code")) for fact in await process.facts()}
+            old = [file for file in (disks[1] / camera_id(2)).rglob("*.mp4") if _is_old(file, start_at)]
+            return ("alarm_ended", "DESTRUCTION_BREAKER") in facts and not old
+
+        await wait_until(all_is_over)
+        with pytest.raises(ChannelError, match="RELEASE_UNKNOWN"):
+            await process.call("release", envelope=document)
+        assert process.stop() == 0
+        assert process.csu("check", "--deep")[1]["ok"]
 
 
 async def test_pictures_derived_die_with_their_parents_and_a_hold_keeps_both(

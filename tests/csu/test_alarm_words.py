@@ -40,7 +40,7 @@ def test_a_directory_among_others_is_named() -> None:
     assert message("STORAGE_FULL", WHOLE, "").startswith("Stockage des enregistrements : plein")
 
 
-@pytest.mark.parametrize("reason", ["retention", "clock", "clock, retention", "something new"])
+@pytest.mark.parametrize("reason", ["retention", "clock", "something new"])
 def test_a_breaker_is_told_in_words(reason: str) -> None:
     told = message("DESTRUCTION_BREAKER", "machine", reason)
     assert told.startswith("Des effacements attendent deux personnes. ")

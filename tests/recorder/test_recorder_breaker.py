@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
-from recorder.breaker import LEAP_US, Moved, Plan, allowed_us, due_by_order, follow, planned, read_breaker
+from recorder.breaker import (
+    LEAP_US,
+    Breaker,
+    Moved,
+    Plan,
+    allowed_us,
+    due_by_order,
+    follow,
+    planned,
+    read_breakers,
+    unite,
+)
 from recorder.breaker import release_breaker as release
 from recorder.clock import ClockMemory
 from recorder.destruction import destroy_due
@@ -17,6 +28,7 @@ from streams.ticks import at_from_us
 
 HOUR_US = 3_600_000_000
 AUTHORISATION = "27-2026-001"
+ORDERS_US = START_US + 2 * DAY_US
 
 
 def _clock(boot_us: int) -> ClockMemory:
@@ -89,8 +101,8 @@ def _old(made: Bench) -> int:
     made.index.execute("UPDATE segment SET end_us = start_us + ? WHERE state = 1", (3 * HOUR_US,))
     for number in (1, 2):
         made.index.count_hours(number)
-    made.store.obey_terms(CAMERA, AUTHORISATION, 15)
-    made.store.obey_terms(OTHER, AUTHORISATION, 15)
+    made.store.obey_terms(CAMERA, AUTHORISATION, 15, ORDERS_US)
+    made.store.obey_terms(OTHER, AUTHORISATION, 15, ORDERS_US)
     for _ in range(2):
         made.store.wave(START_US)
     return START_US + 2 * DAY_US
@@ -104,9 +116,9 @@ def test_a_delay_shortened_by_mistake_destroys_nothing_and_shows_nothing_until_i
     with bench(tmp_path) as made:
         now_us = _old(made)
         before = made.index.query("SELECT id, deadline_us FROM segment ORDER BY id")
-        made.store.obey_terms(CAMERA, AUTHORISATION, 1)
+        made.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)
         made.store.wave(now_us)
-        waiting = read_breaker(made.index)
+        waiting = _waiting(made)
         assert waiting is not None
         assert (waiting.reason, waiting.segments) == ("retention", _count(made, 1))
         assert destroy_due(made.store, now_us, now_us) == 0
@@ -114,13 +126,13 @@ def test_a_delay_shortened_by_mistake_destroys_nothing_and_shows_nothing_until_i
         assert not _shown(tmp_path, made, CAMERA, now_us)
         assert _shown(tmp_path, made, OTHER, now_us)
     with bench(tmp_path, now_us) as again:
-        assert read_breaker(again.index) == waiting
-        again.store.obey_terms(CAMERA, AUTHORISATION, 1)  # the orders are told at each start
+        assert _waiting(again) == waiting
+        again.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)  # the orders are told at each start
         again.store.wave(now_us + 1)
-        assert read_breaker(again.index) == waiting
-        again.store.obey_terms(CAMERA, AUTHORISATION, 15)
+        assert _waiting(again) == waiting
+        again.store.obey_terms(CAMERA, AUTHORISATION, 15, ORDERS_US)
         again.store.wave(now_us + 2)
-        assert read_breaker(again.index) is None
+        assert _waiting(again) is None
         assert _shown(tmp_path, again, CAMERA, now_us)
 
 
@@ -128,13 +140,14 @@ def test_two_persons_let_it_go_also_over_a_restart_in_between(tmp_path: Path) ->
     with bench(tmp_path) as made:
         now_us = _old(made)
         for camera in (CAMERA, OTHER):
-            made.store.obey_terms(camera, AUTHORISATION, 1)
+            made.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US)
+        for _ in range(2):
             made.store.wave(now_us)
-            waiting = read_breaker(made.index)
-            assert waiting is not None
+        waiting = _waiting(made)
+        assert waiting is not None
         assert not release(made.index, "another")
         assert release(made.index, waiting.id)
-        assert read_breaker(made.index) is None
+        assert _waiting(made) is None
         made.index.commit()
     with bench(tmp_path, now_us) as again:
         for _ in range(2):
@@ -147,30 +160,79 @@ def test_two_persons_let_it_go_also_over_a_restart_in_between(tmp_path: Path) ->
     assert not list((tmp_path / "recordings").rglob("*.mp4"))
 
 
-def test_what_was_signed_for_is_not_what_came_since(tmp_path: Path) -> None:
+def test_what_was_signed_for_is_not_what_other_orders_did_since(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         now_us = _old(made)
-        made.store.obey_terms(CAMERA, AUTHORISATION, 1)
+        made.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)
         made.store.wave(now_us)
-        first = read_breaker(made.index)
-        made.store.obey_terms(OTHER, AUTHORISATION, 1)
+        first = _waiting(made)
+        made.store.obey_terms(OTHER, AUTHORISATION, 1, ORDERS_US + 1)
         made.store.wave(now_us)
-        second = read_breaker(made.index)
         assert first is not None
+        assert _waiting(made) == first, "the older act comes first, whatever others do"
+        assert release(made.index, first.id)
+        second = _waiting(made)
         assert second is not None
-        assert first.id != second.id
+        assert second.id != first.id
+        assert second.segments == _count(made, 2)
         assert not release(made.index, first.id)
-        made.store.obey_terms(OTHER, AUTHORISATION, 15)
+        made.store.apply_released()
         made.store.wave(now_us)
-        assert read_breaker(made.index) == first
+        while destroy_due(made.store, now_us, now_us):
+            pass
+        assert _count(made, 1) == 0 < _count(made, 2)
+
+
+def test_orders_are_told_under_one_name_once_all_cameras_are_judged(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        now_us = _old(made)
+        for camera in (CAMERA, OTHER):
+            made.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US)
+        made.store.wave(now_us)
+        (partly,) = read_breakers(made.index, made.store.judging)
+        assert partly.segments == _count(made, 1)
+        assert _waiting(made) is None
+        assert destroy_due(made.store, now_us, now_us) == 0
+        made.store.wave(now_us + 1)
+        waiting = _waiting(made)
+        assert waiting is not None
+        assert waiting.id == partly.id
+        assert waiting.segments == _count(made, 1) + _count(made, 2)
+    with bench(tmp_path, now_us) as again:  # the orders are told at each start, and what was judged stays told
+        for camera in (CAMERA, OTHER):
+            again.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US + 5)
+        assert _waiting(again) == waiting
+
+
+def test_a_correction_ends_also_what_is_not_judged_yet(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        now_us = _old(made)
+        before = made.index.query("SELECT id, deadline_us FROM segment ORDER BY id")
+        for days in (1, 15):
+            for camera in (CAMERA, OTHER):
+                made.store.obey_terms(camera, AUTHORISATION, days, ORDERS_US)
+        for _ in range(3):
+            made.store.wave(now_us)
+        assert _waiting(made) is None
+        assert made.index.query("SELECT id, deadline_us FROM segment ORDER BY id") == before
+
+
+def test_directories_tell_one_act_together() -> None:
+    orders, later, leap = Breaker("retention", 5, 2, 20), Breaker("retention", 9, 1, 10), Breaker("clock", 7, 1, 10)
+    assert unite([]) is None
+    assert unite([later, orders, orders]) == Breaker("retention", 5, 4, 40)
+    assert unite([orders, leap, leap]) == Breaker("clock", 7, 2, 20)
+    assert unite([orders, Breaker("retention", 5, 0, 0, judging=True)]) is None
+    assert unite([orders, Breaker("retention", 5, 0, 0, judging=True), later]) == later
+    assert len({orders.id, later.id, leap.id}) == 3
 
 
 def test_an_orderly_shortening_goes_through(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         now_us = _old(made)
-        made.store.obey_terms(CAMERA, AUTHORISATION, 3)
+        made.store.obey_terms(CAMERA, AUTHORISATION, 3, ORDERS_US)
         made.store.wave(now_us)
-        assert read_breaker(made.index) is None
+        assert _waiting(made) is None
         assert made.index.query("SELECT max(deadline_us - start_us) FROM segment WHERE camera = 1") == [(3 * DAY_US,)]
         assert made.index.query("SELECT deadline_us FROM hour WHERE camera = 1") == (
             made.index.query("SELECT max(deadline_us) FROM segment WHERE camera = 1")
@@ -181,9 +243,9 @@ def test_what_is_held_is_not_counted(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         now_us = _old(made)
         made.index.execute("INSERT INTO hold VALUES ('h', 1, 0, ?, 'PV', 0)", (now_us,))
-        made.store.obey_terms(CAMERA, AUTHORISATION, 1)
+        made.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)
         made.store.wave(now_us)
-        assert read_breaker(made.index) is None
+        assert _waiting(made) is None
 
 
 def test_an_outage_is_planned_and_a_leaping_clock_is_not(tmp_path: Path) -> None:
@@ -202,15 +264,19 @@ def test_an_outage_is_planned_and_a_leaping_clock_is_not(tmp_path: Path) -> None
         assert allowed == leapt + 1
         assert destroy_due(made.store, allowed, allowed) == 0
         made.index.commit()
-        waiting = read_breaker(made.index)
+        waiting = _waiting(made)
         assert waiting is not None
         assert waiting.reason == "clock"
         assert waiting.segments == _count(made, 1)
     with bench(tmp_path, leapt) as again:
-        assert read_breaker(again.index) == waiting
+        assert _waiting(again) == waiting
         assert release(again.index, waiting.id)
         assert planned(again.index, _clock(16 * DAY_US + 3), leapt_again) == leapt_again
-        assert read_breaker(again.index) is None
+        assert _waiting(again) is None
+
+
+def _waiting(made: Bench) -> Breaker | None:
+    return unite(read_breakers(made.index, made.store.judging))
 
 
 def _shown(path: Path, made: Bench, camera: str, now_us: int) -> bool:

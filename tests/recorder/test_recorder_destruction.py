@@ -82,10 +82,10 @@ def test_a_shorter_delay_brings_deadlines_forward_and_a_longer_one_changes_nothi
         _two_cameras(made)
         before = made.index.query("SELECT id, deadline_us FROM segment ORDER BY id")
         for authorisation, days in (("27-2026-001", 20), ("another", 5), ("27-2026-001", 25)):
-            made.store.obey_terms(CAMERA, authorisation, days)
+            made.store.obey_terms(CAMERA, authorisation, days, 0)
             made.store.wave(START_US)
         assert made.index.query("SELECT id, deadline_us FROM segment ORDER BY id") == before
-        made.store.obey_terms(CAMERA, "27-2026-001", 5)
+        made.store.obey_terms(CAMERA, "27-2026-001", 5, 0)
         made.store.wave(START_US)
         rows = made.index.query("SELECT start_us, deadline_us FROM segment WHERE camera = 1")
         assert rows
