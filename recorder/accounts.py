@@ -12,6 +12,7 @@ the orders come stays as it is.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recorder.clock import JUMP_US
 from recorder.index import Index
 from recorder.interruptions import Interruptions
 from recorder.utc import text_from_us
@@ -116,10 +117,18 @@ class Accounts:
             self._split(camera, state, state.checked_us)
 
     def look(self, now_us: int) -> None:
-        """Split the open gaps at the bounds that have come by now. Once a wave."""
-        for camera in self._interruptions:
-            state = self._states.get(camera)
-            if isinstance(state, _Gap):
+        """Split the open gaps at the bounds that have come by now. Once a wave.
+
+        One that begins in the far future was opened under a clock that was ahead: it goes on from now.
+        """
+        for camera, state in list(self._states.items()):
+            if not isinstance(state, _Gap):
+                continue
+            if state.from_us > now_us + JUMP_US:
+                state.from_us = state.checked_us = now_us
+                self._index.execute("UPDATE gap SET from_us = ? WHERE id = ?", (now_us, state.row))
+                self._begin_period(self._index.camera(camera), now_us)
+            if camera in self._interruptions:
                 self._check(camera, state, now_us)
 
     def gap(self, camera: str, at_us: int, cause: Cause, detail: str) -> None:
@@ -143,6 +152,7 @@ class Accounts:
             raise ValueError(f"camera {camera} is in no gap")
         self._close_gap(camera, self._check(camera, state, at_us), at_us)
         number = self._index.camera(camera)
+        self._begin_period(number, at_us)
         cursor = self._index.execute(
             "INSERT INTO run(camera, from_us, to_us, lost, clock_offset_us, authorisation) VALUES (?, ?, ?, 0, ?, ?)",
             (number, at_us, at_us, clock_offset_us, authorisation),
@@ -243,6 +253,12 @@ class Accounts:
         if reported[0] in (Cause.CAMERA, Cause.NETWORK) and interruptions.is_planned(at_us):
             return Cause.PLANNED, reported[1]
         return reported
+
+    def _begin_period(self, camera: int, at_us: int) -> None:
+        """The open period has what is open in it from its start: it may have begun under a clock that was ahead."""
+        self._index.execute(
+            "UPDATE period SET from_us = ? WHERE camera = ? AND to_us IS NULL AND from_us > ?", (at_us, camera, at_us)
+        )
 
     def _open_gap(self, camera: str, at_us: int, reported: _Why) -> _Gap:
         why = self._why(camera, reported, at_us)

@@ -64,10 +64,12 @@ def read_standing(connection: sqlite3.Connection) -> Standing:
 def next_day(standings: Sequence[Standing], now_us: int, away: bool) -> date | None:
     """The first day that is over and not told yet; None when there is none, or when not all of it is known yet.
 
-    `away`: there is a directory that says nothing. One whose last wave was before the day's end is like it.
+    `away`: there is a directory that says nothing. One whose last wave was before the day's end is like it. A day told
+    whose end is still to come was told under a clock that was ahead: it says nothing.
     """
     over = _day_of(now_us - _SETTLED_US) - timedelta(days=1)
-    told = max((one.told for one in standings if one.told is not None), default=None)
+    days = [one.told for one in standings if one.told is not None]
+    told = max((day for day in days if bounds_us(day)[1] <= now_us), default=None)
     since = min((one.since for one in standings if one.since is not None), default=None)
     if since is None or any(one.adopting for one in standings):
         return None

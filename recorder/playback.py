@@ -35,6 +35,8 @@ NOT_ORDERED = "not_ordered"
 """Causes of a gap that only playback knows: recorded, and destroyed since; never under orders."""
 
 _DAY_US = 86_400_000_000
+_OVERLAP_US = 600_000_000
+"""Segments are a minute or two long: of those that began so long ago, none but the last can still go on."""
 _CHUNK_BYTES = 256 * 1024
 _FILE_HEADER_READ_BYTES = 8 * 1024
 _TOUCHING_US = 200_000
@@ -189,9 +191,11 @@ def _slices(
     row = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone()
     if row is None:
         return []
-    # The last segment that began before the interval may reach into it.
+    # The last segment that began before the interval may reach into it; so may one before that, where the clock was
+    # set back while it was recorded.
     (first_us,) = connection.execute(
-        "SELECT coalesce(max(start_us), ?) FROM segment WHERE camera = ? AND start_us <= ?", (from_us, row[0], from_us)
+        "SELECT coalesce(max(start_us), ?) FROM segment WHERE camera = ? AND start_us <= ?",
+        (from_us - _OVERLAP_US, row[0], from_us - _OVERLAP_US),
     ).fetchone()
     rows = connection.execute(
         "SELECT s.id, s.run, s.start_us,"
@@ -213,10 +217,19 @@ def _slices(
 
 def _bounded(slices: Sequence[Slice], from_us: int, to_us: int) -> list[Slice]:
     """The slices cut to the interval, to the picture; the headers of the parts at its bounds are read for that. What
-    is gone meanwhile is left out. Raises PlaybackError."""
+    is gone meanwhile is left out. Raises PlaybackError.
+
+    Two may begin before it, where the clock was set back: only one can hide what is there for decoding, another begins
+    with its first key frame in the interval.
+    """
     bounded: list[Slice] = []
     for piece in slices:
-        begins_before = not bounded and piece.start_us < from_us
+        if bounded and piece.start_us < from_us:
+            begins = (n for n, entry in enumerate(piece.entries) if entry.is_key and entry.at_us >= from_us)
+            if (first := next(begins, None)) is None:
+                continue
+            piece = piece._replace(entries=piece.entries[first:], start_us=piece.entries[first].at_us)
+        begins_before = piece.start_us < from_us
         if begins_before or piece is slices[-1] or piece.end_us > to_us:
             try:
                 piece = _cut(piece, from_us if begins_before else None, to_us)
@@ -394,29 +407,34 @@ class _Film:
             self._format = format
 
     def add(self, piece: Slice, entry: PartEntry, rows: bytes, has_offsets: bool, goes_on: bool) -> None:
-        """The next part. One that doesn't go on from the one before loses its leading pictures."""
+        """The next part; one that is cut has its first samples only. One that doesn't go on from the one before loses
+        its leading pictures."""
         if has_offsets != self._has_offsets:
             self._settle()
             self._has_offsets = has_offsets
-        if has_offsets and not goes_on:
-            samples = Samples.from_rows(rows, has_offsets)
-            count = min(leading(samples), entry.samples - 1)
-            if count:
-                self._add_without(count, piece, entry, samples)
-                return
-        self._rows.append(rows)
-        self._chunk(piece, entry, entry.samples, 0, entry.size - entry.header_size)
+        is_whole = len(rows) == entry.samples * (16 if has_offsets else 12)
+        if is_whole and (goes_on or not has_offsets):
+            self._rows.append(rows)
+            self._chunk(piece, entry, entry.samples, 0, entry.size - entry.header_size)
+            return
+        self._settle()
+        samples = Samples.from_rows(rows, has_offsets)
+        if not is_whole:
+            samples = _cut_samples(samples, entry)
+        count = 0 if goes_on else leading(samples)
+        if count:
+            self._add_without(count, piece, entry, samples)
+        else:
+            self._samples.append(samples)
+            self._chunk(piece, entry, entry.samples, 0, entry.size - entry.header_size)
 
     def head(self, slices: Sequence[Slice]) -> bytes:
-        """All before the data; of the last part, some samples may be left out."""
+        """All before the data."""
         if not self.chunks:
             raise ValueError("a plan without a clip has no film")
         self._settle()
-        wanted, duration_90k = sum(chunk.samples for chunk in self.chunks), sum(piece.media_90k for piece in slices)
-        hidden_90k = slices[0].hidden_90k
         try:
-            film = Samples.joined(self._samples).first(wanted, duration_90k + hidden_90k)
-            return movie_header(self.chunks, film, hidden_90k=hidden_90k)
+            return movie_header(self.chunks, Samples.joined(self._samples), hidden_90k=slices[0].hidden_90k)
         except (ValueError, OverflowError) as error:
             raise PlaybackError(f"files and index disagree: {error}") from error
 
@@ -427,7 +445,6 @@ class _Film:
 
     def _add_without(self, count: int, piece: Slice, entry: PartEntry, samples: Samples) -> None:
         """A part without so many pictures after its first."""
-        self._settle()
         self._samples.append(without(samples, 1, count))
         first, left_out = samples.sizes[0], sum(samples.sizes[1 : 1 + count])
         self._chunk(piece, entry, 1, 0, first)
@@ -440,6 +457,13 @@ class _Film:
         self.chunks.append(Chunk(self._format, samples, size))
         self.pieces.append(_Piece(self.data_bytes, size, piece, entry, entry.offset + entry.header_size + skipped))
         self.data_bytes += size
+
+
+def _cut_samples(samples: Samples, entry: PartEntry) -> Samples:
+    try:
+        return samples.first(entry.samples, entry.duration_90k)
+    except (IndexError, OverflowError) as error:
+        raise PlaybackError(f"files and index disagree: {error}") from error
 
 
 @contextmanager

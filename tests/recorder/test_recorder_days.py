@@ -99,6 +99,26 @@ def test_an_index_of_before_tells_a_month_at_most(tmp_path: Path) -> None:
         assert (len(days), days[0], days[-1]) == (31, date(2026, 10, 24), date(2026, 11, 23))
 
 
+@pytest.mark.parametrize("ahead_days", [1, 2, 1500])
+def test_days_told_under_a_first_clock_that_was_ahead_stop_no_true_day(tmp_path: Path, ahead_days: int) -> None:
+    noon_us = _us(2026, 11, 20, 12)
+    ahead_us = noon_us + ahead_days * DAY_US
+    with bench(tmp_path) as made:
+        made.store.accounts.gap(CAMERA, ahead_us, Cause.CAMERA, "connecting")
+        made.store.wave(ahead_us)
+        told = _tell(made, ahead_us + DAY_US)
+        assert told == [date(2026, 11, 20) + timedelta(days=ahead_days)]
+        made.store.wave(noon_us)  # the clock is set right
+        assert _tell(made, noon_us) == []
+        for days in (1, 2, 3):
+            made.store.wave(noon_us + days * DAY_US)
+            assert _tell(made, noon_us + days * DAY_US) == [date(2026, 11, 19 + days)]
+        first, second, _ = _told(made.index)[-3:]
+        assert (first["expected_s"], first["sums"]["camera"]) == (11 * 3600, 11 * 3600)
+        assert (second["expected_s"], second["sums"]["camera"]) == (24 * 3600, 24 * 3600)
+        assert _tell(made, noon_us + 3 * DAY_US - 600 * S_US) == []  # a trusted clock may go back a little
+
+
 def test_what_is_not_durable_yet_waits(tmp_path: Path) -> None:
     _, midnight_us = bounds_us(date(2026, 11, 23))
     with bench(tmp_path) as made:

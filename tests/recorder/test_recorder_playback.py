@@ -132,6 +132,26 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield made
 
 
+@pytest.mark.parametrize(("from_s", "to_s"), [(35.0, 80.0), (35.4, 36.0), (29.0, 31.0), (44.9, 52.1)])
+def test_what_a_clock_that_was_set_back_put_beside_other_pictures_is_shown_too(
+    tmp_path: Path, from_s: float, to_s: float
+) -> None:
+    """Two segments overlap in labelled time: of the one, all that lies in the interval; of the other, from its first
+    key frame there on."""
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 50))
+        record(made.store, CAMERA, packets(25 * 50, start=25 * 30, seed=1))
+        plan = _open(made).plan(CAMERA, _at(from_s), _at(to_s), NOW)
+        shown = _shown(_film(plan)[1])
+    clips = [item for item in plan.items if isinstance(item, Clip)]
+    assert all(plan.from_at <= clip.from_at < clip.to_at <= plan.to_at for clip in clips)
+    from_us, to_us = (START_US + round(s * 1_000_000) for s in (from_s, to_s))
+    before = [p.data for p, at_us in packets(25 * 50) if from_us <= at_us < to_us]
+    after = [(p, at_us) for p, at_us in packets(25 * 50, start=25 * 30, seed=1) if from_us <= at_us < to_us]
+    first_key = next((n for n, (packet, _) in enumerate(after) if packet.is_key), len(after))
+    assert shown == before + [packet.data for packet, _ in after[first_key:]]
+
+
 def test_any_range_is_the_same_bytes(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 90))
