@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from legal.retention import deadline_at
 from recorder.accounts import Cause
+from recorder.clock import JUMP_US
 from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
 from recorder.format import MAX_PART_BYTES, file_name, hour_directory, pack_entry, segment_of
@@ -240,11 +241,13 @@ class Adoption:
         """Holes in the chain next to what is due now were made by destruction: they get a bridge. Others stay visible.
 
         A segment past its deadline is there because of a hold, or until the purge has run: what followed it may be
-        gone by right. So may what came just before a segment that is due.
+        gone by right. So may what came just before a segment that is due; and what followed one that was dated ahead,
+        whose own deadline is too late.
         """
         index = self._index
         bridges = set(index.query("SELECT before, after FROM bridge WHERE camera = ?", (camera,)))
         before: bytes | None = None
+        before_us = 0
         was_due = False
         for segment, start_us, deadline_us, previous, digest in index.query(
             "SELECT id, start_us, deadline_us, previous, hash FROM segment WHERE camera = ? AND hash IS NOT NULL"
@@ -252,13 +255,14 @@ class Adoption:
             (camera,),
         ):
             if before is not None and before != previous and (before, previous) not in bridges:
-                if was_due or deadline_us <= self._now_us + _LAWFUL_US:
+                was_ahead = before_us > start_us + JUMP_US
+                if was_due or was_ahead or deadline_us <= self._now_us + _LAWFUL_US:
                     index.execute(
                         "INSERT INTO bridge(camera, before, after) VALUES (?, ?, ?)", (camera, before, previous)
                     )
                 else:
                     self.report.holes.append(file_name(name, start_us, segment))
-            before, was_due = digest, deadline_us <= self._now_us
+            before, before_us, was_due = digest, start_us, deadline_us <= self._now_us
 
     def _account(self) -> None:
         """What lies between the runs found, and since: a gap of ours. Runs win over it wherever they are.

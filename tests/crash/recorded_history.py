@@ -6,6 +6,7 @@ goes, the index is lost or comes from a backup. Beside it stands what must be tr
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -31,19 +32,19 @@ from recorder.coverage import read_coverage
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.feed import StreamFeed
 from recorder.files import walk
-from recorder.format import file_name, read_part_mark, segment_of
+from recorder.format import file_name, read_part_mark, segment_of, unpack_entries
 from recorder.holds import Rulings, put_hold, release_hold
 from recorder.index import Index, open_reader
 from recorder.machine import MachineClock, now_us, read_anchor
 from recorder.orders import CameraOrder, StreamAddress
-from recorder.playback import PlaybackClosed, PlaybackStore
+from recorder.playback import PlaybackClosed, PlaybackStore, VirtualMp4
 from recorder.store import NewSegment, SegmentStore
 from recorder.writer import StorageState, Writer
 from streams.errors import CameraError, CameraFault
 from streams.fmp4 import parse_part_header
 from streams.packets import Packet, VideoFormat
 from streams.source import SourceInfo
-from streams.ticks import at_from_us, ticks_from_us, us_from_at
+from streams.ticks import at_from_us, ticks_from_us, us_from_90k, us_from_at
 
 KEY = Ed25519PrivateKey.generate()
 S = 1_000_000
@@ -534,6 +535,7 @@ class History:
             for camera in self.cameras:
                 self._pictures_are_there(reader, camera)
                 self._every_second_is_accounted_for(reader, camera)
+                self._playback_shows_what_is_there(reader, camera)
         self._playback_follows_the_clock()
 
     def _files_are_in_one_state(self, store: SegmentStore) -> None:
@@ -609,6 +611,35 @@ class History:
         except PlaybackClosed:
             is_open = False
         assert is_open == self.clock.trusted
+
+    def _playback_shows_what_is_there(self, reader: sqlite3.Connection, camera: Camera) -> None:
+        """The last 40 seconds recorded, as one film: every part in it. Of what overlaps in labelled time, since the
+        clock was set back, from its first key frame on."""
+        rows = reader.execute(
+            "SELECT s.id, s.start_us, s.end_us, p.header_size, p.entries FROM segment s JOIN part p ON p.segment = s.id"
+            " JOIN camera c ON c.id = s.camera WHERE c.uuid = ? AND s.deadline_us > ?"
+            " AND p.entries <> x'' ORDER BY s.id",
+            (camera.uuid, max(now_us(), self._due_us())),
+        ).fetchall()
+        if not rows or not self.clock.trusted:
+            return
+        to_us = rows[-1][2]
+        from_us = to_us - 40 * S
+        recordings = self.path / "recordings"
+        now = at_from_us(now_us())
+        plan = PlaybackStore(recordings).plan(camera.uuid, at_from_us(from_us), at_from_us(to_us), now)
+        film = VirtualMp4(plan)
+        shown = b"".join(film.read(0, film.size, now))
+        for number, start_us, _, header_size, packed in rows:
+            data = (recordings / file_name(camera.uuid, start_us, number)).read_bytes()
+            entries = [entry for entry in unpack_entries(packed, start_us, header_size) if entry.at_us >= from_us]
+            for entry in itertools.dropwhile(lambda entry: not entry.is_key, entries):
+                if entry.at_us + us_from_90k(entry.duration_90k) <= to_us:
+                    assert data[entry.offset + entry.header_size : entry.offset + entry.size] in shown
+
+    def _due_us(self) -> int:
+        assert self.writer is not None
+        return int(self.writer.store.index.get("clock_due_us") or 0)
 
 
 def _read(recordings: Path, camera: str) -> Iterator[tuple[int, list[bytes]]]:

@@ -307,6 +307,38 @@ def test_a_first_clock_that_was_ahead_keeps_nothing_longer_and_destroys_nothing_
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
+def test_a_first_clock_that_was_years_ahead_leaves_no_second_unaccounted() -> None:
+    with _history("any day", ahead_us=1500 * DAY) as history:
+        history.record(30)
+        history.lose(history.cameras[0])
+        history.record(30)
+        history.ntp()
+        history.wait(HOUR)  # without a picture since the clock is right
+        history.verify()
+        history.find(history.cameras[0])
+        history.record(30)
+
+
+def test_what_followed_pictures_that_were_dated_ahead_is_destroyed_by_right() -> None:
+    with _history("any day", ahead_us=400 * DAY) as history:
+        history.record(100)
+        history.stop()
+        history.lose_index()  # and with it, that these files' deadlines are late
+        history.ntp()
+        history.start()
+        history.adopt()
+        history.record(100)
+        history.wait(2 * DAY + HOUR)
+        history.record(100)
+        history.verify()
+        first, second, third = (history.cameras[0].taken[n].gone for n in (0, 600, 1100))
+        assert (first, second, third) == (False, True, False)
+        history.stop()
+        history.lose_index()
+        history.start()
+        history.adopt()
+
+
 def test_a_restart_under_a_clock_that_fell_behind_dates_nothing_by_it() -> None:
     with _history("any day") as history:
         history.record(30)
