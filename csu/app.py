@@ -36,7 +36,8 @@ from csu.schemas import RefusalBody
 from csu.settings import Settings
 from csu.statements import routes as statement_routes
 from csu.store.store import Store
-from csu.territory import accounts_routes
+from csu.territory import accounts_routes, onboarding_routes
+from csu.territory import authorisations_routes as authorisation_routes
 from csu.territory import routes as territory_routes
 from csu.web import Edge, add_error_answers
 from recorder.channel import ChannelClient
@@ -111,6 +112,8 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         control_routes.export_router,
         alarm_routes.router,
         territory_routes.router,
+        onboarding_routes.router,
+        authorisation_routes.router,
         accounts_routes.router,
         hold_routes.router,
         interruption_routes.router,

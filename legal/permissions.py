@@ -39,14 +39,31 @@ class Act(StrEnum):
     ACCOUNT_RESET = "account:reset"
     ALARM_ACKNOWLEDGE = "alarm:acknowledge"
     ALARM_LIST = "alarm:list"
+    AUTHORISATION_ACTIVATE = "authorisation:activate"
+    AUTHORISATION_AMEND = "authorisation:amend"
+    AUTHORISATION_COMPLETE = "authorisation:complete"
+    AUTHORISATION_DEPOSIT = "authorisation:deposit"
+    AUTHORISATION_DRAFT = "authorisation:draft"
+    AUTHORISATION_DROP = "authorisation:drop"
+    AUTHORISATION_END_EVENT = "authorisation:end-event"
+    AUTHORISATION_EXTEND = "authorisation:extend"
+    AUTHORISATION_GRANT = "authorisation:grant"
+    AUTHORISATION_LIST = "authorisation:list"
+    AUTHORISATION_NOTIFY = "authorisation:notify"
+    AUTHORISATION_OPINION = "authorisation:opinion"
+    AUTHORISATION_REFUSE = "authorisation:refuse"
     AUTHORISATION_RESUME = "authorisation:resume"
     AUTHORISATION_SUSPEND = "authorisation:suspend"
+    AUTHORISATION_WITHDRAW = "authorisation:withdraw"
     BASIS_CONFIRM = "basis:confirm"
     BASIS_END = "basis:end"
     BASIS_LIST = "basis:list"
     BASIS_PROPOSE = "basis:propose"
     CAMERA_LIST = "camera:list"
     CHECKPOINT_READ = "checkpoint:read"
+    COMMUNE_CHANGE = "commune:change"
+    COMMUNE_JOIN = "commune:join"
+    CONVENTION_ENTER = "convention:enter"
     CONVENTION_RESUME = "convention:resume"
     CONVENTION_SUSPEND = "convention:suspend"
     COVERAGE_READ = "coverage:read"
@@ -84,6 +101,7 @@ class Act(StrEnum):
     SESSION_READ = "session:read"
     SESSION_SHIFT = "session:shift"
     SESSION_UNLOCK = "session:unlock"
+    SITE_ENTER = "site:enter"
     STATEMENT_LIST = "statement:list"
     STATEMENT_READ = "statement:read"
     TERRITORY_READ = "territory:read"
@@ -437,6 +455,9 @@ _answers_for_recordings = _for_roles(
     Role.DELEGATE, Role.AUDITOR, Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI L.252-5, R.253-4"
 )
 _governs = _for_roles(Role.DELEGATE, Role.ADMINISTRATOR, source="CSI L.132-14 IV")
+_knows_authorisations = _for_roles(
+    Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.252-16"
+)
 _reads_territory = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.ADMINISTRATOR, source="CSI R.252-16")
 
 RULES: dict[Act, tuple[Rule, ...]] = {
@@ -446,14 +467,31 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.ACCOUNT_RESET: (_administers,),
     Act.ALARM_ACKNOWLEDGE: (_runs_the_centre,),
     Act.ALARM_LIST: (_everyone,),
-    Act.AUTHORISATION_RESUME: (_administers,),
-    Act.AUTHORISATION_SUSPEND: (_administers,),
+    Act.AUTHORISATION_ACTIVATE: (_runs_the_centre,),
+    Act.AUTHORISATION_AMEND: (_runs_the_centre,),
+    Act.AUTHORISATION_COMPLETE: (_runs_the_centre,),
+    Act.AUTHORISATION_DEPOSIT: (_runs_the_centre,),
+    Act.AUTHORISATION_DRAFT: (_runs_the_centre,),
+    Act.AUTHORISATION_DROP: (_runs_the_centre,),
+    Act.AUTHORISATION_END_EVENT: (_runs_the_centre,),
+    Act.AUTHORISATION_EXTEND: (_runs_the_centre,),
+    Act.AUTHORISATION_GRANT: (_runs_the_centre,),
+    Act.AUTHORISATION_LIST: (_knows_authorisations,),
+    Act.AUTHORISATION_NOTIFY: (_runs_the_centre,),
+    Act.AUTHORISATION_OPINION: (_runs_the_centre,),
+    Act.AUTHORISATION_REFUSE: (_runs_the_centre,),
+    Act.AUTHORISATION_RESUME: (_runs_the_centre,),
+    Act.AUTHORISATION_SUSPEND: (_runs_the_centre,),
+    Act.AUTHORISATION_WITHDRAW: (_runs_the_centre,),
     Act.BASIS_CONFIRM: (_answers_for_analysis,),
     Act.BASIS_END: (_answers_for_analysis,),
     Act.BASIS_LIST: (_answers_for_recordings,),
     Act.BASIS_PROPOSE: (_answers_for_analysis,),
     Act.CAMERA_LIST: (_everyone,),
     Act.CHECKPOINT_READ: (_controls,),
+    Act.COMMUNE_CHANGE: (_runs_the_centre,),
+    Act.COMMUNE_JOIN: (_runs_the_centre,),
+    Act.CONVENTION_ENTER: (_runs_the_centre,),
     Act.CONVENTION_RESUME: (_governs, _within_scope),
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
     Act.COVERAGE_READ: (_answers_for_recordings, _within_scope),
@@ -491,6 +529,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.SESSION_READ: (_everyone,),
     Act.SESSION_SHIFT: (_everyone,),
     Act.SESSION_UNLOCK: (_everyone,),
+    Act.SITE_ENTER: (_runs_the_centre,),
     Act.STATEMENT_LIST: (_answers_for_recordings,),
     Act.STATEMENT_READ: (_answers_for_recordings, _within_scope),
     Act.TERRITORY_READ: (_reads_territory,),

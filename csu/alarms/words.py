@@ -8,6 +8,11 @@ from csu.gateway.faults import fault_reason
 from csu.recording.words import degraded_alarm, freeze_reason
 
 _MESSAGES = {
+    "AUTH_EXPIRING": "Autorisation {subject} : elle expire dans moins de {detail} mois, demandez le renouvellement.",
+    "AUTH_EXPIRED": "Autorisation {subject} : expirée. Ses caméras ne sont plus ni enregistrées ni vues.",
+    "PROVISIONAL_ENDING": "Autorisation provisoire {subject} : elle prend fin dans moins de sept jours.",
+    "CDV_LATE": "Dossier {subject} : la commission n'a pas rendu son avis dans son délai.",
+    "REFUS_IMPLICITE": "Dossier {subject} : plus de quatre mois de silence du préfet, la demande est rejetée.",
     "RECORDER_UNREACHABLE": "L'enregistreur ne répond pas.",
     "GATEWAY_UNREACHABLE": "La passerelle d'images ne répond pas : aucune image ne peut être ouverte.",
     "VALKEY_DOWN": "Le service d'événements est arrêté : les écrans se rafraîchissent toutes les quatre secondes.",
@@ -37,10 +42,13 @@ _MESSAGES = {
 WHOLE = "centre"
 
 # What tells of an event and not of a state: nothing ends it by itself, a person who has looked into it does.
-EVENTS = frozenset({"INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED", "STORAGE_DROPPED"})
+EVENTS = frozenset(
+    {"AUTH_EXPIRED", "REFUS_IMPLICITE", "INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED", "STORAGE_DROPPED"}
+)
 
 
 _DETAILS: dict[str, Callable[[str], str]] = {
+    "AUTH_EXPIRING": str,
     "CAMERA_LOST": fault_reason,
     "CLOCK_UNTRUSTED": partial(freeze_reason, "clock"),
     "DESTRUCTION_BREAKER": partial(freeze_reason, "breaker"),

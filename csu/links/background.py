@@ -15,6 +15,8 @@ from csu.links.recorder_link import FactsPuller, OrderPusher, StatusPoller
 from csu.loop import repeat
 from csu.statements.signer import EVERY_S as STATEMENTS_S
 from csu.statements.signer import StatementSigner
+from csu.territory import clock
+from csu.territory.clock import DeadlineKeeper
 from recorder.channel import ChannelClient
 
 
@@ -47,5 +49,6 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         repeat("open pictures", Renewer(centre, gateway()).run_once, 2.0, centre.renewer_wake),
         repeat("served pictures", SpoolPuller(centre, gateway()).run_once, 2.0),
         repeat("statements", statements.run_once, STATEMENTS_S),
+        repeat("authorisations' clocks", DeadlineKeeper(centre).run_once, clock.EVERY_S),
         repeat("alarms", AlarmKeeper(centre).run_once, 1.0),
     ]

@@ -57,6 +57,25 @@ def plan(
     ]
 
 
+def refusals(cameras: Iterable[Mapping[str, Any]], lines: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, str]:
+    """Why a camera may not be recorded now, code by number (CSI L.252-1, L.252-4, R.254-2); those that may are not in
+    it."""
+    by_camera: dict[str, list[Validity]] = {}
+    for line in lines:
+        validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
+        by_camera.setdefault(line["camera"], []).append(validity)
+    found = {}
+    for camera in cameras:
+        known = by_camera.get(camera["id"], [])
+        if any(validity.in_force(now) for validity in known):
+            continue
+        if any(validity.is_suspended(now) for validity in known):
+            found[camera["number"]] = "AUTH_SUSPENDED"
+        else:
+            found[camera["number"]] = "AUTH_EXPIRED" if any(v.is_over(now) for v in known) else "AUTH_MISSING"
+    return found
+
+
 def _rank(line: Mapping[str, Any], now: datetime) -> tuple[int, float, str]:
     validity = Validity(line["from_at"], line["to_at"], line["suspended_at"])
     if validity.in_force(now):
@@ -87,11 +106,12 @@ def _order(camera: Mapping[str, Any], line: Mapping[str, Any], interruptions: tu
 
 
 async def current(store: Store, box: SecretBox, now: datetime) -> Orders:
-    """The orders of now. When they differ from the last ones their version rises, journalled, in one transaction."""
+    """The orders of now. When they differ from the last ones, or other cameras are refused to be recorded, their
+    version rises, journalled with the refused and why, in one transaction."""
     state = tables.orders_state
     async with store.transaction(None) as connection:
-        planned = await _read(connection, box, now)
-        fingerprint = box.fingerprint(_canonical(planned))
+        planned, refused = await _read(connection, box, now)
+        fingerprint = box.fingerprint(_canonical(planned, refused))
         first = {"recorder": RECORDER, "version": 0, "content_hash": b"", "issued_at": now}
         await connection.execute(insert(state).values(first).on_conflict_do_nothing())
         statement = select(state).where(state.c.recorder == RECORDER).with_for_update()
@@ -101,12 +121,15 @@ async def current(store: Store, box: SecretBox, now: datetime) -> Orders:
         version = row["version"] + 1
         changed = {"version": version, "content_hash": fingerprint, "issued_at": now}
         await connection.execute(update(state).where(state.c.recorder == RECORDER).values(changed))
-        detail = {"version": version, "cameras": len(planned)}
+        detail: dict[str, Any] = {"version": version, "cameras": len(planned)}
+        if refused:
+            told = (f"{number} {code}" for number, code in sorted(refused.items()))
+            detail["about"] = f"non enregistrées : {', '.join(told)}"
         await entries.append(connection, [Entry("orders:issue", now, SYSTEM, detail=detail)])
     return Orders(version, now, planned)
 
 
-async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> list[CameraOrder]:
+async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> tuple[list[CameraOrder], dict[str, str]]:
     rows = (await connection.execute(select(tables.camera))).mappings()
     cameras = [
         {**row, "password": None if row["secret"] is None else box.open(row["id"], row["secret"])} for row in rows
@@ -117,11 +140,12 @@ async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> l
         camera: [Interruption(one.cause.value, one.validity.from_at, one.validity.end_at) for one in found]
         for camera, found in (await interruptions(connection)).items()
     }
-    return plan(cameras, lines, now, announced)
+    return plan(cameras, lines, now, announced), refusals(cameras, lines, now)
 
 
-def _canonical(planned: list[CameraOrder]) -> bytes:
-    return json.dumps([asdict(order) for order in planned], default=_text, sort_keys=True).encode()
+def _canonical(planned: list[CameraOrder], refused: Mapping[str, str]) -> bytes:
+    told = [asdict(order) for order in planned], dict(refused)
+    return json.dumps(told, default=_text, sort_keys=True).encode()
 
 
 def _text(value: object) -> str | None:

@@ -79,6 +79,7 @@ class Importer:
     async def _cameras(self, connection: AsyncConnection, document: Document) -> dict[str, str]:
         """Camera ids by number."""
         for item in document.camera:
+            await self._stays(connection, item)
             username, password = self._credentials(item)
             values = {
                 **item.model_dump(include={"commune", "name", "site", "regime", "adapter", "priority", "certificate"}),
@@ -90,6 +91,18 @@ class Importer:
             await self._seal(connection, camera, password, item)
         rows = await connection.execute(select(tables.camera.c.number, tables.camera.c.id))
         return {row[0]: row[1] for row in rows}
+
+    async def _stays(self, connection: AsyncConnection, item: Camera) -> None:
+        """A camera that an arrêté has in service keeps its commune and its regime (CSI R.254-2)."""
+        camera = tables.camera
+        known = select(camera.c.id, camera.c.commune, camera.c.regime).where(camera.c.number == item.number)
+        row = (await connection.execute(known)).one_or_none()
+        if row is None or (row[1], row[2]) == (item.commune, item.regime):
+            return
+        if await dossiers.covered(connection, frozenset({row[0]}), self._now, None, set()):
+            raise DocumentError(
+                f"AUTH_MODIFICATION_REQUIRED: camera {item.number} is in service: its commune and its regime stay"
+            )
 
     async def _seal(self, connection: AsyncConnection, camera: str, password: str | None, item: Camera) -> None:
         """Store a camera's password if it is another than the one stored: sealing twice never gives the same bytes."""

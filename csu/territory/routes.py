@@ -1,7 +1,7 @@
 """The territory: communes with their conventions, cameras with their authorisations; suspensions of each."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from csu.accounts.guard import Guard, Visit
 from csu.schemas import Done, Reason
 from csu.store import tables
+from csu.territory import reference
 from csu.territory.suspensions import resume, suspend
 from legal.permissions import Act
 
@@ -48,11 +49,32 @@ class TerritoryCamera(BaseModel):
     authorisations: list[LineBody]
 
 
+class SiteBody(BaseModel):
+    name: str
+    address: str | None
+    latitude: float | None
+    longitude: float | None
+
+
 class TerritoryCommune(BaseModel):
+    """`population` and `epci` are the official list's; null for a commune that is not on it (entered before it was
+    there)."""
+
     insee: str
     name: str
+    departement: str
+    population: int | None
+    epci: str | None
+    epci_name: str | None
     authority: str
+    controller: str | None
+    dpo: str | None
+    deliberation: str | None
+    deliberation_on: date | None
+    cnil_sent_on: date | None
+    cnil_receipt: str | None
     conventions: list[ConventionBody]
+    sites: list[SiteBody]
     cameras: list[TerritoryCamera]
 
 
@@ -65,25 +87,29 @@ async def read_territory(visit: Annotated[Visit, Depends(Guard(Act.TERRITORY_REA
     """The communes that the person knows of; no address, no secret."""
     conventions: dict[str, list[ConventionBody]] = {}
     lines: dict[str, list[LineBody]] = {}
+    sites: dict[str, list[SiteBody]] = {}
     cameras: dict[str, list[TerritoryCamera]] = {}
     line, authorisation, camera = tables.authorisation_line, tables.authorisation, tables.camera
     async with visit.perform() as connection:
         for row in (await connection.execute(select(tables.convention))).mappings():
             conventions.setdefault(row["commune"], []).append(ConventionBody.model_validate(dict(row)))
+        for row in (await connection.execute(select(tables.site).order_by(tables.site.c.name))).mappings():
+            sites.setdefault(row["commune"], []).append(SiteBody.model_validate(dict(row)))
         joined = select(authorisation, line).join_from(line, authorisation, line.c.authorisation == authorisation.c.id)
+        joined = joined.where(authorisation.c.from_at.is_not(None))
         for row in (await connection.execute(joined)).mappings():
             lines.setdefault(row["camera"], []).append(LineBody.model_validate(dict(row)))
         for row in (await connection.execute(select(camera).order_by(camera.c.number))).mappings():
             body = TerritoryCamera(**_shown(dict(row)), authorisations=lines.get(row["id"], []))
             cameras.setdefault(row["commune"], []).append(body)
         rows = (await connection.execute(select(tables.commune).order_by(tables.commune.c.insee))).mappings().all()
-    known = visit.communes
+    known, listed = visit.communes, reference.communes()
     return Territory(
         communes=[
             TerritoryCommune(
-                insee=row["insee"],
-                name=row["name"],
-                authority=row["authority"],
+                **row,
+                **_listed(listed.get(row["insee"])),
+                sites=sites.get(row["insee"], []),
                 conventions=conventions.get(row["insee"], []),
                 cameras=cameras.get(row["insee"], []),
             )
@@ -91,6 +117,10 @@ async def read_territory(visit: Annotated[Visit, Depends(Guard(Act.TERRITORY_REA
             if known is None or row["insee"] in known
         ]
     )
+
+
+def _listed(known: reference.Known | None) -> dict[str, Any]:
+    return {name: None if known is None else getattr(known, name) for name in ("population", "epci", "epci_name")}
 
 
 def _shown(row: dict[str, str]) -> dict[str, str]:
@@ -111,21 +141,4 @@ async def resume_convention(
     fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_RESUME))]
 ) -> Done:
     await resume(visit, tables.convention, fact_id, body)
-    return Done()
-
-
-@router.post("/authorisations/{fact_id}/suspend")
-async def suspend_authorisation(
-    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_SUSPEND))]
-) -> Done:
-    """Viewing and recording stop at once (CSI R.254-2)."""
-    await suspend(visit, tables.authorisation, fact_id, body)
-    return Done()
-
-
-@router.post("/authorisations/{fact_id}/resume")
-async def resume_authorisation(
-    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_RESUME))]
-) -> Done:
-    await resume(visit, tables.authorisation, fact_id, body)
     return Done()

@@ -46,8 +46,28 @@ GUARDED = {
     ("GET", "/api/territory"): (Act.TERRITORY_READ, "sdA"),
     ("POST", "/api/conventions/{fact_id}/suspend"): (Act.CONVENTION_SUSPEND, "dA"),
     ("POST", "/api/conventions/{fact_id}/resume"): (Act.CONVENTION_RESUME, "dA"),
-    ("POST", "/api/authorisations/{fact_id}/suspend"): (Act.AUTHORISATION_SUSPEND, "A"),
-    ("POST", "/api/authorisations/{fact_id}/resume"): (Act.AUTHORISATION_RESUME, "A"),
+    ("POST", "/api/communes"): (Act.COMMUNE_JOIN, "sA"),
+    ("PUT", "/api/communes/{insee}"): (Act.COMMUNE_CHANGE, "sA"),
+    ("PUT", "/api/communes/{insee}/sites"): (Act.SITE_ENTER, "sA"),
+    ("POST", "/api/conventions"): (Act.CONVENTION_ENTER, "sA"),
+    ("GET", "/api/reference/communes"): (Act.TERRITORY_READ, "sdA"),
+    ("GET", "/api/authorisations"): (Act.AUTHORISATION_LIST, "sdaA"),
+    ("POST", "/api/authorisations"): (Act.AUTHORISATION_DRAFT, "sA"),
+    ("PUT", "/api/authorisations/{authorisation_id}/lines"): (Act.AUTHORISATION_DRAFT, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/modification"): (Act.AUTHORISATION_AMEND, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/deposit"): (Act.AUTHORISATION_DEPOSIT, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/complete"): (Act.AUTHORISATION_COMPLETE, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/extend"): (Act.AUTHORISATION_EXTEND, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/opinion"): (Act.AUTHORISATION_OPINION, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/grant"): (Act.AUTHORISATION_GRANT, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/refuse"): (Act.AUTHORISATION_REFUSE, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/notify"): (Act.AUTHORISATION_NOTIFY, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/activate"): (Act.AUTHORISATION_ACTIVATE, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/suspend"): (Act.AUTHORISATION_SUSPEND, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/resume"): (Act.AUTHORISATION_RESUME, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/withdraw"): (Act.AUTHORISATION_WITHDRAW, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/end-event"): (Act.AUTHORISATION_END_EVENT, "sA"),
+    ("POST", "/api/authorisations/{authorisation_id}/drop"): (Act.AUTHORISATION_DROP, "sA"),
     ("GET", "/api/persons"): (Act.PERSON_LIST, "s"),
     ("POST", "/api/habilitations"): (Act.HABILITATION_GRANT, "s"),
     ("POST", "/api/habilitations/{fact_id}/end"): (Act.HABILITATION_END, "s"),
@@ -90,7 +110,26 @@ INTERRUPTION = {
     "to": "2026-11-24T16:00:00Z",
     "reason": "ENTRETIEN",
 }
+_LINE = {"camera": str(uuid4()), "finalites": ["5"], "retention_days": 15}
+_ACT = {"on": "2026-11-23"}
+_AUTHORISATION = "/api/authorisations/{authorisation_id}"
 BODIES: dict[str, Any] = {
+    "/api/communes": {"insee": "27056", "authority": "Maire de Bernay"},
+    "/api/communes/{insee}": {"authority": "Maire d'Évreux"},
+    "/api/communes/{insee}/sites": {"name": "Place du Marché"},
+    "/api/conventions": {
+        "commune": "27229",
+        "kind": "V",
+        "reference": "CONV-V",
+        "partner": "Préfet de l'Eure",
+        "from": "2026-01-01",
+    },
+    "/api/authorisations": {"commune": "27229", "dossier": "Dossier 1", "lines": [_LINE]},
+    f"{_AUTHORISATION}/lines": {"lines": [_LINE]},
+    f"{_AUTHORISATION}/modification": {"dossier": "Dossier 2"},
+    **{f"{_AUTHORISATION}/{step}": _ACT for step in ("deposit", "complete", "extend", "opinion", "refuse")},
+    f"{_AUTHORISATION}/grant": _ACT | {"reference": "ARR-1", "from": "2026-11-23", "to": "2031-11-23"},
+    f"{_AUTHORISATION}/notify": _ACT | {"service_on": "2026-11-23"},
     "/api/interruptions/planned": INTERRUPTION,
     "/api/interruptions/masked": INTERRUPTION | {"reason": "HABITATION"},
     "/api/holds": {
@@ -275,7 +314,10 @@ REASON = {"reason": "essai"}
 def filled(path: str) -> str:
     made_up = str(uuid4())
     day = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z"
-    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {"consistency": "?old=1"}
+    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {
+        "consistency": "?old=1",
+        "communes": "?query=ber",
+    }
     query = queries.get(path.rpartition("/")[2], "?month=2026-11" if "{insee}" in path else "")
-    ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id"), made_up)
+    ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id", "authorisation_id"), made_up)
     return path.format(**ids, insee="27229", number=1, leaf=0) + query

@@ -536,6 +536,7 @@ class TestOpenPictures:
             ("UPDATE habilitation SET suspended_at = %s WHERE commune = '27229'", "NOT_HABILITE"),
             ("UPDATE convention SET suspended_at = %s WHERE commune = '27229'", "CONVENTION_MISSING"),
             ("UPDATE authorisation SET suspended_at = %s WHERE commune = '27229'", "AUTH_SUSPENDED"),
+            ("UPDATE authorisation SET ended_at = %s WHERE commune = '27229'", "AUTH_EXPIRED"),
             ("UPDATE authorisation SET to_at = %s WHERE commune = '27229'", "AUTH_EXPIRED"),
             ("UPDATE account SET agrement_suspended_at = %s WHERE login = 'operateur'", "AGREMENT_MISSING"),
             ("UPDATE account SET closed_at = %s WHERE login = 'operateur'", "SESSION_ENDED"),

@@ -139,6 +139,9 @@ const convention = object({ ...suspendable, kind: string, partner: string });
 const line = object({
   ...suspendable, finalites: array(string), visualised: boolean, recorded: boolean, retention_days: number,
 });
+const site = object({
+  name: string, address: nullable(string), latitude: nullable(number), longitude: nullable(number),
+});
 const territoryCamera = object({
   id: string, number: string, name: string, site: string, regime: string, authorisations: array(line),
 });
@@ -146,10 +149,40 @@ export const territory = member(
   "communes",
   array(
     object({
-      insee: string, name: string, authority: string, conventions: array(convention), cameras: array(territoryCamera),
+      insee: string, name: string, departement: withDefault(string, ""), authority: string,
+      population: nullable(number), epci: nullable(string), epci_name: nullable(string),
+      controller: nullable(string), dpo: nullable(string),
+      deliberation: nullable(string), deliberation_on: nullable(string),
+      cnil_sent_on: nullable(string), cnil_receipt: nullable(string),
+      conventions: array(convention), sites: withDefault(array(site), []), cameras: array(territoryCamera),
     }),
   ),
 );
+const authorisationLine = object({
+  camera: object({ id: string, number: string, name: string, commune }),
+  regime: string,
+  finalites: array(string), visualised: boolean, recorded: boolean, retention_days: number,
+  minimum_days: nullable(number), recipients: array(string),
+  plan: nullable(string), fast_flow: boolean, width: nullable(number), height: nullable(number),
+  per_s: nullable(number), exemption: nullable(string),
+  sent_on: nullable(string), service_on: nullable(string), in_service_at: nullable(instant),
+});
+/** Civil days (`on`, `complete_on`, ...) stay as they are written; `steps` are the last words of the paths to post to. */
+export const authorisation = object({
+  id: string, commune, dossier: string, reference: nullable(string), kind: string, state: string,
+  replaces: nullable(string), from: nullable(instant), to: nullable(instant), complete_on: nullable(string),
+  suspended_at: nullable(instant), suspended_reason: nullable(string), ended_at: nullable(instant),
+  lines: array(authorisationLine),
+  events: array(object({
+    event: string, at: instant, on: string, reference: nullable(string), author: nullable(string),
+  })),
+  deadlines: array(object({ code: string, at: instant })),
+  steps: array(string),
+  blocked: nullable(object({ code: string, reason: string })),
+});
+export type Authorisation = Decoded<typeof authorisation>;
+export const authorisations = member("authorisations", array(authorisation));
+
 export type TerritoryCommune = Decoded<typeof territory>[number];
 export type Dated = Pick<Decoded<typeof convention>, "from" | "to" | "suspended_at" | "suspended_reason">;
 

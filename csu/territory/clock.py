@@ -1,0 +1,80 @@
+"""The clocks of authorisations: what time has done is written down once, and what it will do raises alarms."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from csu.alarms.keeper import end_alarm, raise_alarm
+from csu.audit import entries
+from csu.audit.entries import SYSTEM, Entry
+from csu.centre_state import Centre
+from csu.store import tables
+from csu.territory import dossiers
+from csu.territory.dossiers import Known
+from legal import authorisations as law
+from legal.authorisations import Event, Step
+
+EVERY_S = 600.0
+SOURCE = "deadlines"
+_DONE = {Event.SILENCE: "REFUS_IMPLICITE", Event.EXPIRE: "AUTH_EXPIRED"}
+_STATES = ("AUTH_EXPIRING", "PROVISIONAL_ENDING", "CDV_LATE")
+
+
+class DeadlineKeeper:
+    """Each turn looks at every authorisation. Nothing stops by it: an end is in the facts and the orders already."""
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+
+    async def run_once(self) -> None:
+        now = self._centre.now()
+        async with self._centre.store.transaction(None) as connection:
+            known = await dossiers.all_of(connection)
+            changed = [one.id for one in known if law.clock_event(one.dossier, now) is not None]
+            for authorisation in changed:
+                await _write_down(connection, authorisation, now)
+            alarms_changed = await _keep_alarms(connection, known, now)
+        if changed:
+            self._centre.journal_grew()
+            self._centre.rights_changed()
+            await self._centre.events.publish("session")
+        if changed or alarms_changed:
+            await self._centre.events.publish("alarms")
+
+
+async def _write_down(connection: AsyncConnection, authorisation: str, now: datetime) -> None:
+    known = await dossiers.find(connection, authorisation, lock=True)
+    event = None if known is None else law.clock_event(known.dossier, now)
+    if known is None or event is None:
+        return
+    step = Step(event, law.day_of(now))
+    refused = await dossiers.take(connection, known, step, now, None)
+    assert refused is None
+    commune = known.row["commune"]
+    detail = {"authorisation": known.id, "about": known.name}
+    entry = Entry(f"authorisation:{event}", now, SYSTEM, result="noted", commune=commune, detail=detail)
+    await entries.append(connection, [entry])
+    await raise_alarm(connection, SOURCE, _DONE[event], known.name, "", commune, now)
+
+
+async def _keep_alarms(connection: AsyncConnection, known: list[Known], now: datetime) -> bool:
+    """Raise what has begun, end what is over; a nearer deadline is an alarm of its own. Whether any changed."""
+    wanted = {
+        (code, one.name): (detail, one.row["commune"])
+        for one in known
+        for code, detail in law.alarms_at(one.dossier, now).items()
+    }
+    alarm = tables.alarm
+    statement = select(alarm.c.code, alarm.c.subject, alarm.c.detail).where(
+        alarm.c.source == SOURCE, alarm.c.code.in_(_STATES), alarm.c.ended.is_(None)
+    )
+    on = {(row[0], row[1]): row[2] for row in await connection.execute(statement)}
+    over = {key for key, detail in on.items() if key not in wanted or wanted[key][0] != detail}
+    begun = wanted.keys() - (on.keys() - over)
+    for code, subject in sorted(over):
+        await end_alarm(connection, SOURCE, code, subject, now)
+    for code, subject in sorted(begun):
+        detail, commune = wanted[code, subject]
+        await raise_alarm(connection, SOURCE, code, subject, detail, commune, now)
+    return bool(over or begun)

@@ -1,0 +1,507 @@
+"""Authorisations in the centre: a commune joins, each step through the API, clocks, orders, and what import refuses."""
+
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from centre_support import START, Browser, Running, territory
+from test_territory import import_again
+
+from csu.cameras.secrets import SecretBox
+from csu.links import orders
+from csu.store import facts
+from csu.territory import dossiers
+from csu.territory.clock import DeadlineKeeper
+from csu.territory.document import Document, DocumentError
+from csu.territory.importing import Importer
+from legal import authorisations as law
+from legal.authorisations import Dossier, Event, Step
+from recorder.orders import CameraOrder
+
+BERNAY = "27056"
+TODAY = "2026-11-23"
+LINE = {"finalites": ["5"], "retention_days": 15}
+ARRETE = {"on": TODAY, "reference": "27-2026-0900", "from": TODAY, "to": "2031-11-23"}
+
+
+async def commune_joins(
+    centre: Running, person: Browser, conventions: tuple[str, ...] = ("IV", "V"), **unlike: Any
+) -> str:
+    """Bernay with one camera and no authorisation; the camera's id."""
+    answer = await person.post("/api/communes", {"insee": BERNAY, "authority": "Maire de Bernay"})
+    assert answer.status_code == 201, answer.text
+    body = {
+        "authority": "Maire de Bernay",
+        "controller": "Commune de Bernay",
+        "dpo": "Délégué à la protection des données, dpo@example.invalid",
+        "deliberation": "DEL-2026-17",
+        "deliberation_on": "2026-02-01",
+        "cnil_sent_on": "2026-03-01",
+        "cnil_receipt": "CNIL-1",
+        **unlike,
+    }
+    answer = await person.send("PUT", f"/api/communes/{BERNAY}", body)
+    assert answer.status_code == 200, answer.text
+    for kind in conventions:
+        answer = await person.post("/api/conventions", convention(kind))
+        assert answer.status_code == 201, answer.text
+    return await camera_comes(centre)
+
+
+def convention(kind: str) -> dict[str, Any]:
+    partner = {"IV": "Syndicat mixte", "V": "Préfet de l'Eure"}.get(kind, "Gendarmerie")
+    return {"commune": BERNAY, "kind": kind, "reference": f"C-{kind}", "partner": partner, "from": "2026-01-01"}
+
+
+async def camera_comes(centre: Running, **more: Any) -> str:
+    camera = {
+        "number": "90",
+        "commune": BERNAY,
+        "name": "Rue",
+        "site": "Place",
+        "main": "rtsp://127.0.0.1:1/cam/90/main",
+        **more,
+    }
+    data = centre.centre.settings.data
+    importer = Importer(centre.centre.store, SecretBox(data / "keys"), data, {}, START)
+    await importer.run(Document.model_validate({"camera": [camera]}))
+    async with centre.centre.store.facts() as connection:
+        known = await facts.cameras(connection)
+    return next(one.id for one in known.values() if one.number == camera["number"])
+
+
+async def drafted(person: Browser, camera: str, **more: Any) -> str:
+    lines = more.pop("lines", [LINE | {"camera": camera}])
+    answer = await person.post(
+        "/api/authorisations", {"commune": BERNAY, "dossier": "Dossier 1", "lines": lines, **more}
+    )
+    assert answer.status_code == 201, answer.text
+    identity: str = answer.json()["id"]
+    return identity
+
+
+async def step(person: Browser, identity: str, path: str, body: Any = None) -> dict[str, Any]:
+    answer = await person.post(f"/api/authorisations/{identity}/{path}", body)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def refused(person: Browser, identity: str, path: str, body: Any = None, status: int = 409) -> str:
+    answer = await person.post(f"/api/authorisations/{identity}/{path}", body)
+    assert answer.status_code == status, answer.text
+    code: str = answer.json()["code"]
+    return code
+
+
+async def granted(person: Browser, camera: str, **more: Any) -> str:
+    identity = await drafted(person, camera, **more)
+    for path in ("deposit", "complete", "opinion"):
+        await step(person, identity, path, {"on": TODAY})
+    await step(person, identity, "grant", ARRETE)
+    return identity
+
+
+async def in_service(person: Browser, camera: str) -> str:
+    identity = await granted(person, camera)
+    await step(person, identity, "notify", {"on": TODAY, "service_on": TODAY})
+    assert (await step(person, identity, "activate"))["state"] == "ACTIVE"
+    return identity
+
+
+async def order_of(centre: Running, camera: str) -> CameraOrder | None:
+    box = SecretBox(centre.centre.settings.paths.keys)
+    current = await orders.current(centre.centre.store, box, centre.clock.at)
+    return next((one for one in current.cameras if one.camera == camera), None)
+
+
+async def live(person: Browser, camera: str) -> str:
+    (result,) = await person.tickets({"camera": camera, "act": "live", "stream": "main"})
+    return "open" if result.get("ticket") else str(result["refused"]["code"])
+
+
+async def watcher(supervisor: Browser) -> None:
+    """The operator of the tests is designated for Bernay."""
+    persons = (await supervisor.get("/api/persons")).json()["persons"]
+    account = next(person["id"] for person in persons if person["login"] == "operateur")
+    body = {"account": account, "commune": BERNAY, "rights": ["live"], "reference": "H-90"}
+    answer = await supervisor.post("/api/habilitations", body | {"from": TODAY, "to": "2031-01-01"})
+    assert answer.status_code == 201, answer.text
+
+
+async def codes(centre: Running, op: str) -> list[str | None]:
+    return [entry["code"] for entry in await centre.journal() if entry["op"] == op]
+
+
+async def test_a_commune_of_the_list_joins_with_what_it_answers_for(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        found = (await administrator.get("/api/reference/communes", query="bern")).json()["communes"]
+        assert [(one["insee"], one["epci_name"]) for one in found if one["name"] == "Bernay"] == [
+            (BERNAY, "CC Intercom Bernay Terres de Normandie")
+        ]
+        await commune_joins(centre, administrator)
+        body = {"name": "Place", "address": "1 place du Marché", "latitude": 49.09, "longitude": 0.6}
+        assert (await administrator.send("PUT", f"/api/communes/{BERNAY}/sites", body)).status_code == 200
+        communes = (await administrator.get("/api/territory")).json()["communes"]
+        bernay = next(one for one in communes if one["insee"] == BERNAY)
+        assert (bernay["name"], bernay["departement"], bernay["population"]) == ("Bernay", "27", 9765)
+        assert (bernay["cnil_receipt"], bernay["deliberation"]) == ("CNIL-1", "DEL-2026-17")
+        assert {one["kind"] for one in bernay["conventions"]} == {"IV", "V"}
+        assert bernay["sites"] == [body]
+        again = await administrator.post("/api/communes", {"insee": BERNAY, "authority": "Maire de Bernay"})
+        assert (again.status_code, again.json()["code"]) == (409, "CONFLICT")
+
+
+async def test_an_unknown_insee_code_is_refused(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        answer = await administrator.post("/api/communes", {"insee": "27999", "authority": "Maire"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "INSEE_UNKNOWN")
+        assert "27999" in answer.json()["reason"]
+        assert len((await administrator.get("/api/territory")).json()["communes"]) == 3
+    assert await codes(centre, "commune:join") == ["INSEE_UNKNOWN"]
+
+
+async def test_row_01_nothing_is_recorded_or_shown_without_an_authorisation(centre: Running) -> None:
+    async with (
+        centre.person("administrateur") as administrator,
+        centre.person("superviseur") as supervisor,
+        centre.person("operateur") as operator,
+    ):
+        camera = await commune_joins(centre, administrator)
+        await watcher(supervisor)
+        assert await order_of(centre, camera) is None
+        assert await live(operator, camera) == "AUTH_MISSING"
+        identity = await granted(administrator, camera)
+        assert await order_of(centre, camera) is None
+        assert await live(operator, camera) == "AUTH_MISSING"
+        await step(administrator, identity, "notify", {"on": TODAY, "service_on": TODAY})
+        await step(administrator, identity, "activate")
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert (order.authorisation, order.record_from_at, order.retention_days) == ("27-2026-0900", START, 15)
+        assert await live(operator, camera) == "open"
+    issued = [entry["about"] for entry in await centre.journal() if entry["op"] == "orders:issue"]
+    assert sorted(map(str, issued)) == ["None", "non enregistrées : 90 AUTH_MISSING"]
+
+
+async def test_row_02_at_its_term_nothing_is_recorded_or_shown(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        identity = await in_service(administrator, camera)
+    centre.clock.at = law.start_of(date(2031, 11, 23))
+    await DeadlineKeeper(centre.centre).run_once()
+    await DeadlineKeeper(centre.centre).run_once()
+    order = await order_of(centre, camera)
+    assert order is not None
+    assert order.record_to_at == centre.clock.at
+    async with centre.person("superviseur") as supervisor:
+        told = (await supervisor.get("/api/authorisations")).json()["authorisations"]
+        (mine,) = [one for one in told if one["id"] == identity]
+        assert (mine["state"], mine["steps"]) == ("EXPIREE", [])
+        alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
+        assert [a["message"] for a in alarms if a["subject"] == "27-2026-0900"] == [
+            "Autorisation 27-2026-0900 : expirée. Ses caméras ne sont plus ni enregistrées ni vues."
+        ]
+    expired = [entry["about"] for entry in await centre.journal() if entry["op"] == "authorisation:expire"]
+    assert sorted(expired) == ["27-2026-0900", "A-27016", "A-27229", "A-27681"]
+
+
+async def test_row_03_silence_is_a_refusal(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        identity = await drafted(administrator, camera)
+        await step(administrator, identity, "deposit", {"on": TODAY})
+        told = await step(administrator, identity, "complete", {"on": TODAY})
+        assert [one["code"] for one in told["deadlines"]] == ["CDV_OPINION", "REFUS_IMPLICITE"]
+        await step(administrator, identity, "opinion", {"on": TODAY})
+    centre.clock.at = law.start_of(date(2027, 3, 24))
+    await DeadlineKeeper(centre.centre).run_once()
+    async with centre.person("administrateur") as administrator:
+        late = ARRETE | {"on": "2027-03-24", "from": "2027-03-24"}
+        assert await refused(administrator, identity, "grant", late) == "STEP_FORBIDDEN"
+        assert await refused(administrator, identity, "activate") == "STEP_FORBIDDEN"
+        told = (await administrator.get("/api/authorisations")).json()["authorisations"]
+        assert next(one for one in told if one["id"] == identity)["state"] == "REFUS_IMPLICITE"
+        assert "REFUS_IMPLICITE" in {a["code"] for a in (await administrator.get("/api/alarms")).json()["alarms"]}
+    assert await codes(centre, "authorisation:activate") == ["STEP_FORBIDDEN"]
+
+
+async def test_row_04_a_provisional_one_ends_with_its_event(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        identity = await drafted(administrator, camera, kind="PROVISOIRE")
+        await step(administrator, identity, "deposit", {"on": TODAY})
+        five = ARRETE | {"to": "2027-04-23"}
+        assert await refused(administrator, identity, "grant", five) == "PROVISIONAL_TOO_LONG"
+        await step(administrator, identity, "grant", ARRETE | {"to": "2027-03-23"})
+        await step(administrator, identity, "notify", {"on": TODAY, "service_on": TODAY})
+        assert (await step(administrator, identity, "activate"))["state"] == "PROVISOIRE"
+        centre.clock.advance(days=2)
+    async with centre.person("administrateur") as administrator:
+        told = await step(administrator, identity, "end-event", {"reason": "fin de la manifestation"})
+        assert told["state"] == "FIN_EVENEMENT"
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert order.record_to_at == centre.clock.at
+    assert set(await codes(centre, "authorisation:grant")) == {None, "PROVISIONAL_TOO_LONG"}
+
+
+@pytest.mark.parametrize(
+    ("unlike", "code"),
+    [
+        ({"cnil_sent_on": None, "cnil_receipt": None}, "CNIL_ENGAGEMENT_MISSING"),  # row 6
+        ({"conventions": ("IV",)}, "CONVENTION_MISSING"),  # row 42
+        ({"conventions": ("V", "COORDINATION")}, "CONVENTION_MISSING"),
+        ({"deliberation": None, "deliberation_on": None}, "DELIBERATION_MISSING"),
+    ],
+)
+async def test_rows_06_and_42_what_is_missing_keeps_it_out_of_service(
+    centre: Running, unlike: dict[str, Any], code: str
+) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator, **unlike)
+        identity = await granted(administrator, camera)
+        told = await step(administrator, identity, "notify", {"on": TODAY, "service_on": TODAY})
+        assert told["blocked"]["code"] == code
+        assert await refused(administrator, identity, "activate") == code
+        assert await order_of(centre, camera) is None
+    assert await codes(centre, "authorisation:activate") == [code]
+
+
+async def test_row_05_the_notice_comes_first(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        identity = await granted(administrator, camera)
+        assert await refused(administrator, identity, "activate") == "STEP_FORBIDDEN"
+        late = {"on": TODAY, "service_on": "2026-11-22"}
+        assert await refused(administrator, identity, "notify", late) == "NOTICE_MISSING"
+        told = await step(administrator, identity, "notify", {"on": TODAY, "service_on": "2026-11-25"})
+        assert told["blocked"]["code"] == "NOTICE_MISSING"
+        assert await refused(administrator, identity, "activate") == "NOTICE_MISSING"
+        centre.clock.advance(days=2)
+    async with centre.person("administrateur") as administrator:
+        assert (await step(administrator, identity, "activate"))["state"] == "ACTIVE"
+
+
+async def test_row_07_a_change_waits_for_the_amended_arrete(centre: Running) -> None:
+    async with centre.person("superviseur") as supervisor:
+        camera = await commune_joins(centre, supervisor)
+        identity = await in_service(supervisor, camera)
+        longer = LINE | {"camera": camera, "retention_days": 20}
+        answer = await supervisor.send("PUT", f"/api/authorisations/{identity}/lines", {"lines": [longer]})
+        assert (answer.status_code, answer.json()["code"]) == (409, "AUTH_MODIFICATION_REQUIRED")
+        body = {"dossier": "Modification 1", "lines": [longer]}
+        answer = await supervisor.post(f"/api/authorisations/{identity}/modification", body)
+        assert answer.status_code == 201, answer.text
+        amended = answer.json()["id"]
+        for path in ("deposit", "complete", "opinion"):
+            await step(supervisor, amended, path, {"on": TODAY})
+        await step(supervisor, amended, "grant", ARRETE | {"reference": "27-2026-0901"})
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert (order.authorisation, order.retention_days) == ("27-2026-0900", 15)
+        centre.clock.advance(hours=1)
+    async with centre.person("superviseur") as supervisor:
+        assert (await step(supervisor, amended, "activate"))["state"] == "ACTIVE"
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert (order.authorisation, order.retention_days) == ("27-2026-0901", 20)
+        told = {one["id"]: one for one in (await supervisor.get("/api/authorisations")).json()["authorisations"]}
+        assert told[identity]["state"] == "REMPLACEE"
+        assert [one["event"] for one in told[identity]["events"]][-1] == "replace"
+    assert set(await codes(centre, "authorisation:draft")) == {"AUTH_MODIFICATION_REQUIRED", None}
+
+
+@pytest.mark.parametrize("path", ["suspend", "withdraw"])
+async def test_row_08_a_suspension_stops_recording_and_viewing_at_once(centre: Running, path: str) -> None:
+    async with centre.person("administrateur") as administrator, centre.person("operateur") as operator:
+        camera = await commune_joins(centre, administrator)
+        async with centre.person("superviseur") as supervisor:
+            await watcher(supervisor)
+        identity = await in_service(administrator, camera)
+        assert await live(operator, camera) == "open"
+        centre.centre.renewer_wake.clear()
+        centre.centre.orders_wake.clear()
+        centre.clock.advance(seconds=5)
+        await step(administrator, identity, path, {"reason": "décision du préfet"})
+        assert centre.centre.renewer_wake.is_set()
+        assert centre.centre.orders_wake.is_set()
+        assert await live(operator, camera) == ("AUTH_SUSPENDED" if path == "suspend" else "AUTH_EXPIRED")
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert order.record_to_at == centre.clock.at
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ({"retention_days": 32}, "RETENTION_TOO_LONG"),
+        ({"retention_days": 45}, "RETENTION_TOO_LONG"),
+        ({"finalites": ["12"]}, "FINALITE_NOT_AUTHORISED"),
+        ({"plan": "ETROIT", "width": 640, "height": 480}, "PROFILE_BELOW_NORM"),
+        ({"camera": "00000000-0000-4000-8000-000000000000"}, "UNKNOWN_CAMERA"),
+    ],
+)
+async def test_row_14_what_no_arrete_can_say_is_refused(centre: Running, line: dict[str, Any], code: str) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        body = {"commune": BERNAY, "dossier": "Dossier 1", "lines": [LINE | {"camera": camera} | line]}
+        answer = await administrator.post("/api/authorisations", body)
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+        told = (await administrator.get("/api/authorisations")).json()["authorisations"]
+        assert BERNAY not in {one["commune"]["insee"] for one in told}
+    assert await codes(centre, "authorisation:draft") == [code]
+
+
+async def test_two_arretes_for_a_camera_at_once_are_refused(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        await in_service(administrator, camera)
+        other = await drafted(administrator, camera, dossier="Dossier 2")
+        for path in ("deposit", "complete", "opinion"):
+            await step(administrator, other, path, {"on": TODAY})
+        taken = await refused(administrator, other, "grant", ARRETE)
+        assert taken == "CONFLICT"
+        await step(administrator, other, "grant", ARRETE | {"reference": "27-2026-0902"})
+        await step(administrator, other, "notify", {"on": TODAY, "service_on": TODAY})
+        assert await refused(administrator, other, "activate") == "AUTH_OVERLAP"
+
+
+async def test_a_place_outside_the_law_is_for_the_register(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        await commune_joins(centre, administrator)
+        depot = await camera_comes(centre, number="91", regime="HORS_CSI")
+        line = {"camera": depot, "finalites": ["HORS_CSI"], "retention_days": 15}
+        body = {"commune": BERNAY, "dossier": "Déchetterie", "lines": [line]}
+        answer = await administrator.post("/api/authorisations", body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "REGIME_ROLE_FORBIDDEN")
+        identity = await drafted(administrator, depot, dossier="Déchetterie", kind="REGISTRE", lines=[line])
+        await step(administrator, identity, "grant", ARRETE | {"reference": "REG-1"})
+        assert (await step(administrator, identity, "activate"))["state"] == "ACTIVE"
+        assert await order_of(centre, depot) is not None
+
+
+async def test_alarms_come_nine_six_and_four_months_before_the_term(centre: Running) -> None:
+    seen = []
+    for day in (date(2030, 3, 31), date(2030, 4, 1), date(2030, 7, 1), date(2030, 9, 1), date(2030, 9, 1)):
+        centre.clock.at = law.start_of(day)
+        await DeadlineKeeper(centre.centre).run_once()
+        async with centre.person("superviseur") as supervisor:
+            alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
+            on = [a["message"] for a in alarms if a["subject"] == "A-27229" and a["ended"] is None]
+            seen.append([message.partition("moins de ")[2][:1] for message in on])
+    assert seen == [[], ["9"], ["6"], ["4"], ["4"]]
+
+
+async def test_rows_are_what_their_events_lead_to(centre: Running, superuser: str) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        identity = await in_service(administrator, camera)
+        await step(administrator, identity, "suspend", {"reason": "décision du préfet"})
+        await step(administrator, identity, "resume", {"reason": "décision du préfet"})
+    async with centre.centre.store.transaction(None) as connection:
+        for known in await dossiers.all_of(connection):
+            replayed = Dossier(known.dossier.kind, known.dossier.cameras)
+            conditions = await dossiers.conditions(connection, known, centre.clock.at)
+            for taken in events(superuser, known.id):
+                moved = law.apply(replayed, taken[0], taken[1], conditions)
+                assert isinstance(moved, Dossier), moved
+                replayed = moved
+            assert replayed == known.dossier
+
+
+def events(superuser: str, authorisation: str) -> list[tuple[Step, Any]]:
+    columns = "event, on_day, reference, from_on, to_on, service_on, cameras::text[], at"
+    with psycopg.connect(superuser) as connection:
+        rows = connection.execute(
+            f"SELECT {columns} FROM authorisation_event WHERE authorisation = %s ORDER BY n".encode(), (authorisation,)
+        ).fetchall()
+    return [(Step(Event(row[0]), *row[1:6], None if row[6] is None else frozenset(row[6])), row[7]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE authorisation_event SET event = 'grant'",
+        "DELETE FROM authorisation_event",
+        "DELETE FROM authorisation",
+        "DELETE FROM authorisation_line",
+    ],
+)
+async def test_the_application_rewrites_no_history(centre: Running, statement: str) -> None:
+    url = centre.centre.settings.database.url.get_secret_value().replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        connection.execute("SET LOCAL csu.communes = '*'")
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.RestrictViolation)):
+            connection.execute(statement.encode())
+
+
+class TestImport:
+    @pytest.mark.parametrize(
+        "change",
+        [{"retention_days": 20}, {"finalites": ["1", "5"]}, {"to": "2030-01-01"}, {"cameras": ["01", "02"]}],
+    )
+    async def test_row_07_an_arrete_in_force_is_not_changed(self, centre: Running, change: dict[str, Any]) -> None:
+        content = territory()
+        content["authorisation"][0].update(change)
+        with pytest.raises(DocumentError, match="AUTH_MODIFICATION_REQUIRED"):
+            await import_again(centre, content)
+
+    @pytest.mark.parametrize("change", [{"commune": "27681"}, {"regime": "ERP"}])
+    async def test_row_07_a_camera_in_service_is_not_moved_to_another_place(
+        self, centre: Running, change: dict[str, Any]
+    ) -> None:
+        content = territory()
+        content["camera"][0].update(change)
+        with pytest.raises(DocumentError, match="AUTH_MODIFICATION_REQUIRED: camera 01"):
+            await import_again(centre, content)
+
+    async def test_an_amended_arrete_takes_its_place(self, centre: Running) -> None:
+        content = territory()
+        amended = content["authorisation"][0] | {"reference": "A-2", "retention_days": 20}
+        content["authorisation"].append(amended)
+        with pytest.raises(DocumentError, match="AUTH_OVERLAP"):
+            await import_again(centre, content)
+        amended |= {"kind": "MODIFICATION", "replaces": "A-27229"}
+        content["authorisation"][-1] = amended
+        assert await import_again(centre, content) == 1
+        assert await import_again(centre, content) == 0
+        box = SecretBox(centre.centre.settings.paths.keys)
+        current = await orders.current(centre.centre.store, box, centre.clock.at)
+        (order,) = [one for one in current.cameras if one.name == "01 Place"]
+        assert (order.authorisation, order.retention_days) == ("A-2", 20)
+
+    async def test_what_was_not_known_is_completed_and_then_stays(self, centre: Running) -> None:
+        content = territory()
+        details = {"camera": "01", "position": [49.02, 1.15], "plan": "LARGE", "width": 1920, "height": 1080}
+        content["authorisation"][0]["details"] = [details]
+        assert await import_again(centre, content) == 1
+        assert await import_again(centre, territory()) == 0
+        details["position"] = [49.03, 1.15]
+        with pytest.raises(DocumentError, match="position"):
+            await import_again(centre, content)
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"kind": "PROVISOIRE", "to": "2026-06-01"}, "PROVISIONAL_TOO_LONG"),
+            ({"finalites": ["ERP"]}, "FINALITE_NOT_AUTHORISED"),
+            ({"replaces": "A-1"}, "replaces"),
+            ({"details": [{"camera": "02"}]}, "not in it"),
+            ({"details": [{"camera": "01", "plan": "ETROIT", "width": 640, "height": 480}]}, "PROFILE_BELOW_NORM"),
+        ],
+    )
+    async def test_what_no_arrete_can_say_is_refused(
+        self, centre: Running, change: dict[str, Any], expected: str
+    ) -> None:
+        content = territory()
+        content["authorisation"][0].update(change)
+        with pytest.raises((DocumentError, ValueError), match=expected):
+            await import_again(centre, content)
+
+    async def test_what_a_commune_answers_for_stays_when_a_document_is_silent(self, centre: Running) -> None:
+        content = territory()
+        content["commune"][0] |= {"dpo": "DPO", "cnil": {"sent_on": date(2026, 1, 2), "receipt": "R-1"}}
+        assert await import_again(centre, content) == 1
+        assert await import_again(centre, territory()) == 0
