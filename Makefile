@@ -13,7 +13,7 @@ demo: $(VENV)/.run
 	@$(BIN)/csu demo
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tests.programs
 	@$(BIN)/python -m operators_ui.npm test
 	$(BIN)/python -m pytest -q
 
@@ -25,7 +25,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/python -m operators_ui.npm run check
 
 soak: $(VENV)/.dev
-	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tests.programs
 	$(BIN)/python -m pytest -m soak --timeout=3600
 
 bench: $(VENV)/.dev

@@ -41,6 +41,8 @@ class Observed:
     recorder_answers: bool | None = None
     gateway_answers: bool | None = None
     orders_refused: str | None = None
+    # By which ways the journal's daily anchor could not leave, comma between them.
+    anchors_failed: str = ""
     # What the recorder last said of itself; None while it does not answer.
     recorder: RecorderState | None = None
     # Rises each time that the recorder answers after it did not: it may be another one, or a new disk.

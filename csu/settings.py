@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+_MAILBOX = r"^[^\s@<>,]+@[^\s@<>,]+$"
 SAMPLE_PASSWORD = "CHANGE-ME"  # noqa: S105  what config/csu.toml shows, and what is refused
 
 
@@ -132,6 +134,36 @@ class Database(_Table):
         return value
 
 
+class AnchorMail(_Table):
+    """A relay that takes mail from this machine without a password."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=25, ge=1, le=65535)
+    sender: str = Field(alias="from", pattern=_MAILBOX)
+    to: tuple[Annotated[str, Field(pattern=_MAILBOX)], ...] = Field(min_length=1)
+
+
+class Journal(_Table):
+    """Where the journal's newest head goes each day, so that nobody here can write another history."""
+
+    anchor_file: Path | None = None
+    anchor_mail: AnchorMail | None = None
+    timestamp_url: str | None = Field(default=None, pattern=r"^https?://")
+    # Certificates of the time-stamping authority, PEM.
+    timestamp_ca: Path | None = None
+
+    @model_validator(mode="after")
+    def _with_certificates(self) -> Self:
+        if self.timestamp_url is not None and self.timestamp_ca is None:
+            raise ValueError("timestamp_url needs timestamp_ca, the authority's certificates in PEM")
+        return self
+
+    def below(self, folder: Path) -> Self:
+        """With relative paths counted from this folder."""
+        files = {"anchor_file": self.anchor_file, "timestamp_ca": self.timestamp_ca}
+        return self.model_copy(update={name: folder / file for name, file in files.items() if file is not None})
+
+
 class Valkey(_Table):
     url: SecretStr
 
@@ -149,6 +181,7 @@ class Settings(_Table):
     gateway: Gateway = Gateway()
     database: Database
     valkey: Valkey
+    journal: Journal = Journal()
 
     @property
     def paths(self) -> Paths:
@@ -192,7 +225,8 @@ def load(file: Path) -> Settings:
     data = settings.data if settings.data.is_absolute() else (file.parent / settings.data).resolve()
     recordings = tuple(Path(os.path.normpath(data / directory)) for directory in settings.recordings)
     check_apart(recordings)
-    return settings.model_copy(update={"data": data, "recordings": recordings or (Paths(data).recordings,)})
+    update = {"data": data, "recordings": recordings or (Paths(data).recordings,)}
+    return settings.model_copy(update=update | {"journal": settings.journal.below(file.parent.resolve())})
 
 
 def check_apart(directories: Sequence[Path]) -> None:

@@ -72,9 +72,11 @@ class AlarmKeeper:
             "GATEWAY_UNREACHABLE": seen.gateway_answers is False,
             "VALKEY_DOWN": self._centre.events.is_up is False,
             "ORDERS_REFUSED": seen.orders_refused is not None,
+            "ANCHOR_FAILED": seen.anchors_failed != "",
         }
         # The recorder's own alarms come with its facts, which lie on the very storage that takes nothing; of one
         # directory among others they lie on another.
         if seen.recorder is not None and not any(one.ready for one in seen.recorder.directories):
             wrong |= {one.code: True for one in seen.recorder.directories}
-        return {code: seen.orders_refused or "" for code, is_wrong in wrong.items() if is_wrong}
+        details = {"ORDERS_REFUSED": seen.orders_refused or "", "ANCHOR_FAILED": seen.anchors_failed}
+        return {code: details.get(code, "") for code, is_wrong in wrong.items() if is_wrong}

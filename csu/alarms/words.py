@@ -17,6 +17,7 @@ _MESSAGES = {
     "GATEWAY_UNREACHABLE": "La passerelle d'images ne répond pas : aucune image ne peut être ouverte.",
     "VALKEY_DOWN": "Le service d'événements est arrêté : les écrans se rafraîchissent toutes les quatre secondes.",
     "JOURNAL_LATE": "Des entrées du journal attendent leur numéro depuis plus de dix secondes.",
+    "ANCHOR_FAILED": "L'ancre quotidienne du journal n'a pas pu partir ({detail}).",
     "ORDERS_REFUSED": "L'enregistreur refuse ses consignes.",
     "INDEX_UNKNOWN": "L'enregistreur présente un index inconnu : des enregistrements peuvent manquer.",
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
@@ -47,8 +48,16 @@ EVENTS = frozenset(
 )
 
 
+_WAYS = {"file": "fichier", "mail": "courriel", "timestamp": "horodatage"}
+
+
+def _ways(detail: str) -> str:
+    return ", ".join(_WAYS.get(way, way) for way in detail.split(","))
+
+
 _DETAILS: dict[str, Callable[[str], str]] = {
     "AUTH_EXPIRING": str,
+    "ANCHOR_FAILED": _ways,
     "CAMERA_LOST": fault_reason,
     "CLOCK_UNTRUSTED": partial(freeze_reason, "clock"),
     "DESTRUCTION_BREAKER": partial(freeze_reason, "breaker"),

@@ -16,17 +16,17 @@ class DocumentError(ValueError):
 def check(document: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]) -> list[str]:
     """What is wrong with a proof; nothing when it holds. Raises DocumentError."""
     try:
-        faults = _head_faults("head", document["head"], keys)
+        faults = head_faults("head", document["head"], keys)
         if document["kind"] == "inclusion":
             return faults + _inclusion_faults(document)
         if document["kind"] == "consistency":
-            return faults + _head_faults("old", document["old"], keys) + _consistency_faults(document)
+            return faults + head_faults("old", document["old"], keys) + _consistency_faults(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(f"expected a proof of this journal: {type(error).__name__} {error}") from error
     raise DocumentError(f"expected kind inclusion or consistency, found {document['kind']!r}")
 
 
-def _head_faults(name: str, head: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]) -> list[str]:
+def head_faults(name: str, head: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]) -> list[str]:
     key = keys.get(head["key"])
     if key is None:
         return [f"{name}: signed by key {head['key']}, which is not at hand"]

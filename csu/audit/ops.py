@@ -107,6 +107,7 @@ LABELS: dict[str, str] = {
     "recorder:rebuilt": "Index d'enregistreur reconstruit",
     "authorisation:silence": "Rejet d'une demande par le silence du préfet",
     "authorisation:expire": "Terme d'une autorisation",
+    "journal:anchor": "Envoi de l'ancre du journal",
     "journal:prune": "Retrait des entrées de plus de trois ans",
     "orders:issue": "Consignes à l'enregistreur",
     "statement:sign": "Signature d'un relevé quotidien",

@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,17 +10,22 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.x509 import Certificate
 from sqlalchemy import RowMapping, Text, Uuid, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csu.audit.anchors import Anchor, text_of
 from csu.audit.entries import leaf_hash
 from csu.audit.prune import LATE, OP, Ranges, read_leaves
+from csu.audit.timestamps import TimestampError, stamped_at
 from csu.clock import iso
 from csu.store import tables
 from csu.store.store import Store
 from legal.ledger import Frontier, Node, head_text, oldest_kept_at
 
 _BATCH = 2000
+# The authority's clock and ours.
+_CLOCKS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class Verdict:
     """What was found. `first_bad` is the first leaf that can't be vouched for; None when all can.
 
     `entries` counts the leaves read until the end or the first bad one, `pruned` those of them whose entry was removed
-    after three years; `pending` those committed entries that still waited for a number.
+    after three years; `pending` those committed entries that still waited for a number. `anchors` and `timestamps` were
+    held against the tree and hold; `faults` says of others what is wrong.
     """
 
     entries: int
@@ -35,10 +42,13 @@ class Verdict:
     pending: int
     first_bad: int | None
     checkpoint: Mapping[str, Any] | None
+    anchors: int = 0
+    timestamps: int = 0
+    faults: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return self.first_bad is None
+        return self.first_bad is None and not self.faults
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,18 +57,28 @@ class Verdict:
             "pending": self.pending,
             "first_bad": self.first_bad,
             "checkpoint": self.checkpoint,
+            "anchors": self.anchors,
+            "timestamps": self.timestamps,
+            "faults": list(self.faults),
             "ok": self.ok,
         }
 
 
-async def verify(store: Store, keys: Mapping[str, Ed25519PublicKey]) -> Verdict:
-    """Check every leaf against its entry, every head against the leaves below it, and that no entry is outside.
+async def verify(
+    store: Store,
+    keys: Mapping[str, Ed25519PublicKey],
+    anchors: Sequence[Anchor] = (),
+    roots: Sequence[Certificate] = (),
+) -> Verdict:
+    """Check every leaf against its entry, every head against the leaves below it, and that no entry is outside;
+    `anchors` are heads that had left, `roots` certify the authority whose timestamps heads have.
 
     Without a head the tree proves nothing against who rewrites all of it; `checkpoint` None says so.
     """
     async with store.transaction(None) as connection:
         pending = await connection.scalar(select(func.count()).select_from(tables.journal_pending)) or 0
-        check = _Check(await _heads(connection), keys, await _nodes(connection), await _pruning(connection))
+        heads = await _heads(connection)
+        check = _Check(heads, keys, await _nodes(connection), await _pruning(connection), anchors)
         coming = asyncio.create_task(_rows(connection, 0))
         while rows := await coming:
             # PostgreSQL gets the next ones ready while these are checked.
@@ -72,7 +92,17 @@ async def verify(store: Store, keys: Mapping[str, Ed25519PublicKey]) -> Verdict:
         check.finish()
         if check.first_bad is None and await _has_stray_entry(connection):
             check.first_bad = check.size
-    return Verdict(check.size, check.pruned, pending, check.first_bad, check.checkpoint)
+    stamped, faults = _timestamps(heads, roots)
+    return Verdict(
+        check.size,
+        check.pruned,
+        pending,
+        check.first_bad,
+        check.checkpoint,
+        check.anchored,
+        stamped,
+        (*check.faults, *faults),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +127,7 @@ class _Check:
         keys: Mapping[str, Ed25519PublicKey],
         nodes: dict[tuple[int, int], bytes],
         pruning: _Pruning | None,
+        anchors: Sequence[Anchor],
     ) -> None:
         self._heads = {head["tree_size"]: head for head in heads}
         self._signed = [(head["tree_size"], head["signed_at"]) for head in heads]
@@ -105,6 +136,12 @@ class _Check:
         self._pruning = pruning
         self._frontier = Frontier()
         self._vouched = 0
+        self._anchors: dict[int, list[Anchor]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault(anchor.tree_size, []).append(anchor)
+        self._held = 0
+        self.anchored = 0
+        self.faults: list[str] = []
         self.pruned = 0
         self.first_bad: int | None = None
         self.checkpoint: dict[str, Any] | None = None
@@ -124,6 +161,8 @@ class _Check:
         head = self._heads.pop(self.size, None)
         if head is not None:
             self._check_head(head)
+        for anchor in self._anchors.pop(self.size, ()):
+            self._check_anchor(anchor)
 
     def _vouches(self, row: RowMapping) -> bool:
         """The leaf's hash is its entry's, or the entry was pruned by right."""
@@ -155,8 +194,21 @@ class _Check:
 
     def finish(self) -> None:
         """A head over more leaves than there are: the end of the journal was cut off."""
-        if self.first_bad is None and self._heads:
+        if self.first_bad is not None:
+            return
+        if self._heads or self._anchors:
             self.first_bad = self.size
+        for anchor in itertools.chain.from_iterable(self._anchors.values()):
+            self.faults.append(f"line {anchor.line}: {anchor.tree_size} leaves were there, now {self.size}")
+
+    def _check_anchor(self, anchor: Anchor) -> None:
+        """What left the machine can't be altered from here: where it differs the tree was rewritten, key and all."""
+        if anchor.root == self._frontier.root():
+            self._held = anchor.tree_size
+            self.anchored += 1
+            return
+        self.faults.append(f"line {anchor.line}: not the tree of {anchor.tree_size} leaves that was anchored")
+        self.first_bad = self._held if self.first_bad is None else min(self.first_bad, self._held)
 
     def _check_head(self, head: RowMapping) -> None:
         """A wrong head means that some leaf since the last right one is not what was signed."""
@@ -178,8 +230,27 @@ def _signs(key: Ed25519PublicKey, head: RowMapping, root: bytes, signed_at: str)
 
 
 async def _heads(connection: AsyncConnection) -> list[RowMapping]:
-    head = tables.tree_head
-    return list((await connection.execute(select(head).order_by(head.c.tree_size))).mappings())
+    head, stamp = tables.tree_head, tables.head_timestamp
+    statement = select(head, stamp.c.token).join_from(head, stamp, isouter=True).order_by(head.c.tree_size)
+    return list((await connection.execute(statement)).mappings())
+
+
+def _timestamps(heads: list[RowMapping], roots: Sequence[Certificate]) -> tuple[int, list[str]]:
+    """How many heads have a timestamp that holds, and what is wrong with others. Without roots none is looked at."""
+    stamped, faults = 0, []
+    for head in heads:
+        if head["token"] is None or not roots:
+            continue
+        name = f"timestamp of the head over {head['tree_size']} leaves"
+        try:
+            at = stamped_at(bytes(head["token"]), text_of(head), roots)
+        except TimestampError as error:
+            faults.append(f"{name}: {error}")
+            continue
+        if at < head["signed_at"] - _CLOCKS:
+            faults.append(f"{name}: it is older than the head says to be")
+        stamped += 1
+    return stamped, faults
 
 
 async def _nodes(connection: AsyncConnection) -> dict[tuple[int, int], bytes]:

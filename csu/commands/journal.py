@@ -14,6 +14,9 @@ HELP = "recompute the journal, check a proof, remove entries over three years ol
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     verify = actions.add_parser("verify", help="recompute everything and check the signed heads")
+    verify.add_argument(
+        "--anchors", type=Path, metavar="FILE", help="lines that left the centre, to be held against the tree"
+    )
     check = actions.add_parser("check", help="check a proof that the console gave, without the database")
     check.add_argument("file", type=Path, help="the document, JSON")
     check.add_argument("--key", type=Path, metavar="FILE", help="the centre's public key; by default this centre's")
@@ -27,13 +30,14 @@ def run(args: argparse.Namespace) -> int:
     from sqlalchemy.exc import DBAPIError
 
     from csu import engines, keys, settings
+    from csu.audit.timestamps import TimestampError
 
     try:
         if args.action == "check":
             return _check(args)
         loaded = settings.resolve(args.config)
         return _verify(args, loaded) if args.action == "verify" else _prune(args, loaded)
-    except (settings.SettingsError, keys.KeyFileError) as error:
+    except (settings.SettingsError, keys.KeyFileError, OSError, UnicodeDecodeError, TimestampError) as error:
         print(f"csu journal: {error}", file=sys.stderr)
         return 2
     except (DBAPIError, engines.EngineError) as error:
@@ -44,16 +48,24 @@ def run(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace, loaded: "Settings") -> int:
     import asyncio
     import json
+    from dataclasses import replace
 
     from csu import engines, keys
+    from csu.audit.anchors import read_anchors
+    from csu.audit.timestamps import read_roots
     from csu.audit.verify import Verdict, verify
     from csu.settings import Database
     from csu.store.store import Store
 
+    public = keys.load_public(loaded.paths.keys, "heads")
+    lines, faults = ([], []) if args.anchors is None else read_anchors(args.anchors.read_text("utf-8"), public)
+    roots = [] if loaded.journal.timestamp_ca is None else read_roots(loaded.journal.timestamp_ca)
+
     async def look(database: Database) -> Verdict:
         store = Store(database, pool_size=1)
         try:
-            return await verify(store, keys.load_public(loaded.paths.keys, "heads"))
+            verdict = await verify(store, public, lines, roots)
+            return replace(verdict, faults=(*faults, *verdict.faults))
         finally:
             await store.close()
 
@@ -63,12 +75,15 @@ def _verify(args: argparse.Namespace, loaded: "Settings") -> int:
     if args.json:
         print(json.dumps(found))
     else:
-        state = "whole" if verdict.ok else f"NOT whole: leaf {verdict.first_bad} is the first that can't be vouched for"
+        bad = f"NOT whole: leaf {verdict.first_bad} is the first that can't be vouched for"
+        state = "whole" if verdict.first_bad is None else bad
         print(
             f"{found['entries']} entries ({found['pruned']} of them pruned), {found['pending']} waiting for a number;"
             f" the journal is {state}"
         )
         print(f"last signed head: {found['checkpoint'] or 'none'}")
+        print(f"{found['anchors']} anchors and {found['timestamps']} timestamps hold")
+        print(*verdict.faults, sep="\n", end="\n" if verdict.faults else "")
     return 0 if verdict.ok else 1
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from csu import keys
 from csu.alarms.keeper import AlarmKeeper
 from csu.audit import security, sequencer
+from csu.audit.anchors import TURN_S as ANCHORS_S
+from csu.audit.anchors import AnchorKeeper
 from csu.audit.heads import EVERY_S, HeadSigner
 from csu.cameras.secrets import SecretBox
 from csu.centre_state import Centre
@@ -42,6 +44,7 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         centre.events.run(),
         repeat("journal's sequencer", number, sequencer.TURN_S, centre.sequencer_wake),
         repeat("journal's heads", heads.sign, EVERY_S),
+        repeat("journal's anchors", AnchorKeeper(centre).run_once, ANCHORS_S),
         repeat("security events", partial(security.write, centre.store, centre.security), security.TURN_S),
         repeat("orders", pusher.run_once, 2.0, centre.orders_wake),
         repeat("recorder's states", StatusPoller(centre, recorder()).run_once, 2.0),

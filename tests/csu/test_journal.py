@@ -58,6 +58,9 @@ async def test_a_journal_of_signed_entries_verifies(store: Store, signer: HeadSi
         "pending": 0,
         "first_bad": None,
         "checkpoint": found.checkpoint,
+        "anchors": 0,
+        "timestamps": 0,
+        "faults": [],
         "ok": True,
     }
     assert found.checkpoint is not None

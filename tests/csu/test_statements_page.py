@@ -24,7 +24,7 @@ from operators_ui import dist_path
 from recorder.accounts import Cause
 from recorder.destruction import destroy_due, tell_destroyed
 from streams.ticks import us_from_at
-from tests.browser import CHROMIUM
+from tests.programs import CHROMIUM
 from tests.recorder.recorder_support import DAY_US, START_US, packets, record
 
 

@@ -6,7 +6,7 @@ import pytest
 from centre_process import Centre, copy_encoded, free_ports
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser import CHROMIUM
+from tests.programs import CHROMIUM
 
 
 @pytest.fixture(scope="session")
