@@ -66,11 +66,11 @@ def test_what_is_not_built_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> N
 
     for words in (
         ["bench"],
-        ["bench", "journal"],
+        ["bench", "detect"],
         ["bench", "record", "--cameras", "many"],
         ["bench", "seek", "--segments", "9"],
     ):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
-    assert "invalid choice: 'journal'" in capsys.readouterr().err
+    assert "invalid choice: 'detect'" in capsys.readouterr().err
