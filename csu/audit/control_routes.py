@@ -153,7 +153,10 @@ class Sum(BaseModel):
 
 
 class CodeCount(BaseModel):
+    """`reason` is one of those that were told with the code."""
+
     code: str
+    reason: str
     count: int
 
 
@@ -174,7 +177,7 @@ async def read_statistics(
     """How many looks, live and replayed, and how long, by agent, camera, commune and hour; refusals by code."""
     period, chosen = query.period(LONGEST_STATISTICS), query.chosen(visit)
     refused = (
-        select(_JOURNAL.c.code, func.count().label("count"))
+        select(_JOURNAL.c.code, func.count().label("count"), func.max(_JOURNAL.c.reason).label("reason"))
         .where(_REFUSED, _JOURNAL.c.at >= period.from_at, _JOURNAL.c.at < period.to_at, *chosen)
         .group_by(_JOURNAL.c.code)
         .order_by(func.count().desc(), _JOURNAL.c.code)
@@ -193,7 +196,9 @@ async def read_statistics(
             _sums((row["commune"], names.get(row["commune"] or "", row["commune"] or ""), row) for row in rows)
         ),
         hours=list((empty | {one.key or "": one for one in hours}).values()),
-        refusals=[CodeCount(code=row["code"] or "", count=row["count"]) for row in refusals],
+        refusals=[
+            CodeCount(code=row["code"] or "", reason=row["reason"] or "", count=row["count"]) for row in refusals
+        ],
     )
 
 

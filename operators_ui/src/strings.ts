@@ -52,6 +52,15 @@ const CATEGORIES: Readonly<Record<string, string>> = {
 const BASES: Readonly<Record<string, string>> = { designation: "Désignation", delegation: "Délégation" };
 const RIGHTS: Readonly<Record<string, string>> = { live: "direct", replay: "relecture" };
 
+/** The operations that CSI R.253-5 has logged. */
+const CLASSES: Readonly<Record<string, string>> = {
+  collection: "Collecte",
+  modification: "Modification",
+  consultation: "Consultation",
+  communication: "Communication",
+  erasure: "Effacement",
+};
+
 /** Operations that the journal's filter offers. */
 const OPS: Readonly<Record<string, string>> = {
   "picture:live": "Visualisation en direct",
@@ -66,6 +75,8 @@ const OPS: Readonly<Record<string, string>> = {
   "session:unlock": "Déverrouillage du poste",
   "session:shift": "Motif de la prise de poste",
   "journal:read": "Consultation du journal",
+  "journal:export": "Extraction du journal (CSV)",
+  "journal:prove": "Preuve d'une entrée du journal",
   "convention:suspend": "Suspension d'une convention",
   "convention:resume": "Levée de suspension d'une convention",
   "habilitation:grant": "Habilitation d'un agent",
@@ -99,6 +110,28 @@ const OPS: Readonly<Record<string, string>> = {
 
 /** Why recordings are missing, as heads beside a camera's column. */
 const ABSENCES: Readonly<Record<string, string>> = { ...CAUSES, camera: "Panne de caméra", authorisation: "Hors autorisation" };
+
+/** What ended a look, by the gateway's code. */
+const ENDS: Readonly<Record<string, string>> = {
+  VIEWER_LEFT: "Fermée par l'agent",
+  VIEWER_STUCK: "Poste qui ne suivait plus",
+  IDLE: "Sans demande",
+  RIGHT_ENDED: "Droit arrivé à son terme",
+  RIGHT_WITHDRAWN: "Droit retiré",
+  CENTRE_UNREACHABLE: "Centre injoignable",
+  SPOOL_UNAVAILABLE: "Journal de la passerelle indisponible",
+  SHUTTING_DOWN: "Arrêt de la passerelle",
+  GATEWAY_RESTARTED: "Redémarrage de la passerelle",
+  WEBRTC_CLOSED: "Liaison fermée",
+  SESSION_ENDED: "Session terminée",
+  SESSION_LOCKED: "Poste verrouillé",
+  NOT_HABILITE: "Habilitation retirée",
+  AUTH_SUSPENDED: "Autorisation suspendue",
+  AUTH_EXPIRED: "Autorisation expirée",
+  CONVENTION_MISSING: "Convention suspendue ou finie",
+  AGREMENT_MISSING: "Agrément retiré",
+  MASK_LOCKED: "Caméra masquée",
+};
 
 const DESTROYED: Readonly<Record<string, string>> = {
   deadline: "à l'échéance",
@@ -275,19 +308,65 @@ export const fr = {
   },
   journal: {
     title: "Journal des opérations",
+    sections: "Parties du journal",
+    section: { entries: "Opérations", looks: "Qui a regardé", statistics: "Statistiques", anomalies: "À examiner", proofs: "Preuves" },
+    titles: {
+      entries: "Journal des opérations", looks: "Qui a regardé quoi, quand", statistics: "Statistiques des visualisations",
+      anomalies: "À examiner en premier", proofs: "Preuves du journal",
+    },
     leaf: "N°", at: "Date", author: "Auteur", quality: "Qualité", op: "Opération", camera: "Caméra",
-    interval: "Intervalle", motif: "Motif", result: "Résultat", workstation: "Poste",
-    allOps: "Toutes les opérations", allCameras: "Toutes les caméras", authorFilter: "Auteur",
-    apply: "Filtrer", refresh: "Actualiser", older: "Plus anciennes", newest: "Plus récentes", empty: "Aucune écriture ne correspond.",
+    interval: "Intervalle", motif: "Motif", result: "Résultat", workstation: "Poste", proof: "Preuve",
+    from: "Du", to: "Au (exclu)", agent: "Agent", opClass: "Nature", reference: "Référence",
+    allOps: "Toutes les opérations", allCameras: "Toutes les caméras", allAgents: "Tous les agents", allCommunes: "Toutes les communes",
+    allClasses: "Toutes les natures", allMotifs: "Tous les motifs", allResults: "Tous les résultats",
+    authorFilter: "Auteur (nom exact)",
+    classes: CLASSES, opClassOf: (name: string | null) => (name === null ? "" : (CLASSES[name] ?? name)), results: RESULTS,
+    searchTitle: "Recherche dans le journal", periodTitle: "Période et objet",
+    apply: "Filtrer", reset: "Tout effacer", refresh: "Actualiser", older: "Plus anciennes", newest: "Plus récentes", empty: "Aucune écriture ne correspond.",
+    caption: (n: number) => (n === 1 ? "1 écriture, de la plus récente à la plus ancienne" : `${n} écritures, de la plus récente à la plus ancienne`),
+    csv: "Télécharger tout ce qui correspond (CSV)", csvHelp: "Le téléchargement est une communication, portée au journal avec son destinataire.",
+    recipients: (who: string) => `Destinataire : ${who}`,
+    takeProof: "Preuve", ofEntry: (leaf: number) => `de l'écriture n° ${leaf}`,
     checkpoint: (size: number, at: string) => `${size} écritures scellées, dernière signature le ${at}`,
     checkpointKey: (root: string, key: string) => `Racine ${root} · clé ${key}`,
     checkpointUnknown: "Scellement inconnu :",
     verify: "Vérification indépendante : csu journal verify",
+    show: "Afficher", last: (days: number) => (days === 1 ? "24 heures" : `${days} jours`),
+    wrongPeriod: "La fin doit venir après le début.",
+    span: (from: string, to: string) => `du ${from} au ${to}`,
+    looksCaption: (from: string, to: string) => `Visualisations et relectures du ${from} au ${to}`,
+    count: (n: number) => (n === 1 ? "1 consultation" : `${n} consultations`),
+    cut: (n: number) => `Seules les ${n} plus récentes sont montrées : réduisez la période, ou choisissez un agent ou une caméra.`,
+    noLooks: "Personne n'a regardé d'image dans cette période.",
+    begun: "Début", until: "Fin", length: "Durée", act: "Acte", served: "Images réellement servies", ended: "Fin",
+    nothingServed: (isOpen: boolean) => (isOpen ? "pas encore transmises" : "aucune"), moreIntervals: (n: number) => (n === 1 ? "et 1 autre intervalle" : `et ${n} autres intervalles`),
+    frames: (n: number) => (n === 1 ? "1 image" : `${n} images`), stillOpen: "En cours",
+    endedBy: (code: string | null) => (code === null ? "—" : (ENDS[code] ?? code)),
+    lanesBy: "Une ligne par", lane: { person: "Par agent", camera: "Par caméra", commune: "Par commune" },
+    laneKey: "Haut : direct · bas : relecture",
+    byAgent: "Agents", byCamera: "Caméras", byCommune: "Communes", byHour: "Heures de la journée", byCode: "Refus par code",
+    code: "Code", example: "Raison (exemple)", hour: "Heure", number: "Nombre", lives: "Directs", replays: "Relectures", detail: "Détail", see: "Voir",
+    anomaliesHelp: "Des règles simples, dont les bornes sont écrites plus bas, signalent ce qui mérite une question. Aucune ne constate une faute.",
+    noAnomalies: "Rien à signaler dans cette période.", rule: "Règle", bound: "Ce qu'elle signale", measure: "Mesure", rules: "Règles et bornes",
+    times: (n: number) => `${n} fois`,
+    keepTitle: "Garder la tête du journal",
+    keepHelp: "La tête signée résume toutes les écritures scellées à ce jour. Conservez-la hors du centre : elle prouvera que rien n'a été retiré ni modifié depuis.",
+    keep: "Télécharger la tête signée",
+    compareTitle: "Le journal prolonge-t-il une tête gardée ?",
+    compareHelp: "Choisissez un fichier téléchargé ici un autre jour (tête ou preuve). Il n'est pas envoyé ; seule sa taille est demandée au centre.",
+    keptFile: "Fichier gardé", unreadable: "Ce fichier n'est ni une tête ni une preuve de ce journal.",
+    differs: (size: number) => `La tête gardée de ${size} écritures n'est pas celle que le journal donne aujourd'hui pour cette taille : il a été réécrit. Prévenez la CNIL et le responsable de traitement.`,
+    goesOn: (size: number, at: string, now: number) => `La tête gardée du ${at} (${size} écritures) est bien au journal, qui en compte ${now}. La preuve de cohérence ci-contre le démontre sans faire confiance au centre :`,
+    consistencyFile: "Télécharger la preuve de cohérence",
+    entryProofTitle: "Preuve d'une écriture",
+    entryProofHelp: "Dans « Opérations », le bouton « Preuve » de chaque ligne donne un fichier qui se vérifie sans le centre ni sa base de données.",
+    checkHelp: "Vérification d'un fichier, sur n'importe quelle machine :", file: "FICHIER",
   },
   watching: {
     title: "Qui regarde en ce moment",
     empty: "Personne ne regarde d'image en ce moment.",
     author: "Agent", camera: "Caméra", act: "Acte", since: "Depuis",
+    history: "Qui a regardé", historyHelp: "Chaque consultation de cet historique est elle-même portée au journal.",
   },
   tables: {
     suspend: "Suspendre", resume: "Rétablir", close: "Clôturer", create: "Créer un compte", confirm: "Confirmer",
@@ -501,6 +580,7 @@ export const fr = {
       [", ·  ;", "Image précédente, suivante"],
       ["D", "Revenir au direct"],
       ["Échap", "Fermer, revenir au mur"],
+      ["/", "Recherche dans le journal"],
       ["A", "Alarmes"],
       ["L", "Verrouiller le poste"],
       ["?", "Cette aide"],

@@ -3,7 +3,6 @@ import { Api, ask, explain, nothing, type Fetch } from "../src/api/client";
 import { array, DecodeError, either, instant, nullable, number, object, oneOf, string } from "../src/lib/decode";
 import { SessionController } from "../src/session/session-controller";
 import { byAuthorisation } from "../src/tables/by-authorisation";
-import { journalPath, NO_FILTER } from "../src/tables/journal-query";
 import { daysLeft, validity } from "../src/tables/validity";
 
 describe("decoding", () => {
@@ -159,11 +158,6 @@ describe("post", () => {
     await controller.api.get("/api/alarms", nothing);
     expect(controller.state.get().kind).toBe("locked");
   });
-});
-
-it("asks the journal for what was chosen", () => {
-  expect(journalPath(NO_FILTER, null)).toBe("/api/journal?limit=50");
-  expect(journalPath({ op: "picture:live", camera: "", author: "Ève" }, "12")).toBe("/api/journal?limit=50&op=picture%3Alive&author=%C3%88ve&before=12");
 });
 
 it("tells whether a dated fact is in force", () => {

@@ -54,7 +54,7 @@ def look(
     return [
         opened,
         part("picture:served", begun_at, middle, None),
-        part("picture:closed", middle + timedelta(seconds=1), ended, "LEFT"),
+        part("picture:closed", middle + timedelta(seconds=1), ended, "VIEWER_LEFT"),
     ]
 
 

@@ -111,7 +111,7 @@ async def test_looks_tell_who_watched_what_and_what_was_served(day: Running) -> 
             "Opérateur",
             "01 Place",
             "live",
-            "LEFT",
+            "VIEWER_LEFT",
         )
         # Two parts a second apart are one interval: from the first picture to the last.
         assert [(one["from"], one["to"]) for one in first["served"]] == [(first["begun_at"], first["ended_at"])]
@@ -150,7 +150,7 @@ async def test_statistics_add_up(day: Running) -> None:
             "13 h": 2,
             "14 h": 1,
         }
-        assert told["refusals"] == [{"code": "NOT_HABILITE", "count": 3}]
+        assert told["refusals"] == [{"code": "NOT_HABILITE", "reason": "Refusé.", "count": 3}]
         # The seconds are those within the period.
         half = {"from": iso(START - 3 * HOUR + timedelta(minutes=15)), "to": iso(START - 2 * HOUR)}
         (agent,) = (await auditor.get("/api/journal/statistics", **half)).json()["agents"]
@@ -187,7 +187,7 @@ async def test_the_elected_learn_of_their_own_commune_only(day: Running) -> None
         assert foreign == []
         told = (await delegate.get("/api/journal/statistics", **DAY)).json()
         assert [one["name"] for one in told["communes"]] == ["Évreux"]
-        assert told["refusals"] == [{"code": "NOT_HABILITE", "count": 3}]
+        assert told["refusals"] == [{"code": "NOT_HABILITE", "reason": "Refusé.", "count": 3}]
         known = (await delegate.get("/api/journal/persons")).json()
         assert [one["name"] for one in known["communes"]] == ["Évreux"]
         assert [one["name"] for one in known["persons"]] == ["Délégué", "Opérateur"]

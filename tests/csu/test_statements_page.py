@@ -3,68 +3,21 @@
 import asyncio
 import json
 import os
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import uvicorn
-from centre_support import PASSWORD, Running
-from playwright.async_api import Page, async_playwright, expect
+from centre_support import Running
+from console_support import page_of, served
+from playwright.async_api import expect
 from statements_support import at, camera_ids, linked, recorder, signer, tell
 
 from csu import keys
-from csu.app import create_app
-from csu.settings import Console
 from csu.statements import document
 from csu.statements.days import begins_at
-from operators_ui import dist_path
 from recorder.accounts import Cause
 from recorder.destruction import destroy_due, tell_destroyed
 from streams.ticks import us_from_at
-from tests.programs import CHROMIUM
 from tests.recorder.recorder_support import DAY_US, START_US, packets, record
-
-
-@asynccontextmanager
-async def served(centre: Running) -> AsyncIterator[str]:
-    """The application of this centre on a port of its own; its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        origin = f"http://localhost:{port}"
-        console = Console(port=port, origin=origin)
-        settings = centre.centre.settings.model_copy(update={"console": console})
-        app = create_app(replace(centre.centre, settings=settings), dist_path())
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
-        serving = asyncio.create_task(server.serve([listening]))
-        try:
-            yield origin
-        finally:
-            server.should_exit = True
-            await serving
-
-
-@asynccontextmanager
-async def page_of(origin: str, login: str) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = await browser.new_context(viewport={"width": 1600, "height": 900}, locale="fr-FR")
-        page = await context.new_page()
-        failures: list[str] = []
-        page.on("pageerror", lambda error: failures.append(str(error)))
-        await page.goto(origin)
-        await page.get_by_test_id("login-login").fill(login)
-        await page.get_by_test_id("login-password").fill(PASSWORD)
-        if await page.get_by_test_id("login-motif").count() and login == "delegue":
-            await page.get_by_test_id("login-motif").select_option("SECURITE")
-        await page.get_by_test_id("login-submit").click()
-        await page.get_by_test_id("nav-statements").click()
-        yield page
-        await browser.close()
-        assert failures == []
 
 
 async def three_days(centre: Running, tmp_path: Path) -> None:
@@ -91,7 +44,7 @@ async def three_days(centre: Running, tmp_path: Path) -> None:
 
 async def test_an_auditor_reads_and_downloads(centre: Running, tmp_path: Path) -> None:
     await three_days(centre, tmp_path)
-    async with served(centre) as origin, page_of(origin, "auditeur") as page:
+    async with served(centre) as origin, page_of(origin, "auditeur", "statements") as page:
         await expect(page.get_by_test_id("statements-commune").locator("option")).to_have_count(3)
         await page.get_by_test_id("statements-commune").select_option("27229")
         table = page.get_by_test_id("statements-table")
@@ -137,7 +90,7 @@ async def test_an_auditor_reads_and_downloads(centre: Running, tmp_path: Path) -
 
 
 async def test_a_delegate_sees_the_own_commune(centre: Running) -> None:
-    async with served(centre) as origin, page_of(origin, "delegue") as page:
+    async with served(centre) as origin, page_of(origin, "delegue", "statements") as page:
         await expect(page.get_by_test_id("statements-commune").locator("option")).to_have_text(["Évreux (27229)"])
         await expect(page.get_by_test_id("statements-none")).to_contain_text("le premier est signé dans la nuit")
         await expect(page.get_by_test_id("month-after")).to_be_disabled()

@@ -94,11 +94,12 @@ export type Alarm = Decoded<typeof alarms>[number];
 export const journal = object({
   entries: array(
     object({
-      leaf: nullable(number), at: instant, author: nullable(string), quality: nullable(string),
+      leaf: nullable(number), at: instant, author: nullable(string), person: nullable(string), quality: nullable(string),
       authority: nullable(string), op: string, op_label: nullable(string), camera: nullable(string),
       camera_name: nullable(string), from: nullable(instant), to: nullable(instant), motif: nullable(string),
       motif_reference: nullable(string), result: string, code: nullable(string), reason: nullable(string),
-      workstation: nullable(string), about: nullable(string), given: nullable(string),
+      workstation: nullable(string), about: nullable(string), given: nullable(string), commune: nullable(string),
+      op_class: nullable(string), recipients: withDefault(array(string), []),
     }),
   ),
   next: nullable(either(number, string)),
@@ -107,6 +108,49 @@ export type JournalEntry = Decoded<typeof journal>["entries"][number];
 
 export const checkpoint = object({ tree_size: number, root: string, signed_at: nullable(instant), key: nullable(string) });
 export type Checkpoint = Decoded<typeof checkpoint>;
+
+/** `signed_at` stays the text that was signed. */
+const signedHead = object({ tree_size: number, root: string, signed_at: string, key: string, signature: string });
+export const inclusion = object({ kind: oneOf("inclusion"), entry: string, salt: string, leaf: number, head: signedHead, proof: array(string) });
+export const consistency = object({ kind: oneOf("consistency"), old: signedHead, head: signedHead, proof: array(string) });
+export type Consistency = Decoded<typeof consistency>;
+export type SignedHead = Decoded<typeof signedHead>;
+
+export const journalScope = object({ persons: array(object({ id: string, name: string })), communes: array(commune) });
+export type JournalScope = Decoded<typeof journalScope>;
+
+export const looks = object({
+  looks: array(
+    object({
+      leaf: nullable(number), author: string, person: nullable(string), quality: string, authority: nullable(string),
+      commune: nullable(string), camera: nullable(string), camera_name: nullable(string), act: string, motif: nullable(string),
+      motif_reference: nullable(string), workstation: nullable(string), begun_at: instant, ended_at: nullable(instant),
+      reason: nullable(string), served: array(object({ from: instant, to: instant })), frames: number, bytes: number,
+    }),
+  ),
+  is_cut: boolean,
+});
+export type Look = Decoded<typeof looks>["looks"][number];
+
+const sum = object({ key: nullable(string), name: string, live: number, replay: number, seconds: number });
+export type Sum = Decoded<typeof sum>;
+export const journalStatistics = object({
+  agents: array(sum), cameras: array(sum), communes: array(sum), hours: array(sum),
+  refusals: array(object({ code: string, reason: string, count: number })),
+});
+export type JournalStatistics = Decoded<typeof journalStatistics>;
+
+export const anomalies = object({
+  rules: array(object({ code: string, label: string, bound: string })),
+  anomalies: array(
+    object({
+      code: string, author: string, author_name: string, camera: nullable(string), camera_name: nullable(string), from: instant, to: instant,
+      count: number, seconds: number, reference: nullable(string),
+    }),
+  ),
+});
+export type Anomalies = Decoded<typeof anomalies>;
+export type Anomaly = Anomalies["anomalies"][number];
 
 export const watching = member(
   "watching",

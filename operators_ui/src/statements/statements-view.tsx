@@ -1,42 +1,21 @@
 /** A commune's daily signed statements and the month of its cameras. Never polled: reading a statement is an entry. */
 
-import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import type { Answer } from "../api/client";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import {
   coverageMonth, signedStatement, statementCommunes, statementLines, type CoverageLine, type CoverageMonth, type SignedStatement,
   type StatementCommune, type StatementLine,
 } from "../api/types";
-import type { Decoder } from "../lib/decode";
+import { Asked } from "../lib/asked";
 import { dayAndClock } from "../lib/time";
 import { size } from "../recording/arithmetic";
 import { useDesk } from "../shell/context";
-import { Badge, Loaded } from "../shell/parts";
+import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { hours, percent, recordedShare } from "./figures";
 import { dayName, dayNumber, monthName, monthOf, monthsFrom } from "./months";
 
 const { statements } = fr;
-
-/** What is at a path, asked once, and again on `retry`; null while the answer is under way. */
-function useAsked<T>(path: string, decoder: Decoder<T>): { answer: Answer<T> | null; retry: () => void } {
-  const { api } = useDesk();
-  const [answer, setAnswer] = useState<Answer<T> | null>(null);
-  const [round, setRound] = useState(0);
-  useEffect(() => {
-    let wanted = true;
-    setAnswer(null);
-    void api.get(path, decoder).then((given) => wanted && setAnswer(given));
-    return () => void (wanted = false);
-  }, [api, path, decoder, round]);
-  return { answer, retry: useCallback(() => setRound((n) => n + 1), []) };
-}
-
-function Asked<T>(props: { path: string; decoder: Decoder<T>; children: (value: T) => ReactNode }): ReactNode {
-  const { answer, retry } = useAsked(props.path, props.decoder);
-  const problem = answer === null || answer.kind === "ok" ? null : answer;
-  return <Loaded value={answer?.kind === "ok" ? answer.value : null} problem={problem} onRetry={retry}>{props.children}</Loaded>;
-}
 
 export function Statements(): ReactNode {
   return (
