@@ -306,13 +306,14 @@ def _gaps(coverage: Coverage, from_us: int, to_us: int) -> list[Clip | Gap]:
 
 
 class _Piece(NamedTuple):
-    """Where bytes of the film come from: sample data of one part, `offset` in its file."""
+    """Where bytes of the film come from: data of so many samples of one part, `offset` in its file."""
 
     start: int
     size: int
     slice: Slice
     entry: PartEntry
     offset: int
+    samples: int
 
 
 class VirtualMp4:
@@ -377,6 +378,10 @@ class VirtualMp4:
             for piece in self._touched(start, end)
         ]
         return [(at_from_us(a), at_from_us(min(b - _TOUCHING_US, self._until_us))) for a, b in union(spans)]
+
+    def pictures(self, start: int, end: int) -> dict[int, int]:
+        """How many pictures the parts have that the bytes [start, end) touch, by where each begins in the film."""
+        return {piece.start: piece.samples for piece in self._touched(start, end)}
 
     def _touched(self, start: int, end: int) -> list[_Piece]:
         first = max(0, bisect.bisect_right(self._starts, start) - 1)
@@ -455,7 +460,8 @@ class _Film:
     def _chunk(self, piece: Slice, entry: PartEntry, samples: int, skipped: int, size: int) -> None:
         """`size` bytes of a part's data, after the first `skipped`."""
         self.chunks.append(Chunk(self._format, samples, size))
-        self.pieces.append(_Piece(self.data_bytes, size, piece, entry, entry.offset + entry.header_size + skipped))
+        offset = entry.offset + entry.header_size + skipped
+        self.pieces.append(_Piece(self.data_bytes, size, piece, entry, offset, samples))
         self.data_bytes += size
 
 

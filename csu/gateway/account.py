@@ -1,5 +1,6 @@
 """What one lease was served since its last entry in the spool. Pure."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from csu.gateway.spool import Interval
@@ -13,7 +14,7 @@ _MAX_GAP_US = int(MAX_GAP.total_seconds() * 1_000_000)
 class Account:
     """Counts and wall intervals of the pictures sent; `take` hands them over and starts again."""
 
-    __slots__ = ("_closed", "_first_us", "_intervals", "_last_us", "bytes", "frames")
+    __slots__ = ("_closed", "_first_us", "_intervals", "_last_us", "_parts", "bytes", "frames")
 
     def __init__(self) -> None:
         self.frames = 0
@@ -22,6 +23,7 @@ class Account:
         self._last_us = 0
         self._closed: list[tuple[int, int]] = []
         self._intervals: list[Interval] = []
+        self._parts: dict[int, int] = {}
 
     def picture(self, at_us: int, size: int) -> None:
         """One picture taken at `at_us` (UTC, microseconds) left in `size` bytes."""
@@ -34,8 +36,10 @@ class Account:
             self._closed.append((self._first_us, self._last_us))
         self._first_us = self._last_us = at_us
 
-    def recording(self, intervals: list[Interval], size: int) -> None:
-        """`size` bytes of recordings of these intervals left."""
+    def recording(self, intervals: list[Interval], pictures: Mapping[int, int], size: int) -> None:
+        """`size` bytes of recordings of these intervals left. `pictures`: how many each part has that they touch; a part
+        that is read in many ranges, or again, is counted once."""
+        self._parts.update(pictures)
         self.bytes += size
         self._intervals.extend(intervals)
 
@@ -43,9 +47,10 @@ class Account:
         """(intervals in order and apart from each other, bytes, frames) since the last call."""
         live = [*self._closed, (self._first_us, self._last_us)] if self._first_us else []
         intervals = [(at_from_us(first), at_from_us(last)) for first, last in live]
-        taken = (merge(intervals + self._intervals), self.bytes, self.frames)
+        frames = self.frames + sum(self._parts.values())
+        taken = (merge(intervals + self._intervals), self.bytes, frames)
         self.frames = self.bytes = self._first_us = self._last_us = 0
-        self._closed, self._intervals = [], []
+        self._closed, self._intervals, self._parts = [], [], {}
         return taken
 
 

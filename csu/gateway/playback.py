@@ -186,11 +186,12 @@ class Playback:
                 if not opened.lease.is_open:
                     raise Refused("LEASE_UNKNOWN")
                 opened.lease.used_s = self._desk.clock.monotonic_s()
-                opened.account.recording(film.intervals(start, start + len(data)), len(data))
+                upto = start + len(data)
+                opened.account.recording(film.intervals(start, upto), film.pictures(start, upto), len(data))
                 if not response.prepared:
                     await response.prepare(request)
                 await response.write(data)
-                start += len(data)
+                start = upto
                 if start >= end:
                     break
                 data = await self._window(film, start, end)

@@ -169,14 +169,14 @@ async def test_accounts_are_written_as_they_grow(room: Room) -> None:
     replay = make_replay(now, now - timedelta(minutes=5), now)
     opened = await room.desk.open(room.issuer.text(replay), "replay", Recorded())
     seen = (now - timedelta(minutes=5), now - timedelta(minutes=4))
-    opened.account.recording([seen], 10_000)
+    opened.account.recording([seen], {0: 25}, 10_000)
     room.clock.advance(REPLAY_FLUSH_S)
     room.desk.tick()
     room.clock.advance(REPLAY_FLUSH_S)
     room.desk.tick()  # nothing new: no entry
     await room.desk.write_pending()
     entries = await room.spool.read(0, 10)
-    assert [(e["kind"], e["bytes"]) for e in entries] == [("opened", 0), ("served", 10_000)]
+    assert [(e["kind"], e["bytes"], e["frames"]) for e in entries] == [("opened", 0, 0), ("served", 10_000, 25)]
     assert entries[1]["from"] == "2026-03-01T11:55:00.000000Z"
     assert entries[1]["intervals"] == [["2026-03-01T11:55:00.000000Z", "2026-03-01T11:56:00.000000Z"]]
 

@@ -298,3 +298,16 @@ async def test_bodies_that_make_no_sense(tmp_path: Path, body: str) -> None:
             assert (response.status, (await response.json())["code"]) == (400, "BAD_REQUEST")
         async with centre.session.post(f"{centre.url}/playback", data="x" * 100_000, headers=HEADERS) as response:
             assert (response.status, (await response.json())["code"]) == (413, "TOO_LARGE")
+
+
+async def test_pictures_served_are_counted_once_however_often_their_bytes_leave(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 10)) as (centre, _, began_at):
+        url, _ = await open_replay(centre, began_at, began_at + 4 * SECOND)
+        _, film, _ = await fetch(centre, url)
+        await fetch(centre, url)
+        await fetch(centre, url, Range="bytes=-10")
+        async with centre.session.delete(url.rpartition("/")[0], headers=HEADERS) as response:
+            assert response.status == 204
+        closed = (await centre.wait_spooled(2))[-1]
+        assert closed["frames"] == len(decode(film))
+        assert closed["bytes"] == 2 * len(film) + 10

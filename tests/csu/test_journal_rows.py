@@ -1,0 +1,87 @@
+"""Rows of the law's table on the journal, over the application: what an entry holds, nothing goes without one."""
+
+from typing import Any
+
+from centre_support import START, Browser, Running
+
+MOTIF = {"code": "REQUISITION", "reference": "2026-001234"}
+
+
+async def camera_of(person: Browser, number: str) -> str:
+    cameras = (await person.get("/api/cameras")).json()["cameras"]
+    return str(next(camera["id"] for camera in cameras if camera["number"] == number))
+
+
+def replay(camera: str, **more: Any) -> dict[str, Any]:
+    return {"camera": camera, "act": "replay", "from": "2026-11-23T14:00:00Z", "to": "2026-11-23T14:10:00Z", **more}
+
+
+async def entries(centre: Running, *ops: str) -> list[dict[str, Any]]:
+    return [entry for entry in await centre.journal() if entry["op"] in ops]
+
+
+async def test_row_22_a_replay_has_its_motif_and_the_entry_is_complete(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        motifs = (await operator.get("/api/motifs")).json()
+        kind = next(one for one in motifs if "replay" in one["acts"] and one["reference_required"])
+        motif = {"code": kind["code"], "reference": "2026-001234"}
+        camera = await camera_of(operator, "01")
+        without, allowed = await operator.tickets(replay(camera), replay(camera, motif=motif))
+        assert without["refused"]["code"] == "MOTIF_REQUIRED"
+        assert "ticket" in allowed
+    told = {entry["result"]: entry for entry in await entries(centre, "picture:replay")}
+    assert (told["refused"]["code"], told["refused"]["motif"]) == ("MOTIF_REQUIRED", None)
+    done = told["done"]
+    assert done["at"] == START.isoformat().replace("+00:00", "Z")
+    assert (done["author"], done["quality"]) == ("Opérateur", "opérateur, agent civil agréé")
+    assert (done["authority"], done["camera"]) == ("Maire Évreux", camera)
+    assert (done["from"], done["to"]) == ("2026-11-23T14:00:00Z", "2026-11-23T14:10:00Z")
+    assert (done["motif"], done["motif_reference"]) == (kind["label"], "2026-001234")
+    assert (done["recipients"], done["workstation"]) == ([], "127.0.0.1")
+
+
+async def test_row_40_the_authority_changes_with_the_commune_of_the_camera(centre: Running) -> None:
+    async with centre.person("operateur") as operator:
+        for number in ("01", "02", "01"):
+            camera = await camera_of(operator, number)
+            (result,) = await operator.tickets({"camera": camera, "act": "live", "stream": "main"})
+            assert "ticket" in result
+            centre.clock.advance(seconds=1)
+    looks = await entries(centre, "picture:live")
+    assert [look["authority"] for look in reversed(looks)] == ["Maire Évreux", "Maire Vernon", "Maire Évreux"]
+
+
+async def test_row_25_twenty_actions_leave_twenty_entries_refusals_too(centre: Running) -> None:
+    async with centre.person("operateur") as operator, centre.person("administrateur") as administrator:
+        camera = await camera_of(operator, "01")
+        before = {entry["leaf"] for entry in await centre.journal()}
+        live = {"camera": camera, "act": "live", "stream": "main"}
+        foreign = {"camera": await camera_of(operator, "03"), "act": "live", "stream": "main"}
+        for _ in range(4):
+            assert "ticket" in (await operator.tickets(live))[0]
+            assert (await operator.tickets(foreign))[0]["refused"]["code"] == "CONVENTION_MISSING"
+            assert (await operator.get("/api/journal")).status_code == 403
+        assert (await operator.send("PUT", "/api/session/shift", {"motif": "SECURITE"})).status_code == 200
+        new = {"login": "nouveau", "name": "Nouveau", "role": "auditor", "category": "SANS_IMAGES"}
+        assert (await operator.post("/api/accounts", new)).status_code == 403
+        assert (await operator.post("/api/session/lock")).status_code == 200
+        assert (await operator.post("/api/session/unlock", {"password": "wrong"})).status_code == 401
+        assert (await administrator.post("/api/accounts", new)).status_code == 201
+        assert (await administrator.get("/api/persons")).status_code == 403
+        assert (await administrator.send("DELETE", "/api/session")).status_code == 204
+        assert (await administrator.log_in("administrateur", password="wrong")).status_code == 401
+    mine = [entry for entry in await centre.journal() if entry["leaf"] not in before and entry["author"] != "Auditeur"]
+    told = sorted((entry["op"], entry["result"]) for entry in mine)
+    expected = [
+        *[("picture:live", "done"), ("picture:live", "refused"), ("journal:read", "refused")] * 4,
+        ("session:shift", "done"),
+        ("session:lock", "done"),
+        ("session:unlock", "refused"),
+        ("account:create", "done"),
+        ("account:create", "refused"),
+        ("person:list", "refused"),
+        ("session:close", "done"),
+        ("session:open", "refused"),
+    ]
+    assert told == sorted(expected)
+    assert len(expected) == 20
