@@ -41,6 +41,8 @@ SEGMENT_ROW = (
 """A segment's row, new or grown; what it was born with stays."""
 _FORWARD = "forward"
 """The key in `meta` for what `bring_forward` has still to do."""
+_FORWARDED = "forwarded"
+"""The key in `meta` for the last segment that was there when it had last done all."""
 _GIVING_WAY = "giving_way"
 """The key in `meta` for the cameras that don't record here for want of space."""
 _STALE_US = 5_000_000
@@ -350,12 +352,17 @@ class SegmentStore:
 
     def bring_forward(self, ahead: Ahead, now_us: int) -> None:
         """Deadlines of what was dated ahead of the truth come forward, one camera a wave. The caller commits; a crash
-        forgets nothing."""
+        forgets nothing.
+
+        What was there when the truth was known the last time is right since: only a time that was ahead all along
+        moves it again, never a second jump over the same hours.
+        """
         log.warning("recorded under a clock that was %d s ahead: deadlines come forward", ahead.by_us // 1_000_000)
-        self._put_forward([*self._forward(), [*ahead, self._last, now_us, 0]])
+        after = self.index.get(_FORWARDED, 0) if ahead.from_us else 0
+        self._put_forward([*self._forward(), [*ahead, after, self._last, now_us, 0]])
 
     def _forward(self) -> list[list[int]]:
-        """By how much, dated from, to, the last segment then, the time then, the last camera done; for each."""
+        """By how much, dated from, to, after which segment, the last then, the time then, the last camera done."""
         waiting: list[list[int]] = json.loads(self.index.get(_FORWARD) or "[]")
         return waiting
 
@@ -364,18 +371,19 @@ class SegmentStore:
 
     def _bring_forward(self, now_us: int) -> None:
         waiting = self._forward()
-        if not waiting or now_us < waiting[0][4] + _STALE_US:
+        if not waiting or now_us < waiting[0][5] + _STALE_US:
             return
-        (by_us, from_us, to_us, last, since_us, done), *rest = waiting
+        (by_us, from_us, to_us, after, last, since_us, done), *rest = waiting
         ((camera,),) = self.index.query("SELECT min(id) FROM camera WHERE id > ?", (done,))
         if camera is None:
             self._put_forward(rest)
+            self.index.put(_FORWARDED, self._last)
             return
         # What came just after was still placed by the clock of before, and lies in the future.
         self.index.execute(
             "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ?"
-            " WHERE camera = ? AND start_us >= ? AND start_us < ? AND (id <= ? OR start_us > ?)",
-            (by_us, by_us, camera, from_us, to_us, last, since_us + by_us // 2),
+            " WHERE camera = ? AND start_us >= ? AND start_us < ? AND id > ? AND (id <= ? OR start_us > ?)",
+            (by_us, by_us, camera, from_us, to_us, after, last, since_us + by_us // 2),
         )
         self.index.count_hours(camera)
-        self._put_forward([[by_us, from_us, to_us, last, since_us, camera], *rest])
+        self._put_forward([[by_us, from_us, to_us, after, last, since_us, camera], *rest])

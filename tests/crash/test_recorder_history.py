@@ -319,6 +319,22 @@ def test_a_first_clock_that_was_years_ahead_leaves_no_second_unaccounted() -> No
         history.record(30)
 
 
+def test_a_second_jump_over_the_same_hours_destroys_nothing_early() -> None:
+    with _history("any day") as history:
+        for _ in range(2):
+            history.record(60)
+            history.set_clock(HOUR)
+            history.record(60)
+            history.set_clock(0)
+            history.record(60)
+        history.wait(2 * DAY - HOUR // 2)
+        history.verify()
+        assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
+        history.wait(HOUR)
+        history.verify()
+        assert all(picture.gone for camera in history.cameras for picture in camera.taken)
+
+
 def test_what_followed_pictures_that_were_dated_ahead_is_destroyed_by_right() -> None:
     with _history("any day", ahead_us=400 * DAY) as history:
         history.record(100)
