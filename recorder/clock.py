@@ -32,7 +32,8 @@ class ClockReading:
 class ClockMemory:
     """What must outlive the process: `anchor_us` is UTC at boot time zero of `boot_id`, `due_us` the last time that
     deadlines were held against, `reason` why the clock was distrusted then, `seen_us` the boot time of that look;
-    `ahead_us` by how much the wall clock was last ahead of the time known, in a freeze for a jump."""
+    `ahead_us` by how much the wall clock was ahead of the time known, in a freeze for a jump; the least, where it was
+    set more than once: what was dated further ahead is kept longer for it, but nothing is destroyed early."""
 
     boot_id: str
     anchor_us: int
@@ -114,7 +115,7 @@ class TrustedClock:
         has_jumped = self._reason.startswith("jumped")
         if self._reason and (is_right or (has_jumped and ahead_us <= JUMP_US)):
             self._reason, has_jumped = "", False
-        noted_us = ahead_us if has_jumped else memory.ahead_us if self._reason else 0
+        noted_us = _least_ahead(memory.ahead_us, ahead_us) if has_jumped else memory.ahead_us if self._reason else 0
         memory = replace(memory, seen_us=reading.boot_us, ahead_us=noted_us)
         if is_right and (ahead_us > 0 or ahead_us < -JUMP_US):
             due_us = memory.due_us if ahead_us > 0 else min(memory.due_us, reading.wall_us)
@@ -147,13 +148,17 @@ def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
         found.append(_ahead_since(before.due_us, before.ahead_us, known_us))
     if before.boot_id == now.boot_id:
         by_us = before.anchor_us - now.anchor_us
-        if by_us > JUMP_US and known_us < before.due_us:
+        if by_us > JUMP_US and known_us < before.due_us - JUMP_US:
             found.append(Ahead(by_us, 0, _FOR_EVER_US))
         elif by_us > JUMP_US:  # what was known when the machine went down was right
             found.append(_ahead_since(before.due_us, by_us, known_us))
     elif before.due_us - now.due_us > JUMP_US:
         found.append(Ahead(before.due_us - now.due_us, 0, _FOR_EVER_US))
     return found
+
+
+def _least_ahead(noted_us: int, ahead_us: int) -> int:
+    return min(noted_us, ahead_us) if noted_us > JUMP_US else ahead_us
 
 
 def _was_false(before: ClockMemory, now: ClockMemory) -> bool:

@@ -188,6 +188,28 @@ def test_a_reboot_under_a_clock_that_was_ahead_destroys_nothing_early() -> None:
     assert memory.due_us < ahead.from_us < WALL + (1100 + 7200) * S < ahead.to_us
 
 
+def test_a_reboot_within_what_the_clock_was_trustedly_ahead_moves_nothing_of_before() -> None:
+    """Deadlines were held against a clock 5 minutes ahead; the next boot, at once, is two hours ahead for a while."""
+    clock = TrustedClock(None, _reading(0, 0))
+    memory = _seen(clock, _reading(1300, 1000))
+    again = TrustedClock(memory, _reading(7200 + 1020, 20, "b"))
+    before = _seen(again, _reading(7200 + 1020, 20, "b"))
+    before = _seen(again, _reading(1030, 30, "b", synchronised=True))
+    state = again.observe(_reading(1090, 90, "b", synchronised=True))
+    (ahead,) = ahead_of(before, again.memory)
+    assert (state.trusted, ahead.by_us) == (True, 7200 * S)
+    assert ahead.from_us > WALL + 1300 * S
+
+
+@pytest.mark.parametrize("jumps_s", [(3600, 7200), (7200, 3600)])
+def test_of_two_jumps_in_one_freeze_the_lesser_is_told(jumps_s: tuple[int, int]) -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    _seen(clock, _reading(100 + jumps_s[0], 100))
+    before = _seen(clock, _reading(200 + jumps_s[1], 200))
+    clock.observe(_reading(300, 300))
+    assert [ahead.by_us for ahead in ahead_of(before, clock.memory)] == [3600 * S]
+
+
 def test_what_was_recorded_in_a_jump_that_is_taken_back_is_told() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     clock.observe(_reading(100, 100))
@@ -246,6 +268,11 @@ def test_a_directory_that_was_away_when_the_time_was_found_ahead_changes_nothing
     clock.learn(away, _reading(90, 90, synchronised=True))
     assert clock.observe(_reading(90, 90, synchronised=True)).due_us == WALL + 90 * S
     assert [ahead.from_us for ahead in ahead_of(away, clock.memory)] == [0]
+
+
+def _seen(clock: TrustedClock, reading: ClockReading) -> ClockMemory:
+    clock.observe(reading)
+    return clock.memory
 
 
 class _Time:
