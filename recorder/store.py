@@ -12,10 +12,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from legal.retention import deadline_at
+from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.breaker import Moved, is_withheld, released_terms, withhold
-from recorder.clock import Ahead
+from recorder.clock import JUMP_US, Ahead
 from recorder.files import StorageDirectory
 from recorder.format import (
     Part,
@@ -385,5 +385,24 @@ class SegmentStore:
             " WHERE camera = ? AND start_us >= ? AND start_us < ? AND id > ? AND (id <= ? OR start_us > ?)",
             (by_us, by_us, camera, from_us, to_us, after, last, since_us + by_us // 2),
         )
+        if not rest:
+            self._bound_ahead(camera, since_us)
         self.index.count_hours(camera)
         self._put_forward([[by_us, from_us, to_us, after, last, since_us, camera], *rest])
+
+    def _bound_ahead(self, camera: int, known_us: int) -> None:
+        """What is dated in the future even so (the clock was set more than once before it was right) was taken by now:
+        it is due no later than if it were taken now."""
+        rows = self.index.query(
+            "SELECT s.id, s.deadline_us, coalesce(t.retention_days, ?) FROM segment s LEFT JOIN terms t"
+            " ON t.camera = s.camera AND t.authorisation = s.authorisation WHERE s.camera = ? AND s.start_us > ?",
+            (LONGEST_DAYS, camera, known_us + JUMP_US),
+        )
+        late = [
+            (deadline_us - us_from_at(deadline_at(at_from_us(known_us), days)), segment)
+            for segment, deadline_us, days in rows
+        ]
+        self.index.execute_many(
+            "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ? WHERE id = ?",
+            [(late_us, late_us, segment) for late_us, segment in late if late_us > 0],
+        )

@@ -130,13 +130,15 @@ class _Loop:
 
 @dataclasses.dataclass(eq=False)
 class Segment:
-    """`true_us`: when its first picture was really taken; `start_us` is what the recorder believes."""
+    """`true_us`: when its first picture was really taken; `start_us` is what the recorder believes. `resolved_us`: the
+    truth came out then, after the clock had been set more than once: all that was known is that it was taken before."""
 
     start_us: int
     true_us: int
     last_us: int
     retention_days: int
     index_lost: bool = False
+    resolved_us: int | None = None
 
     @property
     def deadline_us(self) -> int:
@@ -215,6 +217,8 @@ class History:
         self.writer: Wheel | None = None
         self.backup: bytes | None = None
         self.clock_known = True
+        self.doubted = False
+        self.segments: list[Segment] = []
         self.recovered = True
         self._disk: Disk | None = None
         self._os: MortalOs | None = None
@@ -238,6 +242,11 @@ class History:
 
     def clock_told(self, state: ClockState) -> None:
         self.clock = state
+        if state.trusted and self.doubted:
+            self.doubted = False
+            for segment in self.segments:
+                if segment.resolved_us is None and segment.start_us > self.clocks.true_us + JUMP_US // 2:
+                    segment.resolved_us = self.clocks.true_us
 
     def done(self, job: Any) -> None:
         function = getattr(job, "func", None)
@@ -247,6 +256,7 @@ class History:
             (camera,) = (c for c in self.cameras if c.uuid == new.camera)
             true_us = self.clocks.true_us
             camera.pending = Segment(new.start_us, true_us, new.start_us, camera.order.retention_days)
+            self.segments.append(camera.pending)
         elif function is SegmentStore.append and camera is not None:
             part = job.keywords["part"]
             for picture in camera.taken[camera.written : camera.written + len(part.data)]:
@@ -424,6 +434,7 @@ class History:
 
     def set_clock(self, ahead_us: int) -> None:
         """Somebody sets the machine's clock; the kernel then calls it unsynchronised."""
+        self.doubted = self.doubted or not self.clock.trusted
         self.clocks.ahead_us = ahead_us
         self.clocks.synchronised = False
 
@@ -576,6 +587,8 @@ class History:
                     late_us = self.clocks.true_us - segment.deadline_us
                     if segment.index_lost:  # and with it, that the file's own deadline is late
                         late_us -= max(0, segment.start_us - segment.true_us)
+                    elif segment.resolved_us is not None:
+                        late_us -= segment.resolved_us - segment.true_us
                     assert late_us <= SLACK_US, f"alive {late_us / HOUR:.1f} h after its deadline"
 
     def _is_held(self, camera: Camera, segment: Segment, margin_us: int = 0) -> bool:

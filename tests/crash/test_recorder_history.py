@@ -335,6 +335,21 @@ def test_a_second_jump_over_the_same_hours_destroys_nothing_early() -> None:
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
+def test_a_clock_that_was_set_twice_keeps_nothing_for_years() -> None:
+    """What was dated furthest ahead is only known to be of before the clock was right."""
+    with _history("any day") as history:
+        history.record(60)
+        for ahead_us in (400 * DAY, 2 * HOUR, -60 * S):
+            history.set_clock(ahead_us)
+            history.record(60)
+        history.wait(2 * DAY - HOUR // 2)
+        history.verify()
+        assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
+        history.wait(HOUR)
+        history.verify()
+        assert all(picture.gone for camera in history.cameras for picture in camera.taken)
+
+
 def test_what_followed_pictures_that_were_dated_ahead_is_destroyed_by_right() -> None:
     with _history("any day", ahead_us=400 * DAY) as history:
         history.record(100)
