@@ -37,8 +37,8 @@ class Account:
         self._first_us = self._last_us = at_us
 
     def recording(self, intervals: list[Interval], pictures: Mapping[int, int], size: int) -> None:
-        """`size` bytes of recordings of these intervals left. `pictures`: how many each part has that they touch; a part
-        that is read in many ranges, or again, is counted once."""
+        """`size` bytes of recordings of these intervals left. `pictures`: how many each part has that they touch; a
+        part that is read in many ranges, or again, is counted once."""
         self._parts.update(pictures)
         self.bytes += size
         self._intervals.extend(intervals)

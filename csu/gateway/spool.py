@@ -48,8 +48,8 @@ CREATE TABLE IF NOT EXISTS open_lease (ticket TEXT PRIMARY KEY, body TEXT NOT NU
 class Entry:
     """One line of the log. Counts and intervals are what was added since the ticket's previous entry.
 
-    `intervals` are wall times of pictures, not of sending. `frames` of a replay, which is served as bytes, counts those of
-    the parts that the bytes are from, each once. `reason` is the code that closed the lease.
+    `intervals` are wall times of pictures, not of sending. `frames` of a replay, which is served as bytes, counts those
+    of the parts that the bytes are from, each once. `reason` is the code that closed the lease.
     """
 
     at: datetime
