@@ -12,7 +12,7 @@ from sqlalchemy import text
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from csu import keys
+from csu import keys, proposals_routes
 from csu.accounts import routes as session_routes
 from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
@@ -110,6 +110,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         security_routes.router,
         control_routes.router,
         control_routes.export_router,
+        proposals_routes.router,
         alarm_routes.router,
         territory_routes.router,
         onboarding_routes.router,

@@ -89,6 +89,7 @@ class Act(StrEnum):
     PERSON_LIST = "person:list"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
+    PROPOSAL_LIST = "proposal:list"
     RECORDER_READ = "recorder:read"
     RELEASE_CONFIRM = "release:confirm"
     RELEASE_PROPOSE = "release:propose"
@@ -517,6 +518,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.PERSON_LIST: (_supervises,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
+    Act.PROPOSAL_LIST: (_runs_the_centre,),
     Act.RECORDER_READ: (_knows_storage,),
     Act.RELEASE_CONFIRM: (_ends_freezes,),
     Act.RELEASE_PROPOSE: (_ends_freezes,),

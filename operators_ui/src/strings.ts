@@ -417,7 +417,7 @@ export const fr = {
   },
   recording: {
     sections: "Parties de la vue Enregistrement",
-    section: { storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations" },
+    section: { storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations", waiting: "En attente d'une seconde personne" },
     camera: "Caméra",
     storage: {
       title: "Stockage des enregistrements",
@@ -507,6 +507,20 @@ export const fr = {
         masked: "Un autre superviseur doit confirmer ; jusque-là la caméra reste masquée.",
       },
     },
+    waiting: {
+      title: "En attente d'une seconde personne",
+      help: "Une proposition tombe d'elle-même au bout de trente minutes.",
+      caption: "Propositions à confirmer, celles qui tombent le plus tôt d'abord",
+      none: "Rien n'attend de seconde personne.",
+      what: "Décision", reason: "Vérifié ou invoqué", by: "Proposée par", at: "Proposée le", until: "Tombe à", decision: "Confirmation",
+      centre: "Tout le centre", mine: "Une autre personne que vous", open: "Voir", confirm: "Confirmer",
+      confirmHelp: (who: string) => `Vous confirmez, avec ${who}, cette décision : vos deux noms sont portés au journal.`,
+      decisions: named({
+        hold_release: "Levée d'une conservation", clock_release: "Levée du gel de l'heure", breaker_release: "Levée du gel des effacements",
+        mask: "Masquage d'une caméra", unmask: "Fin d'un masquage", retention: "Durée de conservation abrégée",
+        legal_basis: "Base légale d'un traitement",
+      }),
+    },
     holds: {
       title: "Conservations sur réquisition",
       help: "L'existence d'une réquisition est couverte par le secret : cette liste n'est montrée qu'à ceux qui les traitent, et chaque consultation est journalisée.",
@@ -521,6 +535,34 @@ export const fr = {
       proposeHelp: "Une autre personne devra confirmer. Ce qui est échu sera alors effacé sans retour.",
       confirmHelp: "Ce qui est échu sera effacé sans retour.",
     },
+  },
+  dossiers: {
+    sections: "Parties du territoire",
+    section: { communes: "Communes et conventions", dossiers: "Autorisations et échéances" },
+    title: "Autorisations préfectorales et leurs échéances",
+    caption: "Dossiers d'autorisation, les échéances les plus proches d'abord, ceux qui ont pris fin en dernier",
+    dossier: "Dossier", kind: "Demande", next: "Prochaine échéance", blocked: "Empêche la mise en service",
+    kinds: named({ INITIALE: "Initiale", MODIFICATION: "Modification", RENOUVELLEMENT: "Renouvellement", PROVISOIRE: "Provisoire", REGISTRE: "Registre" }),
+    states: named({
+      BROUILLON: "Brouillon", DEPOSEE: "Déposée", RECEPISSE: "Récépissé", AVIS_CDV: "Avis de la commission", AUTORISEE: "Autorisée",
+      REFUSEE: "Refusée", REFUS_IMPLICITE: "Refus implicite", MISE_EN_SERVICE_NOTIFIEE: "Mise en service notifiée", ACTIVE: "En vigueur",
+      PROVISOIRE: "Provisoire", SUSPENDUE: "Suspendue", EXPIREE: "Expirée", RETIREE: "Retirée", FIN_EVENEMENT: "Fin de l'événement",
+      REMPLACEE: "Remplacée", CLASSEE: "Classée",
+    }),
+    deadline: named({
+      CDV_OPINION: "Avis de la commission attendu", REFUS_IMPLICITE: "Silence du préfet : refus", AUTH_EXPIRING: "Renouvellement à préparer",
+      AUTH_EXPIRED: "Fin de l'autorisation",
+    }),
+    eventName: named({
+      "carry-over": "Reprise d'un arrêté existant", deposit: "Dépôt en préfecture", complete: "Récépissé de dossier complet",
+      extend: "Délai prolongé d'un mois", opinion: "Avis de la commission", grant: "Arrêté d'autorisation", refuse: "Refus",
+      notify: "Mise en service notifiée", activate: "Mise en service", suspend: "Suspension", resume: "Levée de suspension",
+      withdraw: "Retrait", "end-event": "Fin de l'événement", replace: "Remplacement", drop: "Classement",
+      silence: "Silence de quatre mois : refus", expire: "Expiration",
+    }),
+    events: "Événements du dossier", event: "Événement", on: "En date du", enteredAt: "Saisi le", reference: "Référence", author: "Par", byItself: "échéance",
+    deadlines: "Échéances à venir", lines: "Caméras du dossier", purposes: "Finalités (L. 251-2)", use: "Usage",
+    visualised: "visionnée", recorded: "enregistrée", inService: "En service", notYet: "pas encore",
   },
   statements: {
     title: "Relevés quotidiens",

@@ -81,6 +81,7 @@ GUARDED = {
     ("POST", "/api/interruptions/masked"): (Act.INTERRUPTION_MASK, "s"),
     ("POST", "/api/interruptions/{fact_id}/confirm"): (Act.INTERRUPTION_CONFIRM, "s"),
     ("POST", "/api/interruptions/{fact_id}/end"): (Act.INTERRUPTION_END, "sA"),
+    ("GET", "/api/proposals"): (Act.PROPOSAL_LIST, "sA"),
     ("GET", "/api/recorder"): (Act.RECORDER_READ, "saA"),
     ("GET", "/api/recorder/needs"): (Act.RECORDER_READ, "saA"),
     ("POST", "/api/recorder/releases"): (Act.RELEASE_PROPOSE, "sA"),

@@ -109,3 +109,32 @@ async def journalled(centre: Running, op: str) -> list[Any]:
 def address(database: Database) -> str:
     """The application's role, for libpq."""
     return database.url.get_secret_value().replace("+psycopg", "")
+
+
+async def test_all_that_waits_is_in_one_list(centre: Running) -> None:
+    async with (
+        centre.person("superviseur") as supervisor,
+        centre.person("administrateur") as administrator,
+        ChannelServer(centre.centre.settings.paths.recorder_socket, Peer(centre).answer),
+    ):
+        camera = await _camera(supervisor)
+        hold = (await supervisor.post("/api/holds", _body(camera))).json()["id"]
+        assert (await supervisor.post(f"/api/holds/{hold}/release")).status_code == 200
+        centre.clock.advance(minutes=5)
+        asked = body(camera, in_hours(1), in_hours(2), "HABITATION")
+        assert (await supervisor.post("/api/interruptions/masked", asked)).status_code == 201
+        kept = {"days": 7, "reason": "Décision du maire 12"}
+        assert (await administrator.post(f"/api/cameras/{camera}/retention", kept)).status_code == 201
+        told = (await supervisor.get("/api/proposals")).json()["proposals"]
+        assert [(one["decision"], one["mine"], one["days"]) for one in told] == [
+            ("hold_release", True, None),
+            ("mask", True, None),
+            ("retention", False, 7),
+        ]
+        assert {one["camera"]["id"] for one in told} == {camera}
+        confirm = f"/api/retentions/{told[2]['id']}/confirm"
+        assert (await supervisor.post(confirm)).status_code == 200
+    centre.clock.advance(minutes=26)
+    async with centre.person("administrateur") as administrator:
+        told = (await administrator.get("/api/proposals")).json()["proposals"]
+        assert [(one["decision"], one["mine"]) for one in told] == [("mask", False)]

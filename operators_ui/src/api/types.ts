@@ -299,6 +299,17 @@ export type Directory = Decoded<typeof directory>;
 const proposal = object({
   id: string, reason: string, proposed_at: instant, proposed_by: string, mine: boolean, expires_at: instant,
 });
+export const proposals = member(
+  "proposals",
+  array(
+    object({
+      id: string, reason: string, proposed_at: instant, proposed_by: string, mine: boolean, expires_at: instant,
+      decision: string, camera: nullable(cameraRef), days: nullable(number),
+    }),
+  ),
+);
+export type WaitingProposal = Decoded<typeof proposals>[number];
+
 const freeze = object({
   subject: oneOf("clock", "breaker"), id: string, reason: string, since: nullable(instant), segments: nullable(number),
   bytes: nullable(number), proposal: nullable(proposal),

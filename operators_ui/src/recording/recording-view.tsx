@@ -7,6 +7,7 @@ import { Holds } from "./holds";
 import { Interruptions } from "./interruptions";
 import { sectionsOf, type Section } from "./sections";
 import { Storage } from "./storage";
+import { Waiting } from "./waiting";
 
 export function RecordingView(): ReactNode {
   const { session } = useDesk();
@@ -26,6 +27,7 @@ export function RecordingView(): ReactNode {
       {section === "storage" && <Storage />}
       {section === "interruptions" && <Interruptions />}
       {section === "holds" && <Holds />}
+      {section === "waiting" && <Waiting onSection={setSection} />}
     </div>
   );
 }

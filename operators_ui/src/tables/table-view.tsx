@@ -5,10 +5,10 @@ import { JournalView } from "../journal/journal-view";
 import { RecordingView } from "../recording/recording-view";
 import type { View } from "../shell/views";
 import { Statements } from "../statements/statements-view";
+import { TerritoryView } from "../territory/territory-view";
 import { Accounts } from "./accounts";
 import { Cameras } from "./cameras";
 import { Persons } from "./persons";
-import { Territory } from "./territory";
 import { Watching } from "./watching";
 
 export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
@@ -17,7 +17,7 @@ export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
     case "watching": return <Watching />;
     case "cameras": return <Cameras />;
     case "persons": return <Persons />;
-    case "territory": return <Territory />;
+    case "territory": return <TerritoryView />;
     case "statements": return <Statements />;
     case "accounts": return <Accounts />;
     case "recording": return <RecordingView />;

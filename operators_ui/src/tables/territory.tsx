@@ -14,12 +14,12 @@ export function Territory(): ReactNode {
   const { api } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/territory", territoryBody), [api]), PERIOD_MS);
   return (
-    <div className="table-page">
+    <>
       <header><h1>{fr.tables.territoryTitle}</h1></header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(communes) => communes.map((commune) => <Commune key={commune.insee} commune={commune} onDone={poke} />)}
       </Loaded>
-    </div>
+    </>
   );
 }
 

@@ -1,0 +1,68 @@
+/** All that waits for a second person. What has a page of its own is confirmed there, with what must be known for it. */
+
+import { useCallback, type ReactNode } from "react";
+import { proposals as proposalsBody, type WaitingProposal } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { clock, dayAndClock } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Loaded } from "../shell/parts";
+import { fr } from "../strings";
+import { Table } from "../tables/parts";
+import type { Section } from "./sections";
+import { Step } from "./step";
+
+const PERIOD_MS = 5_000;
+const { waiting } = fr.recording;
+
+/** The page on which a decision is confirmed. */
+const PAGES: Readonly<Record<string, Section>> = {
+  hold_release: "holds", mask: "interruptions", unmask: "interruptions", clock_release: "storage", breaker_release: "storage",
+};
+/** Where one without a page is confirmed at once. */
+const PATHS: Readonly<Record<string, string>> = { retention: "/api/retentions", legal_basis: "/api/legal-bases" };
+
+export function Waiting(props: { onSection: (section: Section) => void }): ReactNode {
+  const { api } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/proposals", proposalsBody), [api]), PERIOD_MS);
+  return (
+    <>
+      <header><h1>{waiting.title}</h1></header>
+      <p className="quiet">{waiting.help}</p>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(list) => list.length === 0 ? <p className="quiet" role="status" data-testid="waiting-none">{waiting.none}</p> : (
+          <Table label={waiting.title} caption={waiting.caption} heads={[waiting.what, fr.recording.camera, waiting.reason, waiting.by, waiting.at, waiting.until, waiting.decision]} empty={false} testid="waiting-table">
+            {list.map((one) => <Row key={one.id} one={one} onDone={poke} {...props} />)}
+          </Table>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Row({ one, onDone, onSection }: { one: WaitingProposal; onDone: () => void; onSection: (section: Section) => void }): ReactNode {
+  const page = PAGES[one.decision];
+  const path = PATHS[one.decision];
+  const what = waiting.decisions(one.decision);
+  return (
+    <tr data-decision={one.decision} data-mine={one.mine}>
+      <th scope="row">{what}{one.days !== null && <small>{fr.tables.days(one.days)}</small>}</th>
+      <td>{one.camera === null ? waiting.centre : <><span className="number">{one.camera.number}</span> {one.camera.name}<small>{one.camera.commune.name}</small></>}</td>
+      <td>{one.reason || "—"}</td>
+      <td>{one.proposed_by}</td>
+      <td className="line">{dayAndClock(one.proposed_at)}</td>
+      <td className="line">{clock(one.expires_at)}</td>
+      <td>
+        {one.mine ? <span className="quiet">{waiting.mine}</span> : (
+          <>
+            {page && <button type="button" onClick={() => onSection(page)} data-testid="waiting-open">{waiting.open}<span className="visually-hidden"> {what}</span></button>}
+            {path && (
+              <Step label={waiting.confirm} title={`${waiting.confirm} : ${what}`} path={`${path}/${one.id}/confirm`} testid="waiting-confirm" onDone={onDone} body={() => ({})}>
+                <p className="notice notice-warning">{waiting.confirmHelp(one.proposed_by)}</p>
+              </Step>
+            )}
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,104 @@
+/** Prefectoral authorisations: their state, what is due next, and what has happened. */
+
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { authorisations as authorisationsBody, type Authorisation } from "../api/types";
+import { usePolled } from "../lib/poll";
+import { day, dayAndClock } from "../lib/time";
+import { useDesk } from "../shell/context";
+import { Badge, Loaded } from "../shell/parts";
+import { dayNumber } from "../statements/months";
+import { fr } from "../strings";
+import { Table } from "../tables/parts";
+import { byUrgency, daysUntil, isOver, NEAR_DAYS, next, tone } from "./deadlines";
+
+const PERIOD_MS = 30_000;
+const { dossiers } = fr;
+
+export function Dossiers(): ReactNode {
+  const { api } = useDesk();
+  const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/authorisations", authorisationsBody), [api]), PERIOD_MS);
+  const [chosen, setChosen] = useState<string | null>(null);
+  return (
+    <>
+      <header><h1>{dossiers.title}</h1></header>
+      <Loaded value={value} problem={problem} onRetry={poke}>
+        {(list) => (
+          <>
+            <Table
+              label={dossiers.title} caption={dossiers.caption} empty={list.length === 0} testid="dossiers-table"
+              heads={[dossiers.dossier, fr.tables.commune, dossiers.kind, fr.tables.state, fr.tables.period, dossiers.next, fr.tables.cameras, dossiers.blocked]}
+            >
+              {byUrgency(list).map((one) => <Row key={one.id} one={one} isChosen={one.id === chosen} onChoose={() => setChosen(one.id)} />)}
+            </Table>
+            {list.filter((one) => one.id === chosen).map((one) => <Detail key={one.id} one={one} />)}
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Row({ one, isChosen, onChoose }: { one: Authorisation; isChosen: boolean; onChoose: () => void }): ReactNode {
+  return (
+    <tr data-testid="dossier" data-state={one.state} aria-current={isChosen ? "true" : undefined}>
+      <th scope="row"><button type="button" onClick={onChoose} data-testid="dossier-open">{one.reference ?? one.dossier}</button>{one.reference !== null && <small>{one.dossier}</small>}</th>
+      <td>{one.commune.name}</td>
+      <td>{dossiers.kinds(one.kind)}</td>
+      <td><Badge tone={tone(one)}>{dossiers.states(one.state)}</Badge>{one.suspended_reason && <small>{one.suspended_reason}</small>}</td>
+      <td className="line">{one.from === null ? "—" : <>{day(one.from)} – {one.to === null ? fr.tables.noEnd : day(one.to)}</>}</td>
+      <td><Due one={one} /></td>
+      <td>{one.lines.length}</td>
+      <td>{one.blocked === null ? "—" : <>{one.blocked.reason} <small><code>{one.blocked.code}</code></small></>}</td>
+    </tr>
+  );
+}
+
+function Due({ one }: { one: Authorisation }): ReactNode {
+  const { now } = useDesk();
+  const due = next(one);
+  if (due === null || isOver(one)) return "—";
+  const left = daysUntil(due.at, now());
+  return (
+    <>
+      {dossiers.deadline(due.code)}<small>{day(due.at)} {left < NEAR_DAYS && <Badge tone={left < 30 ? "bad" : "warning"}>{fr.tables.remaining(left)}</Badge>}</small>
+    </>
+  );
+}
+
+/** The heading takes the focus, so that the keyboard and a screen reader follow. */
+function Detail({ one }: { one: Authorisation }): ReactNode {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <section className="commune" data-testid="dossier-detail">
+      <h2 ref={heading} tabIndex={-1}>{one.reference ?? one.dossier} <span className="quiet">{one.commune.name} · {dossiers.states(one.state)}</span></h2>
+      <Table label={dossiers.events} caption={dossiers.events} heads={[dossiers.event, dossiers.on, dossiers.enteredAt, dossiers.reference, dossiers.author]} empty={one.events.length === 0} testid="dossier-events">
+        {one.events.map((event, at) => (
+          <tr key={at}>
+            <th scope="row">{dossiers.eventName(event.event)}</th>
+            <td>{dayNumber(event.on)}</td>
+            <td className="line">{dayAndClock(event.at)}</td>
+            <td>{event.reference ?? "—"}</td>
+            <td>{event.author ?? dossiers.byItself}</td>
+          </tr>
+        ))}
+      </Table>
+      {one.deadlines.length > 0 && (
+        <Table label={dossiers.deadlines} caption={dossiers.deadlines} heads={[dossiers.next, fr.tables.deadline]} empty={false} testid="dossier-deadlines">
+          {one.deadlines.map((due, at) => <tr key={at}><th scope="row">{dossiers.deadline(due.code)}</th><td>{day(due.at)}</td></tr>)}
+        </Table>
+      )}
+      <Table label={dossiers.lines} caption={dossiers.lines} heads={[fr.tables.camera, dossiers.purposes, dossiers.use, fr.tables.retention, dossiers.inService]} empty={one.lines.length === 0} testid="dossier-lines">
+        {one.lines.map((line) => (
+          <tr key={line.camera.id}>
+            <th scope="row"><span className="number">{line.camera.number}</span> {line.camera.name}</th>
+            <td>{line.finalites.map((number) => `${number}°`).join(", ")}</td>
+            <td>{[line.visualised && dossiers.visualised, line.recorded && dossiers.recorded].filter(Boolean).join(", ")}</td>
+            <td>{line.recorded ? fr.tables.days(line.retention_days) : "—"}</td>
+            <td>{line.in_service_at === null ? dossiers.notYet : day(line.in_service_at)}</td>
+          </tr>
+        ))}
+      </Table>
+    </section>
+  );
+}
