@@ -145,7 +145,7 @@ class Browser:
     async def pictures(self, channel: int, count: int) -> list[Media]:
         """The fragments of a channel so far, once there are `count`."""
         while len(self.fragments(channel)) < count:
-            assert isinstance(await self.receive(), Media)
+            assert isinstance(told := await self.receive(), Media), told
         return self.fragments(channel)
 
     def fragments(self, channel: int) -> list[Media]:

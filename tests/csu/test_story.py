@@ -1,0 +1,366 @@
+"""A commune's whole story at the centre, from its joining to the pruning of what was journalled of it.
+
+Over the real application and a real gateway with real pictures; the clock is an argument of all of them. It begins long
+enough ago for PostgreSQL, whose clock is the machine's, to let go of its entries at the end.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+from centre_support import ORIGIN, QUICK, ManualClock, Running, load_territory, territory
+from conftest import flush
+from gateway_centre import Browser as Screen
+from gateway_centre import Camera
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from csu import keys
+from csu.app import build_centre, close_centre, create_app
+from csu.audit import documents
+from csu.audit.anchors import AnchorKeeper, read_anchors
+from csu.audit.heads import HeadSigner
+from csu.audit.prune import prune
+from csu.audit.verify import Verdict, verify
+from csu.cameras.secrets import SecretBox
+from csu.gateway.main import GatewayConfig, gateway
+from csu.links import orders
+from csu.links.gateway_link import Renewer, SpoolPuller
+from csu.settings import Database, Journal, Settings, Valkey
+from csu.store import facts
+from csu.territory.clock import DeadlineKeeper
+from csu.territory.document import Document
+from csu.territory.importing import Importer
+from recorder.channel import ChannelClient
+from recorder.feed import PacketFeedServer
+from recorder.orders import CameraOrder
+from streams.ticks import us_from_at
+
+BERNAY = "27056"
+NOW = datetime.now(UTC).replace(microsecond=0)
+BEGINS = (NOW - timedelta(days=3 * 366 + 400)).replace(hour=10)
+
+
+def day(at: datetime) -> str:
+    return at.date().isoformat()
+
+
+class GatewayClock(ManualClock):
+    """The centre's clock as the gateway reads it; what it waits for passes with it."""
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.at.timestamp()
+
+
+@dataclass
+class Story:
+    """Everything that takes part."""
+
+    running: Running
+    clock: GatewayClock
+    feeds: PacketFeedServer
+    screens: aiohttp.ClientSession
+    address: str
+    signer: HeadSigner
+    renewer: Renewer
+    spool: SpoolPuller
+    anchors: AnchorKeeper
+    camera: str = ""
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def public(self) -> dict[str, Any]:
+        return dict(keys.load_public(self.running.centre.settings.paths.keys, "heads"))
+
+    async def day_ends(self) -> None:
+        """What was served comes back, everything is signed, and the day's anchor leaves."""
+        await self.spool.run_once()
+        await self.signer.close()
+        await self.anchors.run_once()
+        await self.signer.close()
+
+    async def order(self) -> CameraOrder | None:
+        """What the recorder is told of the camera now."""
+        centre = self.running.centre
+        current = await orders.current(centre.store, SecretBox(centre.settings.paths.keys), self.clock.at)
+        return next((one for one in current.cameras if one.camera == self.camera), None)
+
+    async def verify(self) -> Verdict:
+        file = self.running.centre.settings.journal.anchor_file
+        assert file is not None
+        lines, faults = read_anchors(file.read_text(), self.public)
+        assert faults == []
+        return await verify(self.running.centre.store, self.public, lines)
+
+    @asynccontextmanager
+    async def screen(self) -> AsyncIterator[Screen]:
+        async with self.screens.ws_connect(f"{self.address}/live", headers={"Origin": ORIGIN}) as socket:
+            yield Screen(socket)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> GatewayClock:
+    told = GatewayClock(BEGINS)
+    monkeypatch.setattr("csu.gateway.main.SystemClock", lambda: told)
+    return told
+
+
+@pytest.fixture
+async def story(database: Database, valkey: Valkey, tmp_path: Path, clock: GatewayClock) -> AsyncIterator[Story]:
+    flush(valkey)
+    journal = Journal(anchor_file=tmp_path / "anchors")
+    settings = Settings(data=tmp_path, database=database, valkey=valkey, journal=journal)
+    paths = settings.paths
+    keys.ensure_keys(paths.keys)
+    paths.run.mkdir()
+    centre = replace(build_centre(settings, clock), passwords=QUICK)
+    config = GatewayConfig(
+        bind="127.0.0.1",
+        port=0,
+        console_origin=ORIGIN,
+        keys=paths.keys,
+        spool=paths.gateway,
+        recordings=(paths.recordings,),
+        packets_socket=paths.packets_socket,
+        control_socket=paths.gateway_socket,
+    )
+    try:
+        await load_territory(centre.store, tmp_path, before_the_story())
+        async with (
+            PacketFeedServer(paths.packets_socket) as feeds,
+            gateway(config) as port,
+            ChannelClient(paths.gateway_socket) as channel,
+            aiohttp.ClientSession() as screens,
+        ):
+            transport = httpx.ASGITransport(create_app(centre, None), raise_app_exceptions=False)
+            yield Story(
+                Running(centre, clock, transport),
+                clock,
+                feeds,
+                screens,
+                f"http://127.0.0.1:{port}",
+                HeadSigner(centre.store, *keys.load_private(paths.keys, "heads"), clock),
+                Renewer(centre, channel),
+                SpoolPuller(centre, channel),
+                AnchorKeeper(centre),
+            )
+    finally:
+        await close_centre(centre)
+
+
+def before_the_story() -> dict[str, Any]:
+    """The tests' territory, some years earlier."""
+    text = json.dumps(territory())
+    first, last = day(BEGINS - timedelta(days=300)), day(BEGINS + timedelta(days=1500))
+    content: dict[str, Any] = json.loads(text.replace("2026-01-01", first).replace("2031-01-01", last))
+    return content
+
+
+async def test_a_commune_from_its_joining_to_the_pruning_of_its_journal(story: Story, database: Database) -> None:
+    await it_joins_and_its_authorisation_passes_all_states(story)
+    await an_agent_is_designated(story)
+    leaf = await the_agent_watches_and_is_suspended_meanwhile(story)
+    await the_authorisation_expires(story)
+    await the_mayor_s_delegate_reads_who_watched(story)
+    proof = await the_auditor_proves_it(story, leaf)
+    await three_years_pass(story, database, proof)
+
+
+async def it_joins_and_its_authorisation_passes_all_states(story: Story) -> None:
+    today = day(story.clock.at)
+    async with story.running.person("administrateur") as administrator:
+        answer = await administrator.post("/api/communes", {"insee": BERNAY, "authority": "Maire de Bernay"})
+        assert answer.status_code == 201, answer.text
+        answers_for = {
+            "authority": "Maire de Bernay",
+            "controller": "Commune de Bernay",
+            "dpo": "dpo@example.invalid",
+            "deliberation": "DEL-17",
+            "deliberation_on": today,
+            "cnil_sent_on": today,
+            "cnil_receipt": "CNIL-1",
+        }
+        answer = await administrator.send("PUT", f"/api/communes/{BERNAY}", answers_for)
+        assert answer.status_code == 200, answer.text
+        for kind, partner in (("IV", "Syndicat mixte"), ("V", "Préfet de l'Eure")):
+            convention = {"commune": BERNAY, "kind": kind, "reference": f"C-{kind}", "partner": partner, "from": today}
+            assert (await administrator.post("/api/conventions", convention)).status_code == 201
+        story.camera = await the_camera(story)
+        line = {"camera": story.camera, "finalites": ["5"], "retention_days": 15}
+        draft = {"commune": BERNAY, "dossier": "Dossier 1", "lines": [line]}
+        answer = await administrator.post("/api/authorisations", draft)
+        assert answer.status_code == 201, answer.text
+        states = [answer.json()["state"]]
+        path = f"/api/authorisations/{answer.json()['id']}"
+        term = day(story.clock.at + timedelta(days=365))
+        arrete = {"on": today, "reference": "27-0900", "from": today, "to": term}
+        for name, body in (
+            ("deposit", {"on": today}),
+            ("complete", {"on": today}),
+            ("opinion", {"on": today}),
+            ("grant", arrete),
+            ("notify", {"on": today, "service_on": today}),
+            ("activate", None),
+        ):
+            assert await story.order() is None, "nothing is recorded before it is in service"
+            answer = await administrator.post(f"{path}/{name}", body)
+            assert answer.status_code == 200, answer.text
+            states.append(answer.json()["state"])
+    assert states == [
+        "BROUILLON",
+        "DEPOSEE",
+        "RECEPISSE",
+        "AVIS_CDV",
+        "AUTORISEE",
+        "MISE_EN_SERVICE_NOTIFIEE",
+        "ACTIVE",
+    ]
+    order = await story.order()
+    assert order is not None
+    assert (order.authorisation, order.record_from_at) == ("27-0900", story.clock.at)
+    await story.day_ends()
+
+
+async def the_camera(story: Story) -> str:
+    camera = {"number": "90", "commune": BERNAY, "name": "Rue", "site": "Place", "main": "rtsp://127.0.0.1:1/90"}
+    centre = story.running.centre
+    data = centre.settings.data
+    importer = Importer(centre.store, SecretBox(data / "keys"), data, {}, story.clock.at)
+    await importer.run(Document.model_validate({"camera": [camera]}))
+    async with centre.store.facts() as connection:
+        known = await facts.cameras(connection)
+    return next(one.id for one in known.values() if one.number == "90")
+
+
+async def an_agent_is_designated(story: Story) -> None:
+    """And the elected member who answers for the mayor has a delegation."""
+    agent = {"login": "agent", "name": "Agent de Bernay", "role": "operator", "category": "PM"}
+    elected = {"login": "elue", "name": "Élue de Bernay", "role": "delegate", "category": "ELU"}
+    async with story.running.person("administrateur") as administrator:
+        for account in (agent, elected):
+            answer = await administrator.post("/api/accounts", {**account, "employer": BERNAY})
+            assert answer.status_code == 201, answer.text
+            story.passwords[account["login"]] = answer.json()["password"]
+    await designate(story, "agent", "HAB-1")
+    await designate(story, "elue", "DEL-1")
+
+
+async def designate(story: Story, login: str, reference: str) -> None:
+    async with story.running.person("superviseur") as supervisor:
+        persons = (await supervisor.get("/api/persons")).json()["persons"]
+        account = next(person["id"] for person in persons if person["login"] == login)
+        body = {"account": account, "commune": BERNAY, "rights": ["live"], "reference": reference}
+        dates = {"from": day(story.clock.at), "to": day(story.clock.at + timedelta(days=1000))}
+        answer = await supervisor.post("/api/habilitations", body | dates)
+        assert answer.status_code == 201, answer.text
+
+
+async def the_agent_watches_and_is_suspended_meanwhile(story: Story) -> int:
+    """The leaf of the entry that granted the look."""
+    story.clock.advance(minutes=5)
+    await story.renewer.run_once()
+    camera = Camera(story.feeds.stream(story.camera, "main"))
+    camera.began_us = us_from_at(story.clock.at)
+    request = {"camera": story.camera, "act": "live", "stream": "main"}
+    async with story.running.browser() as agent, story.screen() as screen:
+        assert (await agent.log_in("agent", password=story.passwords["agent"])).status_code == 200
+        (result,) = await agent.tickets(request)
+        camera.publish(25)
+        channel = await screen.open(result["ticket"])
+        await screen.pictures(channel, 20)
+        await story.renewer.run_once()
+        async with story.running.person("superviseur") as supervisor:
+            persons = (await supervisor.get("/api/persons")).json()["persons"]
+            (held,) = next(person["habilitations"] for person in persons if person["login"] == "agent")
+            path = f"/api/habilitations/{held['id']}/suspend"
+            answer = await supervisor.post(path, {"reason": "Enquête interne"})
+            assert answer.status_code == 200, answer.text
+        assert await the_screen_is_cut(story, screen) == "NOT_HABILITE"
+        (refused,) = await agent.tickets(request)
+        assert refused["refused"]["code"] == "NOT_HABILITE"
+    await story.day_ends()
+    entries = await story.running.journal()
+    looks = [entry for entry in entries if entry["author"] == "Agent de Bernay" and entry["op"].startswith("picture:")]
+    assert sorted(f"{entry['op']} {entry['result']} {entry['code']}" for entry in looks) == [
+        "picture:closed noted None",
+        "picture:cut refused NOT_HABILITE",
+        "picture:live done None",
+        "picture:live refused NOT_HABILITE",
+        "picture:opened noted None",
+    ]
+    assert {entry["authority"] for entry in looks} == {"Maire de Bernay"}
+    closed = next(entry for entry in looks if entry["op"] == "picture:closed")
+    assert datetime.fromisoformat(closed["from"]) == story.clock.at, "what was really served"
+    leaf: int = next(look["leaf"] for look in looks if (look["op"], look["result"]) == ("picture:live", "done"))
+    return leaf
+
+
+async def the_screen_is_cut(story: Story, screen: Screen) -> str:
+    """The code that the person is told."""
+    await story.renewer.run_once()
+    code: str = (await screen.told("closed"))["code"]
+    return code
+
+
+async def the_authorisation_expires(story: Story) -> None:
+    story.clock.advance(days=366)
+    await DeadlineKeeper(story.running.centre).run_once()
+    order = await story.order()
+    assert order is not None, "the recorder goes on destroying what it has"
+    assert order.record_to_at is not None
+    assert order.record_to_at <= story.clock.at, "and records no more"
+    async with story.running.person("administrateur") as administrator:
+        told = (await administrator.get("/api/authorisations")).json()["authorisations"]
+    assert [one["state"] for one in told if one["reference"] == "27-0900"] == ["EXPIREE"]
+    await story.day_ends()
+
+
+async def the_mayor_s_delegate_reads_who_watched(story: Story) -> None:
+    async with story.running.browser() as elected:
+        assert (await elected.log_in("elue", password=story.passwords["elue"])).status_code == 200
+        page = (await elected.get("/api/journal", camera=story.camera, op="picture:live")).json()
+        assert {entry["author"] for entry in page["entries"]} == {"Agent de Bernay"}
+        everything = (await elected.get("/api/journal", limit=200)).json()["entries"]
+        assert "Opérateur" not in {entry["author"] for entry in everything}, "of other communes nothing"
+
+
+async def the_auditor_proves_it(story: Story, leaf: int) -> dict[str, Any]:
+    await story.day_ends()
+    async with story.running.person("auditeur") as auditor:
+        answer = await auditor.get(f"/api/journal/{leaf}/proof")
+        assert answer.status_code == 200, answer.text
+        proof: dict[str, Any] = answer.json()
+    assert documents.check(proof, story.public) == []
+    assert json.loads(proof["entry"])["author_name"] == "Agent de Bernay"
+    assert (await story.verify()).ok
+    return proof
+
+
+async def three_years_pass(story: Story, database: Database, proof: dict[str, Any]) -> None:
+    story.clock.at = NOW
+    owner = create_async_engine(database.owner_url.get_secret_value())
+    try:
+        removed = await prune(owner, story.clock.at)
+    finally:
+        await owner.dispose()
+    assert removed > 30
+    await story.day_ends()
+    found = await story.verify()
+    assert (found.ok, found.pruned, found.faults) == (True, removed, ())
+    assert found.anchors == 3, "the anchors of all those years hold"
+    async with story.running.person("auditeur") as auditor:
+        assert (await auditor.get(f"/api/journal/{proof['leaf']}/proof")).status_code == 404
+        await story.signer.close()
+        answer = await auditor.get("/api/journal/consistency", old=proof["head"]["tree_size"])
+        assert documents.check(answer.json(), story.public) == []
+    assert documents.check(proof, story.public) == [], "who kept a proof has it for good"
+    assert not [entry for entry in await story.running.journal() if entry["author"] == "Agent de Bernay"]
