@@ -29,6 +29,8 @@ from csu.events import Events
 from csu.holds import routes as hold_routes
 from csu.interruptions import routes as interruption_routes
 from csu.metrics import exposition
+from csu.persons import accounts_routes
+from csu.persons import routes as person_routes
 from csu.recording import releases as release_routes
 from csu.recording import retention as retention_routes
 from csu.recording import routes as recorder_routes
@@ -36,8 +38,8 @@ from csu.schemas import RefusalBody
 from csu.settings import Settings
 from csu.statements import routes as statement_routes
 from csu.store.store import Store
-from csu.territory import accounts_routes, onboarding_routes
 from csu.territory import authorisations_routes as authorisation_routes
+from csu.territory import onboarding_routes
 from csu.territory import routes as territory_routes
 from csu.web import Edge, add_error_answers
 from recorder.channel import ChannelClient
@@ -81,11 +83,12 @@ def build_centre(settings: Settings, now: Callable[[], datetime] = utc_now) -> C
     return Centre(
         settings=settings,
         now=now,
-        store=Store(settings.database),
+        store=Store(settings.database, now=now),
         passwords=Passwords(),
         attempts=Attempts(events.valkey),
         events=events,
         ticket_key=keys.load_private(settings.paths.keys, "ticket"),
+        statements_key=keys.load_private(settings.paths.keys, "statements"),
         recorder=ChannelClient(settings.paths.recorder_socket),
         gateway=ChannelClient(settings.paths.gateway_socket),
     )
@@ -115,6 +118,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         territory_routes.router,
         onboarding_routes.router,
         authorisation_routes.router,
+        person_routes.router,
         accounts_routes.router,
         hold_routes.router,
         interruption_routes.router,

@@ -62,6 +62,7 @@ class Centre:
     attempts: Attempts
     events: Events
     ticket_key: tuple[str, Ed25519PrivateKey]
+    statements_key: tuple[str, Ed25519PrivateKey]
     # One connection each for what a person waits for; the background tasks have their own.
     recorder: ChannelClient
     gateway: ChannelClient

@@ -92,21 +92,28 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class Agrement:
-    """The préfet's approval of a civil agent, good in the départements named (CSI L.132-14-1)."""
+    """The préfet's approval of a civil agent, good in the départements named (CSI L.132-14-1). `inquiry_by`: the centre
+    takes it for nothing from then on, until an inquiry is made again (circulaire NOR IOMB2403160C)."""
 
     departements: frozenset[str]
     validity: Validity
+    inquiry_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Habilitation:
-    """A personal right on one commune's pictures, by designation or, for the elected, by delegation."""
+    """A personal right on one commune's pictures, by designation or, for the elected, by delegation. `regimes` None: of
+    every regime that admits the person's category."""
 
     id: str
     commune: str
     basis: Basis
     rights: frozenset[Right]
     validity: Validity
+    regimes: frozenset[Regime] | None = None
+
+    def covers(self, regime: Regime) -> bool:
+        return self.regimes is None or regime in self.regimes
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Act(StrEnum):
     ACCOUNT_CREATE = "account:create"
     ACCOUNT_LIST = "account:list"
     ACCOUNT_RESET = "account:reset"
+    AGREMENT_PUT = "agrement:put"
+    AGREMENT_RESUME = "agrement:resume"
+    AGREMENT_SUSPEND = "agrement:suspend"
     ALARM_ACKNOWLEDGE = "alarm:acknowledge"
     ALARM_LIST = "alarm:list"
     AUTHORISATION_ACTIVATE = "authorisation:activate"
@@ -70,6 +73,7 @@ class Act(StrEnum):
     EVENT_FOLLOW = "event:follow"
     HABILITATION_END = "habilitation:end"
     HABILITATION_GRANT = "habilitation:grant"
+    HABILITATION_PROVE = "habilitation:prove"
     HABILITATION_RESUME = "habilitation:resume"
     HABILITATION_SUSPEND = "habilitation:suspend"
     HOLD_LIST = "hold:list"
@@ -86,7 +90,10 @@ class Act(StrEnum):
     JOURNAL_READ = "journal:read"
     MOTIF_LIST = "motif:list"
     PASSWORD_CHANGE = "password:change"  # noqa: S105  an act, no password
+    PERSON_CONFIRM = "person:confirm"
+    PERSON_LEAVE = "person:leave"
     PERSON_LIST = "person:list"
+    PERSON_STAY = "person:stay"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
     PROPOSAL_LIST = "proposal:list"
@@ -96,6 +103,7 @@ class Act(StrEnum):
     RETENTION_CONFIRM = "retention:confirm"
     RETENTION_LIST = "retention:list"
     RETENTION_PROPOSE = "retention:propose"
+    RULE_SET = "rule:set"
     SECURITY_READ = "security:read"
     SESSION_CLOSE = "session:close"
     SESSION_LOCK = "session:lock"
@@ -213,14 +221,14 @@ def _role_sees_pictures(case: _Case) -> datetime | Refused:
 _MUNICIPAL = frozenset({Category.PM, Category.GC, Category.ASVP, Category.CIVIL_AGREE, Category.ELU})
 # CSI R.253-3 II (street), R.253-3 I (places open to the public), L.252-2 al. 2 (shopkeepers' cameras on the
 # street).
-_CATEGORIES: dict[Regime, frozenset[Category]] = {
+CATEGORIES: dict[Regime, frozenset[Category]] = {
     Regime.VOIE_PUBLIQUE: _MUNICIPAL,
     Regime.ABORDS_TERRO: _MUNICIPAL,
     Regime.ERP: _MUNICIPAL | {Category.PRIVE_CNAPS},
     Regime.COMMERCE: frozenset({Category.PM}),
     Regime.HORS_CSI: _MUNICIPAL | {Category.PRIVE_CNAPS},
 }
-_STATE_FORCES = frozenset({Category.PN, Category.GN, Category.DOUANE, Category.SDIS})
+STATE_FORCES = frozenset({Category.PN, Category.GN, Category.DOUANE, Category.SDIS})
 
 
 def _category_of_regime(case: _Case) -> datetime | Refused:
@@ -228,9 +236,9 @@ def _category_of_regime(case: _Case) -> datetime | Refused:
     camera = case.subject.camera
     if camera is None:
         return _no_authorisation()
-    if case.actor.category in _CATEGORIES[camera.regime]:
+    if case.actor.category in CATEGORIES[camera.regime]:
         return FOREVER
-    if case.actor.category in _STATE_FORCES:
+    if case.actor.category in STATE_FORCES:
         return Refused("DEPORT_NO_ARRETE", "Aucun arrêté n'ouvre ces images aux services de l'État.", "CSI L.252-3")
     return Refused("REGIME_ROLE_FORBIDDEN", "Votre qualité n'ouvre pas les images de cette caméra.", "CSI R.253-3")
 
@@ -248,7 +256,9 @@ def _habilitated(case: _Case) -> datetime | Refused:
     """
     basis = Basis.DELEGATION if case.actor.category is Category.ELU else Basis.DESIGNATION
     right = _RIGHT_OF[case.act]
-    held = [h for h in _of_commune(case) if h.basis is basis and right in h.rights]
+    ours = [h for h in _of_commune(case) if h.basis is basis and right in h.rights]
+    camera = case.subject.camera
+    held = [h for h in ours if camera is not None and h.covers(camera.regime)]
     until = _latest(held, case.at)
     if until is not None:
         return until
@@ -258,6 +268,8 @@ def _habilitated(case: _Case) -> datetime | Refused:
         reason = "Votre habilitation pour cette commune a pris fin."
     elif held:
         reason = "Votre habilitation pour cette commune n'est pas encore en vigueur."
+    elif ours:
+        reason = "Votre habilitation pour cette commune ne porte pas sur ce type de caméra."
     elif basis is Basis.DELEGATION:
         reason = "Aucune délégation en matière de police municipale ne vous est enregistrée."
     else:
@@ -281,7 +293,12 @@ def _approved(case: _Case) -> datetime | Refused:
         return Refused("AGREMENT_MISSING", "Votre agrément ne vaut pas dans ce département.", source)
     if not agrement.validity.in_force(case.at):
         return Refused("AGREMENT_MISSING", "Votre agrément préfectoral n'est pas en vigueur.", source)
-    return agrement.validity.end_at
+    if agrement.inquiry_by is None:
+        return agrement.validity.end_at
+    if case.at >= agrement.inquiry_by:
+        reason = "L'enquête administrative de votre agrément a plus de cinq ans : elle est à refaire."
+        return Refused("AGREMENT_MISSING", reason, "CSI R.114-2, circulaire NOR IOMB2403160C")
+    return min(agrement.validity.end_at, agrement.inquiry_by)
 
 
 # --- rules on territory
@@ -386,6 +403,22 @@ def _within_scope(case: _Case) -> datetime | Refused:
     return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
 
 
+def _habilitates(case: _Case) -> datetime | Refused:
+    """The mayor, or who has his delegation in force, designates in his commune; supervision enters signed acts
+    (CSI R.253-3 II 2° b)."""
+    if case.actor.role is Role.SUPERVISOR:
+        return FOREVER
+    if case.actor.role is not Role.DELEGATE:
+        return Refused("REGIME_ROLE_FORBIDDEN", "Votre fonction ne permet pas cet acte.", "CSI R.253-3 II 2°")
+    theirs = _of_commune(case)
+    if not theirs:
+        return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
+    until = _latest([held for held in theirs if held.basis is Basis.DELEGATION], case.at)
+    if until is not None:
+        return until
+    return Refused("NOT_HABILITE", "Votre délégation pour cette commune n'est pas en vigueur.", "CSI R.253-3 II 2° a")
+
+
 # --- looking among facts
 # ----------------------------------------------------------------------------------------
 
@@ -440,6 +473,7 @@ _PICTURE_RULES: tuple[Rule, ...] = (
 _everyone = _for_roles(*Role, source="CSI R.253-3")
 _administers = _for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
 _supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
+_knows_persons = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, source="CSI R.253-3")
 _knows_holds = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _ends_holds = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
@@ -466,6 +500,9 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.ACCOUNT_CREATE: (_administers,),
     Act.ACCOUNT_LIST: (_administers,),
     Act.ACCOUNT_RESET: (_administers,),
+    Act.AGREMENT_PUT: (_runs_the_centre,),
+    Act.AGREMENT_RESUME: (_runs_the_centre,),
+    Act.AGREMENT_SUSPEND: (_runs_the_centre,),
     Act.ALARM_ACKNOWLEDGE: (_runs_the_centre,),
     Act.ALARM_LIST: (_everyone,),
     Act.AUTHORISATION_ACTIVATE: (_runs_the_centre,),
@@ -497,10 +534,11 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
     Act.COVERAGE_READ: (_answers_for_recordings, _within_scope),
     Act.EVENT_FOLLOW: (_everyone,),
-    Act.HABILITATION_END: (_supervises,),
-    Act.HABILITATION_GRANT: (_supervises,),
-    Act.HABILITATION_RESUME: (_supervises,),
-    Act.HABILITATION_SUSPEND: (_supervises,),
+    Act.HABILITATION_END: (_habilitates,),
+    Act.HABILITATION_GRANT: (_habilitates,),
+    Act.HABILITATION_PROVE: (_knows_persons, _within_scope),
+    Act.HABILITATION_RESUME: (_habilitates,),
+    Act.HABILITATION_SUSPEND: (_habilitates,),
     Act.HOLD_LIST: (_knows_holds,),
     Act.HOLD_PUT: (_supervises,),
     Act.HOLD_RELEASE: (_ends_holds,),
@@ -515,7 +553,10 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.JOURNAL_READ: (_controls,),
     Act.MOTIF_LIST: (_everyone,),
     Act.PASSWORD_CHANGE: (_everyone,),
-    Act.PERSON_LIST: (_supervises,),
+    Act.PERSON_CONFIRM: (_runs_the_centre,),
+    Act.PERSON_LEAVE: (_runs_the_centre,),
+    Act.PERSON_LIST: (_knows_persons,),
+    Act.PERSON_STAY: (_runs_the_centre,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
     Act.PROPOSAL_LIST: (_runs_the_centre,),
@@ -525,6 +566,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.RETENTION_CONFIRM: (_ends_freezes,),
     Act.RETENTION_LIST: (_answers_for_recordings,),
     Act.RETENTION_PROPOSE: (_ends_freezes,),
+    Act.RULE_SET: (_administers,),
     Act.SECURITY_READ: (_keeps_secure,),
     Act.SESSION_CLOSE: (_everyone,),
     Act.SESSION_LOCK: (_everyone,),

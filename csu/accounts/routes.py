@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit, check_origin
 from csu.accounts.sessions import Session
 from csu.accounts.workstations import workstation_of
+from csu.alarms.keeper import raise_alarm
 from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.audit.tally import Event
@@ -24,6 +25,7 @@ from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api", tags=["session"])
 
+SECOND_SESSION = "SECOND_SESSION"
 Secret = Annotated[str, Field(min_length=1, max_length=passwords.LONGEST)]
 
 
@@ -81,7 +83,7 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
     if await centre.attempts.are_too_many(login.login, workstation):
         raise _too_many(centre, None, workstation)
     async with centre.store.transaction(None) as connection:
-        account = await _account(connection, login.login)
+        account = await _account(connection, login.login, centre.now())
     if not await centre.passwords.matches(login.password, None if account is None else account["password_hash"]):
         await _login_failed(centre, login.login, account, workstation)
     assert account is not None  # `matches` is False without one
@@ -148,7 +150,7 @@ async def _prove(visit: Visit, password: str) -> None:
     if await centre.attempts.are_too_many(session.login, session.workstation):
         raise _too_many(centre, session.login, session.workstation)
     async with centre.store.transaction(None) as connection:
-        account = await _account(connection, session.login)
+        account = await _account(connection, session.login, visit.now)
     if not await centre.passwords.matches(password, None if account is None else account["password_hash"]):
         await centre.attempts.failed(session.login, session.workstation)
         centre.security.note(visit.now, Event(_LOGIN_REFUSED.code, session.login, session.workstation))
@@ -216,17 +218,28 @@ async def _open(
         session = None if opened is None else await sessions.with_person(connection, opened)
         if session is None:
             raise Refusal(401, _LOGIN_REFUSED.code, _LOGIN_REFUSED.reason)
-        entry = Entry("session:open", now, session.author, detail={"motif": motif})
-        await entries.append(connection, [entry])
+        written = [Entry("session:open", now, session.author, detail={"motif": motif})]
+        posts = await sessions.elsewhere(connection, account, workstation, now)
+        if posts:
+            # One account is one person, who is at one post (CSI R.253-3 II): it is looked into, not stopped.
+            written.append(Entry("session:second", now, session.author, "noted", detail={"workstations": posts}))
+            told = ", ".join([*posts, workstation])
+            await raise_alarm(connection, SECOND_SESSION, SECOND_SESSION, session.login, told, None, now)
+        await entries.append(connection, written)
     centre.journal_grew()
     centre.renewer_wake.set()
+    if posts:
+        centre.security.note(now, Event(SECOND_SESSION, session.login, workstation))
+        await centre.events.publish("alarms")
     return session
 
 
-async def _account(connection: AsyncConnection, login: str) -> RowMapping | None:
+async def _account(connection: AsyncConnection, login: str, now: datetime) -> RowMapping | None:
+    """The account of a login, while it is open."""
     account = tables.account
     statement = select(account.c.id, account.c.name, account.c.password_hash)
-    statement = statement.where(account.c.login == login, account.c.closed_at.is_(None))
+    not_left = or_(account.c.closes_at.is_(None), account.c.closes_at > now)
+    statement = statement.where(account.c.login == login, account.c.closed_at.is_(None), not_left)
     return (await connection.execute(statement)).mappings().one_or_none()
 
 

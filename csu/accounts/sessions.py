@@ -111,6 +111,8 @@ def in_force(row: RowMapping, now: datetime) -> bool:
     """Whether a session still is: not ended, neither idle too long nor too old, its account open."""
     if row["ended_at"] is not None or row["closed_at"] is not None:
         return False
+    if row["closes_at"] is not None and row["closes_at"] <= now:
+        return False
     return bool(now < row["expires_at"] and now < row["seen_at"] + IDLE)
 
 
@@ -130,6 +132,14 @@ async def with_person(connection: AsyncConnection, row: RowMapping) -> Session |
         expires_at=row["expires_at"],
         locked_at=row["locked_at"],
     )
+
+
+async def elsewhere(connection: AsyncConnection, account: str, workstation: str, now: datetime) -> list[str]:
+    """The other posts at which sessions of an account are in force."""
+    session = tables.session
+    statement = _select().where(session.c.account == account, session.c.workstation != workstation)
+    rows = (await connection.execute(statement.where(session.c.ended_at.is_(None)))).mappings()
+    return sorted({row["workstation"] for row in rows if in_force(row, now)})
 
 
 async def alter(connection: AsyncConnection, session: str, **values: datetime | str | None) -> None:
@@ -152,6 +162,7 @@ def _select() -> Select[tuple[object, ...]]:
         account.c.login,
         account.c.name,
         account.c.closed_at,
+        account.c.closes_at,
     ).join_from(session, account, session.c.account == account.c.id)
 
 

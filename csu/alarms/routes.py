@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from sqlalchemy import RowMapping, or_, select, update
+from sqlalchemy import RowMapping, and_, or_, select, update
 
 from csu.accounts import sessions
 from csu.accounts.guard import Guard, Visit
@@ -19,6 +19,7 @@ from csu.errors import Refusal
 from csu.schemas import Done, Reason
 from csu.store import facts, tables
 from csu.store.store import UNAVAILABLE
+from legal.facts import Role
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["alarms"])
@@ -46,7 +47,9 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
     """Alarms in progress, and those that ended within the hour; of the person's communes and of the centre."""
     alarm = tables.alarm
     recent = or_(alarm.c.ended.is_(None), alarm.c.ended > visit.now - SHOWN_AFTER_END)
-    statement = select(alarm).where(recent).order_by(alarm.c.ended.is_not(None), alarm.c.since.desc()).limit(500)
+    may_know = visit.session.actor.role in (Role.SUPERVISOR, Role.ADMINISTRATOR)
+    shown = recent if may_know else and_(recent, alarm.c.code.not_in(words.OF_PERSONS))
+    statement = select(alarm).where(shown).order_by(alarm.c.ended.is_not(None), alarm.c.since.desc()).limit(500)
     async with visit.perform() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     async with visit.centre.store.facts() as connection:

@@ -2,10 +2,13 @@
 centre; `{place}` a storage directory."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from csu.gateway.faults import fault_reason
 from csu.recording.words import degraded_alarm, freeze_reason
+from legal.persons import Due
+from legal.retention import PARIS
 
 _MESSAGES = {
     "AUTH_EXPIRING": "Autorisation {subject} : elle expire dans moins de {detail} mois, demandez le renouvellement.",
@@ -36,6 +39,16 @@ _MESSAGES = {
     "STORAGE_DROPPED": "{place} : n'est plus dans les réglages, ce qu'il contient n'est ni montré ni effacé.",
     "STORAGE_LOW": "{place} : presque plein.",
     "INDEX_NEW": "L'enregistreur a un index neuf : des enregistrements peuvent manquer.",
+    "AGREMENT_ENDING": "Agent {subject} : l'agrément préfectoral prend fin le {detail}.",
+    "AGREMENT_SUSPENDED": "Agent {subject} : l'agrément préfectoral est suspendu depuis le {detail}.",
+    "DELEGATION_ENDING": "{subject} : la délégation de l'élu prend fin le {detail}.",
+    "DESIGNATION_ENDING": "{subject} : l'habilitation de l'agent prend fin le {detail}.",
+    "INQUIRY_DUE": "Agent {subject} : l'enquête administrative est à refaire avant le {detail}.",
+    "INQUIRY_OVERDUE": "Agent {subject} : l'enquête administrative était à refaire avant le {detail}.",
+    "LEAVER": "Agent {subject} : il part, son compte sera fermé le {detail}.",
+    "REVIEW_DUE": "Agent {subject} : son compte est à confirmer avant le {detail}.",
+    "REVIEW_OVERDUE": "Agent {subject} : son compte devait être confirmé avant le {detail}.",
+    "SECOND_SESSION": "Compte {subject} : ouvert sur plusieurs postes à la fois ({detail}).",
     "SEGMENT_DAMAGED": "Un fichier d'enregistrement est endommagé.",
 }
 
@@ -44,9 +57,14 @@ WHOLE = "centre"
 
 # What tells of an event and not of a state: nothing ends it by itself, a person who has looked into it does.
 EVENTS = frozenset(
-    {"AUTH_EXPIRED", "REFUS_IMPLICITE", "INDEX_UNKNOWN", "INDEX_NEW", "SEGMENT_DAMAGED", "STORAGE_DROPPED"}
+    {
+        *("AUTH_EXPIRED", "REFUS_IMPLICITE", "INDEX_UNKNOWN", "INDEX_NEW", "SECOND_SESSION", "SEGMENT_DAMAGED"),
+        "STORAGE_DROPPED",
+    }
 )
 
+# What tells of a person's standing: for those who answer for it, not for colleagues.
+OF_PERSONS = frozenset({*Due, "SECOND_SESSION"})
 
 _WAYS = {"file": "fichier", "mail": "courriel", "timestamp": "horodatage"}
 
@@ -55,7 +73,13 @@ def _ways(detail: str) -> str:
     return ", ".join(_WAYS.get(way, way) for way in detail.split(","))
 
 
+def _day(detail: str) -> str:
+    return f"{datetime.fromisoformat(detail).astimezone(PARIS):%d/%m/%Y}"
+
+
 _DETAILS: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(Due, _day),
+    "SECOND_SESSION": str,
     "AUTH_EXPIRING": str,
     "ANCHOR_FAILED": _ways,
     "CAMERA_LOST": fault_reason,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from csu.settings import Database
-    from csu.statements.document import StatementFault
+    from csu.signed import SignedFault
 
 HELP = "verify signed daily statements of communes, or show one"
 
@@ -62,15 +62,16 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _faults(
     contents: Mapping[Path, bytes], public: Mapping[str, "Ed25519PublicKey"]
-) -> "list[tuple[Path, StatementFault]]":
-    from csu.statements.document import StatementFault, chain_faults, read_file
+) -> "list[tuple[Path, SignedFault]]":
+    from csu.signed import SignedFault
+    from csu.statements.document import chain_faults, read_file
 
-    faults: list[tuple[Path, StatementFault]] = []
+    faults: list[tuple[Path, SignedFault]] = []
     signed: dict[int, tuple[Path, dict[str, Any]]] = {}
     for file, content in contents.items():
         try:
             statement = read_file(content, public)
-        except StatementFault as fault:
+        except SignedFault as fault:
             faults.append((file, fault))
         else:
             signed[id(statement)] = (file, statement)

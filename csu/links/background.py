@@ -15,6 +15,8 @@ from csu.centre_state import Centre
 from csu.links.gateway_link import Renewer, SpoolPuller
 from csu.links.recorder_link import FactsPuller, OrderPusher, StatusPoller
 from csu.loop import repeat
+from csu.persons.keeper import EVERY_S as PERSONS_S
+from csu.persons.keeper import PersonKeeper
 from csu.statements.signer import EVERY_S as STATEMENTS_S
 from csu.statements.signer import StatementSigner
 from csu.territory import clock
@@ -30,7 +32,7 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
     paths = centre.settings.paths
     _, orders_key = keys.load_private(paths.keys, "orders")
     box = SecretBox(paths.keys)
-    statements = StatementSigner(centre.store, *keys.load_private(paths.keys, "statements"), centre.now)
+    statements = StatementSigner(centre.store, *centre.statements_key, centre.now)
 
     def recorder() -> ChannelClient:
         return ChannelClient(paths.recorder_socket)
@@ -54,4 +56,5 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         repeat("statements", statements.run_once, STATEMENTS_S),
         repeat("authorisations' clocks", DeadlineKeeper(centre).run_once, clock.EVERY_S),
         repeat("alarms", AlarmKeeper(centre).run_once, 1.0),
+        repeat("persons", PersonKeeper(centre).run_once, PERSONS_S),
     ]

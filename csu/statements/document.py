@@ -9,38 +9,26 @@ beyond its deadline, and what died after its release, is left out of every figur
 of `{"salt", "cameras"}` only, also on days without any. Who may know of holds gets that object beside the signature.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from csu import signed
 from csu.clock import iso
+from csu.signed import SignedFault
 from csu.statements.days import begins_at, ends_at
 from legal.ledger import canonical
 
 FORMAT = "csu statement 1"
-_DOMAIN = f"{FORMAT}\n".encode()
 NO_HASH = "0" * 64
 _RELEASED = "released"  # the cause of what a hold kept beyond its deadline
 _DESTROYED = ("count", "bytes", "missing", "derived")
 _HELD = ("held", "held_bytes")
 Row = Mapping[str, Any]
-
-
-class StatementFault(Exception):
-    """A file that can't be vouched for: a stable code, and a reason in French."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
 
 
 def first_told(rows: Iterable[Row]) -> list[Row]:
@@ -189,50 +177,26 @@ def digest(statement: Row) -> bytes:
     return hashlib.sha256(canonical(statement)).digest()
 
 
-def sign(statement: Row, key: Ed25519PrivateKey) -> bytes:
-    return key.sign(_DOMAIN + canonical(statement))
-
-
 def to_file(statement: Row, kid: str, signature: bytes, withheld: Row | None = None) -> dict[str, Any]:
     """With `withheld` it is for those who may know of holds."""
-    file = {"statement": dict(statement), "kid": kid, "sig": base64.b64encode(signature).decode("ascii")}
+    file = signed.to_file("statement", statement, kid, signature)
     return file if withheld is None else {**file, "withheld": dict(withheld)}
 
 
 def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
-    """The statement in a file, signed by one of the keys. Raises StatementFault."""
+    """The statement in a file, signed by one of the keys. Raises SignedFault."""
+    file = signed.read_file(content, "statement", FORMAT, "un relevé", keys)
+    statement: dict[str, Any] = file["statement"]
     try:
-        file = json.loads(content, object_pairs_hook=_once)
-        statement, kid = file["statement"], file["kid"]
-        signed = _DOMAIN + canonical(statement)
-        signature = base64.b64decode(file["sig"], validate=True)
         withheld = digest(file["withheld"]).hex() if "withheld" in file else None
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
-        raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.") from error
-    key = keys.get(kid) if isinstance(kid, str) else None
-    if key is None:
-        raise StatementFault("KEY_UNKNOWN", "Le relevé est signé par une autre clé que celle du centre.")
-    try:
-        key.verify(signature, signed)
-    except InvalidSignature as error:
-        raise StatementFault("SIGNATURE", "Le relevé a été modifié depuis sa signature.") from error
-    if statement.get("format") != FORMAT:
-        raise StatementFault("INVALID", "Ce fichier n'est pas un relevé.")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SignedFault("INVALID", "Ce fichier n'est pas un relevé.") from error
     if withheld is not None and withheld != statement["withheld"]:
-        raise StatementFault("WITHHELD", "Ce que le relevé réserve a été modifié depuis sa signature.")
-    result: dict[str, Any] = statement
-    return result
+        raise SignedFault("WITHHELD", "Ce que le relevé réserve a été modifié depuis sa signature.")
+    return statement
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A member that comes twice could show a reader another value than the signed one."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member comes twice")
-    return found
-
-
-def chain_faults(statements: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], StatementFault]]:
+def chain_faults(statements: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], SignedFault]]:
     """What is wrong between statements whose signatures hold, commune by commune in the order of their numbers."""
     faults = []
     before: dict[str, Any] | None = None
@@ -242,9 +206,9 @@ def chain_faults(statements: Sequence[dict[str, Any]]) -> list[tuple[dict[str, A
             continue
         if one["number"] != before["number"] + 1:
             reason = f"Entre les relevés n° {before['number']} et n° {one['number']}, il en manque."
-            faults.append((one, StatementFault("HOLE", reason)))
+            faults.append((one, SignedFault("HOLE", reason)))
         elif one["previous"] != digest(before).hex():
             reason = f"Le relevé n° {one['number']} ne suit pas le relevé n° {before['number']} qui est donné."
-            faults.append((one, StatementFault("CHAIN", reason)))
+            faults.append((one, SignedFault("CHAIN", reason)))
         before = one
     return faults

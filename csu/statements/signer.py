@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, Table, delete, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from csu import signed
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.clock import iso
@@ -105,7 +106,7 @@ class StatementSigner:
             "withheld": canonical(withheld).decode(),
             "hash": digest,
             "kid": self._kid,
-            "signature": document.sign(statement, self._key),
+            "signature": signed.sign(statement, self._key),
         }
         await connection.execute(insert(_STATEMENT).values(row))
         detail = {name: chained[name] for name in ("number", "corrects")}

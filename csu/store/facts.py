@@ -1,15 +1,24 @@
-"""The legal facts of tables, read under the guard's role and handed to `legal` by value."""
+"""The legal facts of tables, read under the guard's role and handed to `legal` by value.
 
-from collections.abc import Iterable, Sequence
+`at` asks for what was known at a past date (`history.py`) instead of what is known now.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Table, func, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.store import in_force, tables
-from legal import facts
+from csu.store.history import known as known_at
+from legal import facts, persons
 from legal.facts import Basis, Category, Regime, Right, Role, Subject, Validity
 from legal.interruptions import Cause
+
+INQUIRY_BLOCKS = "INQUIRY_BLOCKS"
+"""The centre's rule that an agrément whose inquiry is over five years old opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +56,14 @@ class KnownCamera:
         return self.commune.legal.insee
 
 
-async def communes(connection: AsyncConnection) -> dict[str, KnownCommune]:
+async def communes(connection: AsyncConnection, at: datetime | None = None) -> dict[str, KnownCommune]:
     """Every commune, by INSEE code, with its conventions for lent staff (CSI L.132-14 IV)."""
     conventions: dict[str, list[facts.Convention]] = {}
-    table = tables.convention
+    table = known_at(tables.convention, at)
     statement = select(table.c.id, table.c.commune, *_dates(table)).where(table.c.kind == "IV")
     for row in (await connection.execute(statement)).mappings():
         conventions.setdefault(row["commune"], []).append(facts.Convention(row["id"], _validity(row)))
-    rows = (await connection.execute(select(tables.commune))).mappings()
+    rows = (await connection.execute(select(known_at(tables.commune, at)))).mappings()
     return {
         row["insee"]: KnownCommune(
             facts.Commune(row["insee"], row["name"], row["departement"], tuple(conventions.get(row["insee"], ()))),
@@ -65,10 +74,15 @@ async def communes(connection: AsyncConnection) -> dict[str, KnownCommune]:
 
 
 async def cameras(
-    connection: AsyncConnection, ids: Iterable[str] | None = None, *, of_communes: Iterable[str] | None = None
+    connection: AsyncConnection,
+    ids: Iterable[str] | None = None,
+    *,
+    of_communes: Iterable[str] | None = None,
+    at: datetime | None = None,
 ) -> dict[str, KnownCamera]:
     """Cameras by id, each with the lines of every arrêté that names it; all of them, or those named, or of communes."""
-    table, line, announced = tables.camera, tables.authorisation_line, tables.interruption
+    table, announced = known_at(tables.camera, at), tables.interruption
+    line, authorisation = known_at(tables.authorisation_line, at), known_at(tables.authorisation, at)
     chosen, lines_chosen, announced_chosen = [], [], []
     if ids is not None:
         wanted = list(ids)
@@ -80,8 +94,8 @@ async def cameras(
         chosen.append(table.c.commune.in_(places))
         lines_chosen.append(line.c.commune.in_(places))
         announced_chosen.append(announced.c.commune.in_(places))
-    known = await communes(connection)
-    lines = await _lines(connection, lines_chosen)
+    known = await communes(connection, at)
+    lines = await _lines(connection, line, authorisation, lines_chosen)
     announcements = await interruptions(connection, *announced_chosen)
     statement = select(
         table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
@@ -106,37 +120,52 @@ async def cameras(
     return found
 
 
-async def actors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, facts.Actor]:
+async def actors(connection: AsyncConnection, ids: Iterable[str], at: datetime | None = None) -> dict[str, facts.Actor]:
     """Open accounts as the law sees them, by id."""
     wanted = list(ids)
     held: dict[str, list[facts.Habilitation]] = {}
-    table = tables.habilitation
+    table = known_at(tables.habilitation, at)
     for row in (await connection.execute(select(table).where(table.c.account.in_(wanted)))).mappings():
-        rights = frozenset(Right(right) for right in row["rights"])
-        habilitation = facts.Habilitation(row["id"], row["commune"], Basis(row["basis"]), rights, _validity(row))
-        held.setdefault(row["account"], []).append(habilitation)
-    account = tables.account
+        held.setdefault(row["account"], []).append(habilitation_of(row))
+    account = known_at(tables.account, at)
+    is_open: list[ColumnElement[bool]] = [account.c.closed_at.is_(None)]
+    if at is not None:
+        is_open = [or_(account.c[end].is_(None), account.c[end] > at) for end in ("closed_at", "closes_at")]
     statement = select(
         *(account.c[name] for name in ("id", "role", "category", "employer")),
         *(column for column in account.c if column.name.startswith("agrement_")),
-    ).where(account.c.id.in_(wanted), account.c.closed_at.is_(None))
+    ).where(account.c.id.in_(wanted), *is_open)
+    rule = known_at(tables.centre_rule, at)
+    blocks = bool(await connection.scalar(select(rule.c.is_on).where(rule.c.name == INQUIRY_BLOCKS)))
     return {
         row["id"]: facts.Actor(
             id=row["id"],
             role=Role(row["role"]),
             category=Category(row["category"]),
             employer=row["employer"],
-            agrement=_agrement(row),
+            agrement=_agrement(row, blocks),
             habilitations=tuple(held.get(row["id"], ())),
         )
         for row in (await connection.execute(statement)).mappings()
     }
 
 
+def habilitation_of(row: Mapping[Any, Any]) -> facts.Habilitation:
+    rights = frozenset(Right(right) for right in row["rights"])
+    regimes = None if row["regimes"] is None else frozenset(Regime(regime) for regime in row["regimes"])
+    return facts.Habilitation(row["id"], row["commune"], Basis(row["basis"]), rights, _validity(row), regimes)
+
+
+def inquiry_at(row: RowMapping) -> datetime | None:
+    """When the administrative inquiry of an account's agrément was last made: before it, where nothing else is told."""
+    made: datetime | None = row["agrement_inquiry_at"] or row["agrement_from_at"]
+    return made
+
+
 async def _lines(
-    connection: AsyncConnection, chosen: Sequence[ColumnElement[bool]]
+    connection: AsyncConnection, line: FromClause, authorisation: FromClause, chosen: Sequence[ColumnElement[bool]]
 ) -> dict[str, list[facts.Authorisation]]:
-    statement = in_force.lines().where(*chosen)
+    statement = in_force.lines(line, authorisation).where(*chosen)
     lines: dict[str, list[facts.Authorisation]] = {}
     for row in (await connection.execute(statement)).mappings():
         fact = facts.Authorisation(
@@ -162,16 +191,18 @@ async def interruptions(
     return found
 
 
-def _agrement(row: RowMapping) -> facts.Agrement | None:
-    if row["agrement_from_at"] is None:
+def _agrement(row: RowMapping, blocks: bool) -> facts.Agrement | None:
+    made_at = inquiry_at(row)
+    if made_at is None or row["agrement_from_at"] is None:
         return None
     validity = Validity(row["agrement_from_at"], row["agrement_to_at"], row["agrement_suspended_at"])
-    return facts.Agrement(frozenset(row["agrement_departements"]), validity)
+    by = persons.inquiry_by(made_at) if blocks else None
+    return facts.Agrement(frozenset(row["agrement_departements"]), validity, by)
 
 
-def _dates(table: Table) -> tuple[Column[object], ...]:
+def _dates(table: FromClause) -> tuple[ColumnElement[object], ...]:
     return table.c.from_at, table.c.to_at, table.c.suspended_at
 
 
-def _validity(row: RowMapping) -> Validity:
+def _validity(row: Mapping[Any, Any]) -> Validity:
     return Validity(row["from_at"], row["to_at"], row["suspended_at"])

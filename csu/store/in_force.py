@@ -1,15 +1,17 @@
 """Lines of arrêtés that came into service, with the dates from which and to which each is in force."""
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import FromClause, Select, func, select
 
-from csu.store.tables import authorisation, authorisation_line
+from csu.store import tables
 
 
-def lines() -> Select[tuple[object, ...]]:
+def lines(
+    line: FromClause = tables.authorisation_line, authorisation: FromClause = tables.authorisation
+) -> Select[tuple[object, ...]]:
     """One row per line in service, now or before: the authorisation's `id` and `reference`, the line's columns, and
     `from_at`, `to_at`, `suspended_at` as legal.facts.Validity has them. Drafts and cameras not in service have none.
+    The tables may be those of a past date (`history.py`).
     """
-    line = authorisation_line
     return (
         select(
             authorisation.c.id,

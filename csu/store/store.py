@@ -5,13 +5,15 @@ A transaction of the application sees the communes that it was opened for, and n
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from csu.clock import iso, utc_now
 from csu.settings import Database
 
 # What a caller sees when PostgreSQL is stopped, starting, or out of connections.
@@ -27,17 +29,22 @@ class Store:
     those that come after are out of connections and fail within 5 s, and nothing is renewed meanwhile.
     """
 
-    def __init__(self, database: Database, *, pool_size: int = 10) -> None:
+    def __init__(self, database: Database, *, pool_size: int = 10, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self._app = _engine(database.url.get_secret_value(), pool_size)
         self._guard = _engine(database.guard_url.get_secret_value(), pool_size)
 
     @asynccontextmanager
     async def transaction(self, communes: Iterable[str] | None) -> AsyncIterator[AsyncConnection]:
-        """A transaction of the application bound to these communes (None: the whole centre); commits at the end."""
+        """A transaction of the application bound to these communes (None: the whole centre); commits at the end.
+
+        What changes in it of the facts that decide is recorded as of now (`store/history.py`).
+        """
         scope = WHOLE_CENTRE if communes is None else ",".join(sorted(communes))
         if not _SCOPE.fullmatch(scope):
             raise ValueError(f"expected INSEE codes, found {scope!r}")
-        async with _begun(self._app, f"BEGIN; SET LOCAL csu.communes = '{scope}'") as connection:
+        told = f"BEGIN; SET LOCAL csu.communes = '{scope}'; SET LOCAL csu.at = '{iso(self._now())}'"
+        async with _begun(self._app, told) as connection:
             yield connection
 
     @asynccontextmanager

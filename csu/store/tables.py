@@ -205,6 +205,11 @@ account = Table(
     _at("agrement_suspended_at"),
     _at("created_at", nullable=False),
     _at("closed_at"),
+    _text("agrement_prefet"),
+    _at("agrement_inquiry_at"),
+    _text("agrement_suspended_reason"),
+    _at("leaving_at"),
+    _at("closes_at"),
 )
 
 habilitation = Table(
@@ -219,7 +224,32 @@ habilitation = Table(
     _at("from_at", nullable=False),
     _at("to_at"),
     *_suspension(),
+    Column("regimes", ARRAY(Text)),
+    _text("signed_by"),
+    Column("signed_on", Date),
     UniqueConstraint("account", "commune", "reference"),
+)
+
+centre_rule = Table("centre_rule", METADATA, _text("name", primary_key=True), Column("is_on", Boolean, nullable=False))
+
+review = Table(
+    "review",
+    METADATA,
+    _id(),
+    _uuid("account", ForeignKey("account.id"), nullable=False, index=True),
+    _at("confirmed_at", nullable=False),
+    _uuid("confirmed_by", ForeignKey("account.id"), nullable=False),
+)
+
+fact_version = Table(
+    "fact_version",
+    METADATA,
+    _text("fact", primary_key=True),
+    _text("key", primary_key=True),
+    Column("recorded_at", DateTime(timezone=True), primary_key=True),
+    _at("written_at", nullable=False),
+    _text("commune"),
+    Column("known", JSONB, nullable=False),
 )
 
 session = Table(

@@ -184,8 +184,12 @@ class Authorisation(Dated, Terms):
 
 
 class Agrement(Dated):
+    """`inquiry`: the day of the last administrative inquiry; the agrément's first day where none is told."""
+
     reference: Text
+    prefet: Text | None = None
     departements: Annotated[list[str], Field(min_length=1)]
+    inquiry: date | None = None
 
 
 class Account(_Item):
@@ -198,14 +202,22 @@ class Account(_Item):
 
 
 class Habilitation(Dated):
+    """`signed_by` and `signed_on`: the mayor's act, or that of the chief of a service of the State, who must be named
+    (CSI R.253-3 II 1°). Without `regimes` it is for each that admits the person's category."""
+
     account: str
     commune: Insee
     basis: Basis = Basis.DESIGNATION
     rights: list[Right]
+    regimes: Annotated[list[Regime], Field(min_length=1)] | None = None
     reference: Text
+    signed_by: Text | None = None
+    signed_on: date | None = None
 
 
 class Document(_Item):
+    # Whether an agrément whose inquiry is over five years old opens nothing; as it was, where it isn't told.
+    inquiry_blocks: bool | None = None
     commune: list[Commune] = []
     convention: list[Convention] = []
     site: list[Site] = []

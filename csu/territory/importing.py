@@ -16,13 +16,24 @@ from csu.accounts.passwords import Passwords
 from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.cameras.secrets import SecretBox
-from csu.store import tables
+from csu.store import facts, tables
 from csu.store.store import Store
 from csu.territory import dossiers
-from csu.territory.document import Account, Authorisation, Camera, Commune, Dated, Document, DocumentError
+from csu.territory.document import (
+    Account,
+    Agrement,
+    Authorisation,
+    Camera,
+    Commune,
+    Dated,
+    Document,
+    DocumentError,
+    Habilitation,
+)
 from csu.territory.lines import values_of
+from legal import persons
 from legal.authorisations import Event, Line, State, Step, changed_conditions, completed, fault_of_line, start_of
-from legal.facts import Regime
+from legal.facts import Category, Regime
 from legal.permissions import Refused
 
 _AUTHOR = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
@@ -216,30 +227,54 @@ class Importer:
             await self._put(connection, tables.authorisation_line, key, values_of(line), item.commune, with_id=False)
 
     async def _persons(self, connection: AsyncConnection, document: Document) -> None:
+        if document.inquiry_blocks is not None:
+            values = {"is_on": document.inquiry_blocks}
+            rule = {"name": facts.INQUIRY_BLOCKS}
+            await self._put(connection, tables.centre_rule, rule, values, None, with_id=False)
         for account in document.account:
             await self._account(connection, account)
-        rows = await connection.execute(select(tables.account.c.login, tables.account.c.id))
-        ids = {row[0]: row[1] for row in rows}
+        account_table = tables.account
+        columns = account_table.c.login, account_table.c.id, account_table.c.category
+        persons_known = {row[0]: (row[1], Category(row[2])) for row in await connection.execute(select(*columns))}
         for item in document.habilitation:
-            if item.account not in ids:
+            if item.account not in persons_known:
                 raise DocumentError(f"habilitation {item.reference}: unknown account {item.account}")
-            key = {"account": ids[item.account], "commune": item.commune, "reference": item.reference}
-            values = {"basis": item.basis, "rights": sorted(item.rights), **_dates(item)}
-            await self._put(connection, tables.habilitation, key, values, item.commune)
+            await self._habilitation(connection, item, *persons_known[item.account])
+
+    async def _habilitation(
+        self, connection: AsyncConnection, item: Habilitation, account: str, category: Category
+    ) -> None:
+        """One that is over stays so: who has ended it did so for good, and another act has another reference."""
+        table = tables.habilitation
+        key = {"account": account, "commune": item.commune, "reference": item.reference}
+        values: dict[str, Any] = {"basis": item.basis, "rights": sorted(item.rights), **_dates(item)}
+        values |= item.model_dump(include={"signed_by", "signed_on"} & item.model_fields_set)
+        if item.regimes is not None:
+            values["regimes"] = sorted(item.regimes)
+        rows = (await connection.execute(select(table).where(table.c.account == account))).mappings().all()
+        row = next((one for one in rows if all(one[name] == key[name] for name in key)), None)
+        if row is not None:
+            is_over = row["to_at"] is not None and row["to_at"] <= self._now
+            if is_over or all(row[name] == value for name, value in values.items()):
+                return
+        new = facts.habilitation_of({**dict.fromkeys(table.c.keys()), **(row or {"id": ""}), **key, **values})
+        signed = persons.Signature(values.get("signed_by"), values.get("signed_on"))
+        fault = persons.fault_of_habilitation(category, new, signed, map(facts.habilitation_of, rows))
+        if fault is not None:
+            raise DocumentError(f"habilitation {item.reference}: {fault.code}: {fault.reason}")
+        await self._put(connection, table, key, values, item.commune)
 
     async def _account(self, connection: AsyncConnection, item: Account) -> None:
-        agrement = item.agrement
-        dates = {} if agrement is None else _dates(agrement)
-        values = {
-            **item.model_dump(include={"name", "role", "category", "employer"}),
-            "agrement_reference": None if agrement is None else agrement.reference,
-            "agrement_departements": None if agrement is None else agrement.departements,
-            "agrement_from_at": dates.get("from_at"),
-            "agrement_to_at": dates.get("to_at"),
-        }
         table = tables.account
+        values = item.model_dump(include={"name", "role", "category", "employer"})
+        if item.agrement is not None:
+            values |= _agrement(item.agrement)
         first = {}
         if await connection.scalar(select(table.c.id).where(table.c.login == item.login)) is None:
+            names = await connection.scalars(select(table.c.name).where(table.c.closed_at.is_(None)))
+            fault = persons.fault_of_account(item.login, item.name, names.all())
+            if fault is not None:
+                raise DocumentError(f"account {item.login}: {fault.code}: {fault.reason}")
             self.made[item.login] = self._given.get(item.login) or passwords.generate()
             first = {
                 "password_hash": await self._passwords.hash(self.made[item.login]),
@@ -290,6 +325,14 @@ def _answered(commune: Commune) -> dict[str, Any]:
 def _refused(item: Authorisation, number: str | None, refused: Refused) -> DocumentError:
     camera = "" if number is None else f", camera {number}"
     return DocumentError(f"{refused.code}: authorisation {item.reference}{camera}: {refused.reason}")
+
+
+def _agrement(item: Agrement) -> dict[str, Any]:
+    """What a document says of an agrément; what it leaves out stays as it is."""
+    told = {"reference": item.reference, "departements": sorted(item.departements), **_dates(item)}
+    told |= {} if item.prefet is None else {"prefet": item.prefet}
+    told |= {} if item.inquiry is None else {"inquiry_at": start_of(item.inquiry)}
+    return {f"agrement_{name}": value for name, value in told.items()}
 
 
 def _dates(item: Dated) -> dict[str, datetime | None]:

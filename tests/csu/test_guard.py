@@ -68,11 +68,20 @@ GUARDED = {
     ("POST", "/api/authorisations/{authorisation_id}/withdraw"): (Act.AUTHORISATION_WITHDRAW, "sA"),
     ("POST", "/api/authorisations/{authorisation_id}/end-event"): (Act.AUTHORISATION_END_EVENT, "sA"),
     ("POST", "/api/authorisations/{authorisation_id}/drop"): (Act.AUTHORISATION_DROP, "sA"),
-    ("GET", "/api/persons"): (Act.PERSON_LIST, "s"),
-    ("POST", "/api/habilitations"): (Act.HABILITATION_GRANT, "s"),
-    ("POST", "/api/habilitations/{fact_id}/end"): (Act.HABILITATION_END, "s"),
-    ("POST", "/api/habilitations/{fact_id}/suspend"): (Act.HABILITATION_SUSPEND, "s"),
-    ("POST", "/api/habilitations/{fact_id}/resume"): (Act.HABILITATION_RESUME, "s"),
+    ("GET", "/api/persons"): (Act.PERSON_LIST, "sda"),
+    ("GET", "/api/persons/{account_id}/history"): (Act.PERSON_LIST, "sda"),
+    ("GET", "/api/persons/{account_id}/habilitation"): (Act.HABILITATION_PROVE, "sda"),
+    ("PUT", "/api/persons/{account_id}/agrement"): (Act.AGREMENT_PUT, "sA"),
+    ("POST", "/api/persons/{account_id}/agrement/suspend"): (Act.AGREMENT_SUSPEND, "sA"),
+    ("POST", "/api/persons/{account_id}/agrement/resume"): (Act.AGREMENT_RESUME, "sA"),
+    ("POST", "/api/persons/{account_id}/leave"): (Act.PERSON_LEAVE, "sA"),
+    ("POST", "/api/persons/{account_id}/stay"): (Act.PERSON_STAY, "sA"),
+    ("POST", "/api/persons/{account_id}/confirm"): (Act.PERSON_CONFIRM, "sA"),
+    ("PUT", "/api/rules/inquiry"): (Act.RULE_SET, "A"),
+    ("POST", "/api/habilitations"): (Act.HABILITATION_GRANT, "sd"),
+    ("POST", "/api/habilitations/{fact_id}/end"): (Act.HABILITATION_END, "sd"),
+    ("POST", "/api/habilitations/{fact_id}/suspend"): (Act.HABILITATION_SUSPEND, "sd"),
+    ("POST", "/api/habilitations/{fact_id}/resume"): (Act.HABILITATION_RESUME, "sd"),
     ("GET", "/api/holds"): (Act.HOLD_LIST, "saA"),
     ("POST", "/api/holds"): (Act.HOLD_PUT, "s"),
     ("POST", "/api/holds/{fact_id}/release"): (Act.HOLD_RELEASE, "sA"),
@@ -156,6 +165,14 @@ BODIES: dict[str, Any] = {
         "from": "2026-01-01",
         "to": "2027-01-01",
     },
+    "/api/persons/{account_id}/agrement": {
+        "reference": "AGR-2",
+        "prefet": "Préfet de l'Eure",
+        "departements": ["27"],
+        "from": "2026-01-01",
+    },
+    "/api/persons/{account_id}/leave": {"days": 3, "reason": "mutation"},
+    "/api/rules/inquiry": {"is_on": False},
     "/api/session/password": {"password": "wrong", "new": "correct-horse-battery"},
     "/api/session/unlock": {"password": "correct-horse-battery"},
     "/api/session/shift": {"motif": "SECURITE"},
@@ -319,6 +336,7 @@ def filled(path: str) -> str:
         "consistency": "?old=1",
         "communes": "?query=ber",
     }
+    queries["habilitation"] = f"?camera={made_up}&at=2026-11-23T14:00:00Z"
     query = queries.get(path.rpartition("/")[2], "?month=2026-11" if "{insee}" in path else "")
     ids = dict.fromkeys(("camera_id", "fact_id", "account_id", "alarm_id", "authorisation_id"), made_up)
     return path.format(**ids, insee="27229", number=1, leaf=0) + query

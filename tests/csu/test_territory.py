@@ -218,6 +218,9 @@ class TestHabilitations:
             answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
             assert answer.status_code == 201, answer.text
             again = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
+            assert (again.status_code, again.json()["code"]) == (409, "HABILITATION_OVERLAP")
+            later = self.GRANT | {"account": account, "from": "2027-11-23", "to": "2028-11-23"}
+            again = await supervisor.post("/api/habilitations", later)
             assert (again.status_code, again.json()["code"]) == (409, "CONFLICT")
             held = next(h for h in (await persons(supervisor))["vernon"]["habilitations"] if h["commune"] == "27229")
             assert (held["basis"], held["rights"], held["from"]) == ("designation", ["live"], "2026-11-22T23:00:00Z")
@@ -236,19 +239,25 @@ class TestHabilitations:
 
     async def test_one_that_lies_ahead_can_be_ended(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
-            account = (await persons(supervisor))["auditeur"]["id"]
+            account = (await persons(supervisor))["vernon"]["id"]
             ahead = self.GRANT | {"account": account, "from": "2027-01-01"}
             assert (await supervisor.post("/api/habilitations", ahead)).status_code == 201
-            (held,) = (await persons(supervisor))["auditeur"]["habilitations"]
+
+            async def granted() -> dict[str, Any]:
+                of = (await persons(supervisor))["vernon"]["habilitations"]
+                return next(one for one in of if one["commune"] == "27229")
+
+            held = await granted()
             answer = await supervisor.post(f"/api/habilitations/{held['id']}/end", {"reason": "erreur"})
             assert answer.status_code == 200, answer.text
-            (held,) = (await persons(supervisor))["auditeur"]["habilitations"]
+            held = await granted()
             assert held["to"][:19] == held["from"][:19]
 
     async def test_the_elected_are_delegated(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
             account = (await persons(supervisor))["delegue"]["id"]
-            assert (await supervisor.post("/api/habilitations", self.GRANT | {"account": account})).status_code == 201
+            elsewhere = self.GRANT | {"account": account, "commune": "27681"}
+            assert (await supervisor.post("/api/habilitations", elsewhere)).status_code == 201
             held = (await persons(supervisor))["delegue"]["habilitations"]
             assert {h["basis"] for h in held} == {"delegation"}
 

@@ -1,0 +1,145 @@
+"""`csu person`: was a person habilité for a camera at a date? A signed answer, and its verification."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from csu.settings import Database, Settings
+
+HELP = "say, signed, whether a person was habilité for a camera at a date, or verify such an answer"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    ask = actions.add_parser("habilitation", help="answer, sign and journal; status 1 when the person was not")
+    ask.add_argument("--login", required=True)
+    ask.add_argument("--camera", required=True, metavar="N", help="the camera's number, or its UUID")
+    ask.add_argument("--at", required=True, metavar="T", help="ISO 8601 with its offset or Z")
+    ask.add_argument("--output", type=Path, metavar="FILE", help="where to put the signed answer")
+    verify = actions.add_parser("verify", help="check the signature of answers")
+    verify.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    verify.add_argument("--key", type=Path, metavar="PEM", help="public key (default: the centre's, keys/public)")
+    for action in (ask, verify):
+        action.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
+        action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def run(args: argparse.Namespace) -> int:
+    return _verify(args) if args.action == "verify" else _ask(args)
+
+
+def _ask(args: argparse.Namespace) -> int:
+    import asyncio
+    from datetime import datetime
+
+    from sqlalchemy.exc import DBAPIError
+
+    from csu import engines, settings
+    from csu.keys import KeyFileError
+
+    try:
+        at = datetime.fromisoformat(args.at)
+        if at.tzinfo is None or at.year < 2000:
+            raise ValueError("--at: expected a date since 2000, with its offset or Z")
+        loaded = settings.resolve(args.config)
+        with engines.database(loaded) as database:
+            file = asyncio.run(_answer(loaded, database, args.login, args.camera, at))
+        if args.output is not None:
+            args.output.write_text(json.dumps(file, ensure_ascii=False) + "\n", encoding="utf-8")
+    except (settings.SettingsError, KeyFileError, ValueError, OSError) as error:
+        print(f"csu person: {error}", file=sys.stderr)
+        return 2
+    except (DBAPIError, engines.EngineError) as error:
+        print(f"csu person: {getattr(error, 'orig', error)}", file=sys.stderr)
+        return 1
+    print(json.dumps(file, ensure_ascii=False) if args.json else _text(file["answer"]))
+    return 0 if file["answer"]["habilite"] else 1
+
+
+async def _answer(
+    settings: "Settings", database: "Database", login: str, camera: str, at: "datetime"
+) -> dict[str, Any]:
+    """The signed file, journalled. Raises ValueError for a login or a camera that isn't known, or a date to come."""
+    from sqlalchemy import select
+
+    from csu import keys, signed
+    from csu.audit import entries
+    from csu.audit.entries import Author, Entry
+    from csu.clock import utc_now
+    from csu.persons import answers
+    from csu.store import facts, tables
+    from csu.store.store import Store
+    from legal.permissions import Act
+
+    now = utc_now()
+    if at > now:
+        raise ValueError("--at is a date to come")
+    kid, key = keys.load_private(settings.paths.keys, "statements")
+    store = Store(database, pool_size=1)
+    try:
+        async with store.facts() as connection:
+            account = await connection.scalar(select(tables.account.c.id).where(tables.account.c.login == login))
+            known = (await facts.cameras(connection)).values()
+            found = next((one for one in known if camera in (one.number, one.id)), None)
+            if account is None or found is None:
+                raise ValueError(f"unknown {'login ' + login if account is None else 'camera ' + camera}")
+            document = await answers.answer(connection, answers.Question(str(account), login, found, at), now)
+        author = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
+        detail = answers.entry_detail(document, answers.digest(document))
+        entry = Entry(
+            Act.HABILITATION_PROVE,
+            now,
+            author,
+            authority=found.commune.authority,
+            commune=found.insee,
+            camera=found.id,
+            camera_name=f"{found.number} {found.name}",
+            detail=detail,
+        )
+        async with store.transaction(None) as connection:
+            await entries.append(connection, [entry])
+    finally:
+        await store.close()
+    return signed.to_file(answers.NAME, document, kid, signed.sign(document, key))
+
+
+def _text(answer: dict[str, Any]) -> str:
+    camera = answer["camera"]
+    said = "était habilité" if answer["habilite"] else "n'était pas habilité"
+    lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {answer['at']}."]
+    for name, right in answer["rights"].items():
+        what = {"live": "direct", "replay": "relecture"}[name]
+        lines.append(f"  {what} : oui" if right["allowed"] else f"  {what} : non, {right['code']} ({right['reason']})")
+    return "\n".join(lines)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from csu import keys, settings
+    from csu.persons.answers import FORMAT, NAME, WHAT
+    from csu.signed import SignedFault, read_file
+
+    try:
+        if args.key is not None:
+            public = keys.read_public(args.key)
+        else:
+            data = settings.load(args.config).paths if args.config else settings.Paths(settings.default_data())
+            public = keys.load_public(data.keys, "statements")
+        contents = {file: file.read_bytes() for file in args.files}
+    except (settings.SettingsError, keys.KeyFileError, OSError) as error:
+        print(f"csu person: {error}", file=sys.stderr)
+        return 2
+    faults = []
+    for file, content in contents.items():
+        try:
+            print(_text(read_file(content, NAME, FORMAT, WHAT, public)[NAME]))
+        except SignedFault as fault:
+            print(f"{file}: {fault.reason}")
+            faults.append({"file": str(file), "code": fault.code, "reason": fault.reason})
+    if args.json:
+        print(json.dumps({"files": len(contents), "faults": faults, "ok": not faults}))
+    return 1 if faults else 0

@@ -1,0 +1,1 @@
+"""Persons: accounts, habilitations and their history, agréments, leavers, yearly reviews."""
