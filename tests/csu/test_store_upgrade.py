@@ -112,3 +112,50 @@ def test_what_waits_for_a_second_person_still_does(before: tuple[Database, str])
         ],
         key=str,
     )
+
+
+SUSPENDED, RESUMED = "2026-11-23T14:10Z", "2026-11-23T14:20Z"
+JOURNALLED = """
+    INSERT INTO journal (id, at, op, result, author_name, quality, commune, recipients, detail, salt)
+    SELECT gen_random_uuid(), told.at::timestamptz, told.op, 'done', 'x', 'x', held.commune, '{}',
+        json_build_object('habilitation', held.id, 'given', 'contrôle')::text, %s
+    FROM (SELECT * FROM habilitation LIMIT 1) AS held,
+        (VALUES ('habilitation:suspend', %s), ('habilitation:resume', %s)) AS told (op, at)
+"""
+
+
+def test_facts_of_before_have_their_history(before: tuple[Database, str]) -> None:
+    database, superuser = before
+    _migrate_to(database, "0008")
+    with psycopg.connect(superuser) as connection:
+        connection.execute(JOURNALLED.encode(), (b"s" * 16, SUSPENDED, RESUMED))
+    migrate(database.owner_url.get_secret_value())
+    versions = _rows(superuser, "fact_version")
+    tables = {"account": "password_hash", "camera": "main_url", "habilitation": None, "authorisation_line": None}
+    for table, secret in tables.items():
+        told = [version["known"] for version in versions if version["fact"] == table]
+        assert len(told) >= len(BEFORE["tables"][table]) > 0
+        assert not any(secret in known for known in told if secret is not None)
+    assert "secret" not in {name for version in versions for name in version["known"]}
+    held = _rows(superuser, "habilitation")[0]
+    lifted = {version["key"] for version in versions if version["known"].get("suspended_reason") == "contrôle"}
+    (key,) = lifted
+    history = sorted((v["recorded_at"], v["known"]["suspended_at"]) for v in versions if v["key"] == key)
+    assert [(at[:16], None if until is None else until[:16]) for at, until in history] == [
+        ("1900-01-01T00:00", None),
+        ("2026-11-23T14:10", "2026-11-23T14:10"),
+        ("2026-11-23T14:20", None),
+    ]
+    assert held["regimes"] is None
+    with psycopg.connect(superuser) as connection:
+        forced = "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND NOT relforcerowsecurity"
+        names = [
+            "habilitation",
+            "camera",
+            "convention",
+            "authorisation",
+            "authorisation_line",
+            "journal",
+            "fact_version",
+        ]
+        assert connection.execute(forced, (names,)).fetchall() == []

@@ -309,7 +309,8 @@ class TestAccounts:
         async with centre.person("administrateur") as administrator, centre.browser() as browser:
             body = {"login": "nouveau", "name": "Nouvel agent", "role": "operator", "category": "PM"}
             created = (await administrator.post("/api/accounts", body)).json()
-            assert (await administrator.post("/api/accounts", body)).json()["code"] == "CONFLICT"
+            again = await administrator.post("/api/accounts", body | {"name": "Autre agent"})
+            assert again.json()["code"] == "CONFLICT"
             assert (await browser.log_in("nouveau", password=created["password"])).status_code == 200
             assert (await browser.get("/api/cameras")).json() == {"cameras": []}
             assert (await administrator.post(f"/api/accounts/{created['id']}/close")).status_code == 200

@@ -276,14 +276,42 @@ export type CoverageMonth = Decoded<typeof coverageMonth>;
 const accountShape = {
   id: string, login: string, name: string, role: string, category: string, employer: nullable(string),
   agrement_reference: nullable(string), agrement_to: nullable(instant), created_at: instant, closed_at: nullable(instant),
+  /** Since when the person is known to leave, and when the account ends then. */
+  leaving_at: nullable(instant), closes_at: nullable(instant),
 };
 const account = object(accountShape);
 export const accounts = member("accounts", array(account));
 export type Account = Decoded<typeof account>;
 export const createdAccount = object({ id: string, login: string, password: string });
-const habilitation = object({ ...suspendable, commune: string, basis: string, rights: array(string) });
-export const persons = member("persons", array(object({ ...accountShape, habilitations: array(habilitation) })));
+/** `regimes` null: each that admits the person's category. */
+const habilitation = object({
+  ...suspendable, commune: string, basis: string, rights: array(string), regimes: nullable(array(string)),
+  signed_by: nullable(string), signed_on: nullable(string),
+});
+/** `inquiry_by`: when a new administrative inquiry is due. */
+const agrement = object({
+  reference: string, prefet: nullable(string), departements: array(string), from: instant, to: nullable(instant),
+  inquiry_at: instant, inquiry_by: instant, suspended_at: nullable(instant), suspended_reason: nullable(string),
+});
+/** What is due of a person, and by when (since when, for what is suspended): `AGREMENT_ENDING`, `AGREMENT_SUSPENDED`,
+    `DELEGATION_ENDING`, `DESIGNATION_ENDING`, `INQUIRY_DUE`, `INQUIRY_OVERDUE`, `LEAVER`, `REVIEW_DUE`, `REVIEW_OVERDUE`. */
+const due = object({ code: string, by: instant, commune: nullable(string) });
+export type Due = Decoded<typeof due>;
+export const persons = member("persons", array(object({
+  ...accountShape, habilitations: array(habilitation), agrement: nullable(agrement),
+  confirmed_at: nullable(instant), confirmed_by: nullable(string), review_by: nullable(instant), dues: array(due),
+})));
 export type Person = Decoded<typeof persons>[number];
+/** Every version of a person's facts, the oldest first; `known` is the fact's row, without secrets. */
+export const personHistory = member("versions", array(object({
+  fact: string, key: string, recorded_at: instant, written_at: instant,
+  known: object({ suspended_at: nullable(string), suspended_reason: nullable(string) }),
+})));
+/** Was a person habilité for a camera at a date: what of the signed file the console shows; the whole is downloaded. */
+export const habilitationAnswer = member("answer", object({
+  login: string, at: instant, habilite: boolean,
+  rights: record(object({ allowed: boolean, code: nullable(string), reason: nullable(string) })),
+}));
 
 const cameraRef = object({ id: string, number: string, name: string, commune });
 export type CameraRef = Decoded<typeof cameraRef>;

@@ -41,20 +41,25 @@ CREATE TABLE fact_version (
 );
 
 -- Arguments: the key's columns and those that are left out, each with commas. A version begins after the one before it,
--- also when the clock was set back. `csu.at` is what the transaction was told the time is.
+-- also when the clock was set back; what one transaction changes twice is one. `csu.at` is what it was told the time is.
 CREATE FUNCTION keep_version() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     told jsonb := to_jsonb(NEW) - string_to_array(TG_ARGV[1], ',');
     told_key text := (SELECT string_agg(told ->> part, ' ' ORDER BY place)
         FROM unnest(string_to_array(TG_ARGV[0], ',')) WITH ORDINALITY AS parts (part, place));
-    told_at timestamptz := coalesce(nullif(current_setting('csu.at', true), '')::timestamptz, clock_timestamp());
+    told_at timestamptz := coalesce(nullif(current_setting('csu.at', true), '')::timestamptz, now());
     last fact_version;
 BEGIN
     SELECT * INTO last FROM fact_version
         WHERE fact = TG_TABLE_NAME AND key = told_key ORDER BY recorded_at DESC LIMIT 1;
-    IF last.known IS DISTINCT FROM told THEN
+    IF last.known IS NOT DISTINCT FROM told THEN
+        RETURN NULL;
+    END IF;
+    UPDATE fact_version SET known = told WHERE fact = TG_TABLE_NAME AND key = told_key
+        AND recorded_at = last.recorded_at AND xmin = pg_current_xact_id()::xid;
+    IF NOT FOUND THEN
         INSERT INTO fact_version VALUES (TG_TABLE_NAME, told_key,
-            greatest(told_at, last.recorded_at + interval '1 microsecond'), clock_timestamp(),
+            greatest(told_at, last.recorded_at + interval '1 microsecond'), now(),
             coalesce(told ->> 'commune', told ->> 'insee'), told);
     END IF;
     RETURN NULL;
@@ -84,7 +89,7 @@ BEGIN
             INSERT INTO fact_version
             SELECT %L, (SELECT string_agg(told ->> part, ' ' ORDER BY place)
                     FROM unnest(string_to_array(%L, ',')) WITH ORDINALITY AS parts (part, place)),
-                coalesce((told ->> 'created_at')::timestamptz, '1900-01-01 00:00Z'), clock_timestamp(),
+                coalesce((told ->> 'created_at')::timestamptz, '1900-01-01 00:00Z'), now(),
                 coalesce(told ->> 'commune', told ->> 'insee'), told
             FROM (SELECT to_jsonb(one) - string_to_array(%L, ',') AS told FROM %I AS one) AS rows
             $carry$, name, about, left_out, name);
@@ -102,7 +107,7 @@ BEGIN
                 WHERE fact = %1$L AND key IN (SELECT key FROM told)
             )
             INSERT INTO fact_version
-            SELECT %1$L, told.key, told.at, clock_timestamp(), one.commune, to_jsonb(one) || jsonb_build_object(
+            SELECT %1$L, told.key, told.at, now(), one.commune, to_jsonb(one) || jsonb_build_object(
                 'suspended_at', CASE WHEN ends THEN told.at END, 'suspended_reason', CASE WHEN ends THEN given END)
             FROM told JOIN %1$I AS one ON one.id::text = told.key
             ON CONFLICT DO NOTHING
@@ -127,6 +132,7 @@ ALTER TABLE fact_version ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fact_version FORCE ROW LEVEL SECURITY;
 CREATE POLICY by_commune ON fact_version FOR SELECT TO csu_app USING (in_scope(commune));
 CREATE POLICY facts ON fact_version FOR SELECT TO csu_guard USING (true);
--- The triggers' function is the owner's: it looks at the version before, and adds one.
+-- The triggers' function is the owner's: it looks at the version before, adds one, and completes its own only.
 CREATE POLICY look ON fact_version FOR SELECT TO csu_owner USING (true);
 CREATE POLICY keep ON fact_version FOR INSERT TO csu_owner WITH CHECK (true);
+CREATE POLICY complete ON fact_version FOR UPDATE TO csu_owner USING (written_at = now());
