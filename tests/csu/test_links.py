@@ -564,6 +564,55 @@ class TestOpenPictures:
         entry = next(entry for entry in await centre.journal() if entry["op"] == "picture:cut")
         assert (entry["author"], entry["camera_name"], entry["code"]) == ("Opérateur", "01 Place", code)
 
+    @pytest.mark.parametrize(
+        ("who", "act", "code"),
+        [
+            ("superviseur", "habilitations/{held}/suspend", "NOT_HABILITE"),
+            ("delegue", "habilitations/{held}/suspend", "NOT_HABILITE"),
+            ("delegue", "habilitations/{held}/end", "NOT_HABILITE"),
+            ("superviseur", "persons/{account}/agrement/suspend", "AGREMENT_MISSING"),
+            ("administrateur", "persons/{account}/agrement/suspend", "AGREMENT_MISSING"),
+            ("superviseur", "persons/{account}/leave", "SESSION_ENDED"),
+        ],
+    )
+    async def test_rows_8_38_and_70_a_person_who_loses_a_right_loses_its_pictures(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, who: str, act: str, code: str
+    ) -> None:
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("superviseur") as supervisor:
+            persons = (await supervisor.get("/api/persons")).json()["persons"]
+            operator_row = next(person for person in persons if person["login"] == "operateur")
+            held = next(h["id"] for h in operator_row["habilitations"] if h["commune"] == "27229")
+        async with centre.person("operateur") as operator, centre.person(who) as person:
+            first, second = await look(operator, centre, gateway, "01", "02")
+            await renewer.run_once()
+            centre.centre.renewer_wake.clear()
+            path = act.format(held=held, account=operator_row["id"])
+            body = {"reason": "contrôle"} | ({"days": 0} if path.endswith("leave") else {})
+            answer = await person.post(f"/api/{path}", body)
+            assert answer.status_code == 200, answer.text
+            assert centre.centre.renewer_wake.is_set()
+            await renewer.run_once()
+        lost = {first} if code == "NOT_HABILITE" else {first, second}
+        assert {(cut["ticket"], cut["code"]) for cut in gateway.cuts} == {(ticket, code) for ticket in lost}
+
+    async def test_row_70_a_leavers_time_cuts_though_nobody_acts(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, superuser: str
+    ) -> None:
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("operateur") as operator:
+            (ticket,) = await look(operator, centre, gateway, "01")
+            await renewer.run_once()
+            leaves = "UPDATE account SET leaving_at = %s, closes_at = %s WHERE login = 'operateur'"
+            async with await psycopg.AsyncConnection.connect(superuser) as connection:
+                times = centre.clock.at, centre.clock.at + timedelta(minutes=1)
+                await connection.execute(leaves.encode(), times)
+            await renewer.run_once()
+            assert gateway.cuts == []
+            centre.clock.advance(minutes=1)
+            await renewer.run_once()
+        assert [(cut["ticket"], cut["code"]) for cut in gateway.cuts] == [(ticket, "SESSION_ENDED")]
+
     async def test_locking_and_logging_out_cut(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
     ) -> None:

@@ -129,7 +129,8 @@ def test_the_auditor_gets_no_ticket(centre: Centre) -> None:
     assert "ticket" not in result
 
 
-def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, centre: Centre) -> None:
+@pytest.mark.parametrize("right", ["habilitation", "agrement"])
+def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, centre: Centre, right: str) -> None:
     log_in(page, centre, "operator")
     camera = cameras_of(centre, "Évreux")[0]
     expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=15_000)
@@ -137,13 +138,15 @@ def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, cent
         persons = client.get("/api/persons").json()["persons"]
         operator = next(p for p in persons if p["login"] == centre.account("operator")["login"])
         held = next(h for h in operator["habilitations"] if h["commune"] == EVREUX)
-        answer = client.post(f"/api/habilitations/{held['id']}/suspend", json={"reason": "Contrôle 2026-11"})
+        agrement, habilitation = f"/api/persons/{operator['id']}/agrement", f"/api/habilitations/{held['id']}"
+        path = agrement if right == "agrement" else habilitation
+        answer = client.post(f"{path}/suspend", json={"reason": "Contrôle 2026-11"})
         assert answer.status_code == 200, answer.text
         try:
             expect(tile(page, camera)).to_have_attribute("data-state", "refused", timeout=5_000)
             assert tile(page, camera).locator("video").count() == 0 or not reading(tile(page, camera).locator("video"))
         finally:
-            answer = client.post(f"/api/habilitations/{held['id']}/resume", json={"reason": "Contrôle levé"})
+            answer = client.post(f"{path}/resume", json={"reason": "Contrôle levé"})
             assert answer.status_code == 200, answer.text
 
 

@@ -1,14 +1,14 @@
 """What persons need: acts that habilitate, clocks, and the history of every fact.
 
-Revision: 0009
+Revision: 0010
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
