@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from test_territory import import_again, persons
 
 from csu import keys
+from csu.audit import security
 from csu.cli import main
 from csu.persons.answers import FORMAT, NAME, WHAT
 from csu.persons.keeper import PersonKeeper
@@ -87,6 +88,11 @@ class TestAccounts:
                 assert (await second.get("/api/session")).status_code == 200
         entry = next(e for e in await centre.journal() if e["op"] == "session:second")
         assert (entry["author"], entry["result"]) == ("Opérateur", "noted")
+        await security.write(centre.centre.store, centre.centre.security)
+        async with centre.person("administrateur") as administrator:
+            body = (await administrator.get("/api/security")).json()
+        told = [(e["code"], e["login"], e["workstation"]) for e in body["events"]]
+        assert ("SECOND_SESSION", "operateur", "127.0.0.2") in told
 
     async def test_row_34_one_after_another_is_no_alarm(self, centre: Running) -> None:
         async with centre.person("operateur") as first:

@@ -126,7 +126,7 @@ JOURNALLED = """
 
 def test_facts_of_before_have_their_history(before: tuple[Database, str]) -> None:
     database, superuser = before
-    _migrate_to(database, "0009")
+    _migrate_to(database, "0011")
     with psycopg.connect(superuser) as connection:
         connection.execute(JOURNALLED.encode(), (b"s" * 16, SUSPENDED, RESUMED))
     migrate(database.owner_url.get_secret_value())

@@ -1,14 +1,14 @@
 """What persons need: acts that habilitate, clocks, and the history of every fact.
 
-Revision: 0010
+Revision: 0012
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
