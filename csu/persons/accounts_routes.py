@@ -7,17 +7,16 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from sqlalchemy import Select, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit
-from csu.errors import Refusal, invalid, not_found
-from csu.persons.refusing import demand, journalled
+from csu.errors import invalid, not_found
 from csu.schemas import Body, Done, Line
 from csu.store import tables
+from csu.territory.acting import attempt, demand
 from legal import persons
-from legal.facts import Category, Role
+from legal.facts import CENTRE, Category, Role
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["persons"])
@@ -81,13 +80,9 @@ async def create_account(
         "created_at": visit.now,
     }
     detail = {"account": row["id"], "about": body.login, "role": body.role, "category": body.category}
-    try:
-        async with journalled(visit, detail), visit.perform(detail=detail) as connection:
-            demand(persons.fault_of_account(body.login, body.name, await open_names(connection)))
-            await connection.execute(insert(tables.account).values(row))
-    except IntegrityError as error:
-        reason = "Cet identifiant est déjà pris, ou la commune employeuse est inconnue ou manque."
-        raise Refusal(409, "CONFLICT", reason) from error
+    async with attempt(visit, CENTRE, detail) as connection:
+        demand(persons.fault_of_account(body.login, body.name, await open_names(connection)))
+        await connection.execute(insert(tables.account).values(row))
     return CreatedAccount(id=row["id"], login=body.login, password=password)
 
 

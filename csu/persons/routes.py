@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from sqlalchemy import ColumnElement, RowMapping, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu import signed
@@ -20,10 +19,10 @@ from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, not_found
 from csu.persons import answers
 from csu.persons.accounts_routes import AccountBody, accounts
-from csu.persons.refusing import Refusing, demand, journalled
 from csu.persons.standing import standings
 from csu.schemas import Body, Done, Line, Reason
 from csu.store import facts, tables
+from csu.territory.acting import NotDone, attempt, demand
 from csu.territory.suspensions import alter, resume, suspend
 from legal import facts as law
 from legal import persons
@@ -296,25 +295,18 @@ async def grant_habilitation(
     if isinstance(outcome, Refused) and outcome.code == "OUT_OF_COMMUNE":
         await visit.record(visit.entry(visit.act, commune=body.commune, detail=detail).refused(outcome))
         raise not_found()
-    try:
-        async with (
-            journalled(visit, detail, body.commune),
-            visit.perform(subject, detail=detail) as connection,
-        ):
-            if commune is None:
-                raise not_found()
-            person = await _person(visit, connection, account)
-            basis = Basis.DELEGATION if person.category is Category.ELU else Basis.DESIGNATION
-            validity, regimes = body.validity(body.to_day), None if body.regimes is None else frozenset(body.regimes)
-            new = law.Habilitation(row["id"], body.commune, basis, frozenset(body.rights), validity, regimes)
-            by = persons.Signature(body.signed_by, body.signed_on)
-            demand(persons.fault_of_designator(visit.session.actor, person, commune.legal), 403)
-            demand(persons.fault_of_dates(validity, by, visit.now))
-            demand(persons.fault_of_habilitation(person.category, new, by, person.habilitations))
-            await connection.execute(insert(tables.habilitation).values(row | {"basis": basis}))
-    except IntegrityError as error:
-        reason = "Cette référence est déjà celle d'une habilitation de cet agent pour cette commune."
-        raise Refusal(409, "CONFLICT", reason) from error
+    async with attempt(visit, subject, detail) as connection:
+        if commune is None:
+            raise not_found()
+        person = await _person(visit, connection, account)
+        basis = Basis.DELEGATION if person.category is Category.ELU else Basis.DESIGNATION
+        validity, regimes = body.validity(body.to_day), None if body.regimes is None else frozenset(body.regimes)
+        new = law.Habilitation(row["id"], body.commune, basis, frozenset(body.rights), validity, regimes)
+        by = persons.Signature(body.signed_by, body.signed_on)
+        demand(persons.fault_of_designator(visit.session.actor, person, commune.legal), 403)
+        demand(persons.fault_of_dates(validity, by, visit.now))
+        demand(persons.fault_of_habilitation(person.category, new, by, person.habilitations))
+        await connection.execute(insert(tables.habilitation).values(row | {"basis": basis}))
     await _changed(visit)
     return Done()
 
@@ -433,7 +425,7 @@ async def confirm_person(account_id: UUID, visit: Annotated[Visit, Depends(Guard
     """The yearly review: this person still needs the account and its rights (RECYF 10.A)."""
     account = str(account_id)
     detail = {"account": account}
-    async with journalled(visit, detail), visit.perform(detail=detail) as connection:
+    async with attempt(visit, CENTRE, detail) as connection:
         await _person(visit, connection, account)
         row = {"id": str(uuid4()), "account": account, "confirmed_at": visit.now}
         await connection.execute(insert(tables.review).values(row | {"confirmed_by": visit.session.actor.id}))
@@ -456,7 +448,7 @@ async def _alter(
     """Change another person's open account where the conditions hold."""
     account, account_table = str(account_id), tables.account
     detail = {"account": account} | detail
-    async with journalled(visit, detail), visit.perform(detail=detail) as connection:
+    async with attempt(visit, CENTRE, detail) as connection:
         await _person(visit, connection, account)
         demand(fault, 422)
         await connection.execute(update(account_table).where(account_table.c.id == account, *unless).values(values))
@@ -468,14 +460,14 @@ async def _alter(
 async def _person(visit: Visit, connection: AsyncConnection, account: str) -> law.Actor:
     """An open account of somebody else, as of now, locked: two changes of one person's rights follow one another.
 
-    Raises Refusal 404, Refusing.
+    Raises Refusal 404, NotDone.
     """
     table = tables.account
     lock = select(table.c.id).where(table.c.id == account, table.c.closed_at.is_(None)).with_for_update()
     if await connection.scalar(lock) is None:
         raise not_found()
     if account == visit.session.actor.id:
-        raise Refusing(_SELF, 422)
+        raise NotDone(_SELF, 422)
     async with visit.centre.store.facts() as guard:
         return (await facts.actors(guard, [account]))[account]
 

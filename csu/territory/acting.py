@@ -29,6 +29,12 @@ class NotDone(Exception):
         self.status = status
 
 
+def demand(fault: Refused | None, status: int = 409) -> None:
+    """Raise NotDone where there is a fault."""
+    if fault is not None:
+        raise NotDone(fault, status)
+
+
 @asynccontextmanager
 async def attempt(visit: Visit, subject: Subject, detail: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
     """`visit.perform`, in which NotDone and what the tables refuse undo all and answer with a code, journalled."""
