@@ -63,7 +63,7 @@ export function SuspendButton(props: {
     <ReasonButton
       label={fr.tables[verb]} path={`/api/${props.kind}/${props.id}/${verb}`} testid={`${verb}-${props.kind}`} id={props.id}
       title={verb === "suspend" ? fr.tables.suspendTitle(props.what) : fr.tables.resumeTitle(props.what)}
-      warning={verb === "suspend" ? fr.tables.suspendHelp : null} onDone={props.onDone}
+      warning={verb === "resume" ? null : props.kind === "conventions" ? fr.tables.suspendConventionHelp : fr.tables.suspendHelp} onDone={props.onDone}
     />
   );
 }

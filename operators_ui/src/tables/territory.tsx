@@ -40,10 +40,10 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
   const { tables } = fr;
   if (commune.conventions.length === 0) return <p className="notice notice-warning">{tables.convention} : {tables.none.toLowerCase()}</p>;
   return (
-    <Table label={`${tables.convention}, ${commune.name}`} heads={[tables.convention, tables.period, tables.state, tables.action]} empty={false} testid="conventions-table">
+    <Table label={`${tables.convention}, ${commune.name}`} caption={`${tables.conventions}, ${commune.name}`} heads={[tables.convention, tables.period, tables.state, tables.action]} empty={false} testid="conventions-table">
       {commune.conventions.map((one) => (
         <tr key={one.id}>
-          <td>{one.reference}<small>{one.kind} {tables.partner} {one.partner}</small></td>
+          <td>{one.reference}<small>{tables.conventionKinds(one.kind)} {tables.partner} {one.partner}</small></td>
           <td><Period fact={one} /></td>
           <td><Standing fact={one} /></td>
           <td>
@@ -64,7 +64,7 @@ function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }
   return (
     <>
       <Table
-        label={`${tables.authorisation}, ${props.commune.name}`}
+        label={`${tables.authorisation}, ${props.commune.name}`} caption={`${tables.authorisationsInForce}, ${props.commune.name}`}
         heads={[tables.authorisation, tables.cameras, tables.retention, tables.deadline, tables.state, tables.action]}
         empty={groups.length === 0} testid="authorisations-table"
       >

@@ -41,7 +41,7 @@ export function Dossiers(): ReactNode {
 function Row({ one, isChosen, onChoose }: { one: Authorisation; isChosen: boolean; onChoose: () => void }): ReactNode {
   return (
     <tr data-testid="dossier" data-state={one.state} aria-current={isChosen ? "true" : undefined}>
-      <th scope="row"><button type="button" onClick={onChoose} data-testid="dossier-open">{one.reference ?? one.dossier}</button>{one.reference !== null && <small>{one.dossier}</small>}</th>
+      <th scope="row"><button type="button" onClick={onChoose} data-testid="dossier-open">{one.reference ?? one.dossier}</button>{one.reference !== null && one.reference !== one.dossier && <small>{one.dossier}</small>}</th>
       <td>{one.commune.name}</td>
       <td>{dossiers.kinds(one.kind)}</td>
       <td><Badge tone={tone(one)}>{dossiers.states(one.state)}</Badge>{one.suspended_reason && <small>{one.suspended_reason}</small>}</td>
@@ -79,7 +79,7 @@ function Detail({ one }: { one: Authorisation }): ReactNode {
             <td>{dayNumber(event.on)}</td>
             <td className="line">{dayAndClock(event.at)}</td>
             <td>{event.reference ?? "—"}</td>
-            <td>{event.author ?? dossiers.byItself}</td>
+            <td>{event.author ?? dossiers.by(event.event)}</td>
           </tr>
         ))}
       </Table>
