@@ -3,8 +3,10 @@
 import base64
 import os
 import random
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +17,7 @@ import pytest
 from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
 
 from csu.keys import load_private
+from csu.links.orders import plan
 from recorder.accounts import Accounts, Cause
 from recorder.channel import ChannelError
 from recorder.decisions import Hold, Release, sign_hold, sign_release
@@ -24,7 +27,7 @@ from recorder.orders import CameraOrder
 from recorder.recovery import recover
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
-from recorder.utc import text_from_at
+from recorder.utc import at_from_text, text_from_at
 from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_at
 
@@ -115,6 +118,94 @@ def stopped(tmp_path: Path) -> Iterator[RecorderProcess]:
     with recorder(tmp_path / "data") as process:
         process.stop()
         yield process
+
+
+def _by_authorisation(cameras: Simulator, **dates: datetime) -> CameraOrder:
+    """The first camera as the centre orders it, by the dates of its authorisation."""
+    address, now = cameras.address(1, "main"), datetime.now(UTC)
+    of_camera = {"id": camera_id(1), "number": 1, "name": "caméra", "adapter": "native", "priority": 0}
+    of_camera |= {"main_url": address.url, "sub_url": None, "username": address.username, "password": address.password}
+    line = {"camera": camera_id(1), "reference": "27-2026-001", "retention_days": DAYS, "minimum_days": None}
+    line |= {"from_at": now - timedelta(days=100), "to_at": now + timedelta(days=100), "suspended_at": None, **dates}
+    (order,) = plan([{**of_camera, "certificate": None, "kept_days": None}], [line], now)
+    return order
+
+
+async def _stops_at_once(process: RecorderProcess, since: datetime, ended_at: datetime) -> None:
+    """No picture from after the order came is recorded, nor any is shown."""
+    pieces: list[dict[str, Any]] = []
+
+    async def forbidden() -> bool:
+        pieces[:] = (await process.coverage(camera_id(1), since))["gaps"]
+        is_told = bool(pieces) and pieces[-1]["cause"] == "authorisation"
+        return is_told and await process.state(camera_id(1)) == "forbidden"
+
+    await wait_until(forbidden)
+    (run,) = (await process.coverage(camera_id(1), since))["runs"]
+    a_picture = timedelta(milliseconds=100)
+    assert at_from_text(run["to"]) == at_from_text(pieces[-1]["from"]) <= ended_at + a_picture
+
+
+@pytest.mark.parametrize("change", ["suspended", "withdrawn"])
+async def test_an_authorisation_that_ends_stops_the_recording_and_what_exists_dies_on_time(
+    stopped: RecorderProcess, cameras: Simulator, change: str
+) -> None:
+    since = datetime.now(UTC)
+    start_at = since - timedelta(days=DAYS) + timedelta(seconds=20)
+    count = _history(stopped, 1, start_at)
+    stopped.start()
+    await _ordered(stopped, _by_authorisation(cameras))
+
+    async def records() -> bool:
+        return bool((await stopped.coverage(camera_id(1), since))["runs"])
+
+    await wait_until(records)
+    at = datetime.now(UTC)
+    ended = {"suspended": {"suspended_at": at}, "withdrawn": {"to_at": at}}[change]
+    await _ordered(stopped, _by_authorisation(cameras, **ended))
+    await _stops_at_once(stopped, since, ended_at=datetime.now(UTC))
+    before = since - timedelta(days=1)
+    assert _files(stopped, 1, before)
+
+    async def some_fell_due() -> bool:
+        return len(_files(stopped, 1, before)) < count
+
+    await wait_until(some_fell_due, 60)
+    assert datetime.now(UTC) >= start_at + timedelta(days=DAYS)
+    assert len(list((stopped.paths.recordings / camera_id(1)).rglob("*.mp4"))) > len(_files(stopped, 1, before)) > 0
+    if change == "suspended":
+        await _ordered(stopped, _by_authorisation(cameras))
+
+        async def records_again() -> bool:
+            return len((await stopped.coverage(camera_id(1), since))["runs"]) == 2
+
+        await wait_until(records_again)
+    assert stopped.stop() == 0
+    assert stopped.csu("check", "--deep")[1]["ok"]
+
+
+async def test_that_space_will_be_short_is_told_before(stopped: RecorderProcess, cameras: Simulator) -> None:
+    """The index says that the camera records a petabyte in some hours."""
+    _history(stopped, 1, datetime.now(UTC) - timedelta(days=5), hours_each=4)
+    with closing(sqlite3.connect(stopped.paths.recordings / "index.db", isolation_level=None)) as index:
+        index.execute("UPDATE hour SET bytes = 1 << 50")
+    stopped.prelude = "from recorder import main as looked; looked.PRESS_TICKS = 1"
+    stopped.start()
+    await _ordered(stopped, camera(cameras, 1))
+
+    async def told(kind: str) -> bool:
+        facts = await stopped.facts()
+        return any(f["kind"] == kind and (f["code"], f["subject"]) == ("STORAGE_SHORT", "recordings") for f in facts)
+
+    await wait_until(partial(told, "alarm_raised"))
+    (directory,) = (await stopped.call("status"))["storage"]
+    assert directory["code"] == ""
+    assert directory["pressure"]["needed_bytes"] > directory["pressure"]["capacity_bytes"]
+    assert at_from_text(directory["pressure"]["full_at"]) >= datetime.now(UTC) - timedelta(minutes=1)
+    assert not await told("alarm_ended")
+    await _ordered(stopped)
+    await wait_until(partial(told, "alarm_ended"))
+    assert stopped.stop() == 0
 
 
 @pytest.mark.parametrize("change", ["leaves", "renamed", "reauthorised", "expired", "moved"])

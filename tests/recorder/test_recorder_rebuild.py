@@ -15,6 +15,7 @@ from recorder.accounts import Cause
 from recorder.adoption import LOST, Adopted, Adoption, is_needed
 from recorder.check import check
 from recorder.coverage import Coverage, read_coverage
+from recorder.derived import put_derived
 from recorder.destruction import destroy_due
 from recorder.files import StorageRefused
 from recorder.holds import Rulings
@@ -174,6 +175,26 @@ def test_an_index_from_a_backup_is_brought_up_to_date(tmp_path: Path) -> None:
         assert reader.execute("SELECT value FROM meta WHERE key = 'index'").fetchone() != (uuid,)
     assert _coverage(recordings, CAMERA, START_US + 2 * hour_us).recorded_us == 260_000_000
     assert check(recordings, START_US + 2 * hour_us, True).ok
+
+
+@pytest.mark.parametrize("by", ["command", "recorder"])
+def test_what_was_derived_is_destroyed_with_the_index_that_knew_it(tmp_path: Path, recordings: Path, by: str) -> None:
+    """It can be derived again; and nothing that nobody knows is left on the disk."""
+    with bench(tmp_path, NOW_US) as made:
+        window = START_US, START_US + 1_000_000
+        told = put_derived(made.storage, made.index, CAMERA, *window, "jpg", b"picture", NOW_US)
+        made.index.commit()
+    assert (recordings / told["name"]).exists()
+    assert check(recordings, NOW_US, True).ok
+    before = _segments(recordings)
+    _forget_index(recordings)
+    report = _rebuild(tmp_path) if by == "command" else _adopt_all(tmp_path, NOW_US)
+    assert report.ok
+    assert not list(recordings.rglob("*.jpg"))
+    assert not list((recordings / "derived").rglob("*"))
+    assert _rows(recordings, "SELECT count(*) FROM derived") == [(0,)]
+    assert _segments(recordings) == before
+    assert check(recordings, NOW_US, True).ok
 
 
 def test_killed_while_adopting_it_goes_on(tmp_path: Path, recordings: Path) -> None:

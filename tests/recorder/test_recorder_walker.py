@@ -14,6 +14,7 @@ from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, re
 
 from recorder.clock import ClockState
 from recorder.decisions import Hold, sign_hold
+from recorder.derived import put_derived
 from recorder.destruction import destroy_due
 from recorder.holds import put_hold
 from recorder.index import open_reader
@@ -82,6 +83,29 @@ def test_a_held_hour_hides_nothing_that_comes_after(tmp_path: Path) -> None:
         put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
     (one,) = look(tmp_path / "recordings", late_us)
     assert (one.held > 0, len(one.overdue) > 0, one.oldest_us) == (True, True, START_US + hour_us)
+
+
+def test_what_was_derived_is_overdue_when_it_outlives_its_deadline_and_is_not_held(tmp_path: Path) -> None:
+    """Also where nothing of its camera is left, and what the index says is not asked."""
+    due_us = START_US + 15 * DAY_US
+    storage = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        names = {}
+        for camera in (CAMERA, OTHER):
+            record(made.store, camera, packets(25 * 20))
+            window = START_US, START_US + 1_000_000
+            told = put_derived(made.storage, made.index, camera, *window, "jpg", b"picture", START_US)
+            names[camera] = told["name"]
+        hold = Hold(str(uuid4()), OTHER, at_from_us(START_US), at_from_us(due_us), "PV 1", at_from_us(START_US))
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
+        made.index.execute("DELETE FROM derived")
+        made.index.commit()
+        assert destroy_due(made.store, due_us + 60_000_000, due_us + 60_000_000) > 0
+    assert not (storage / CAMERA).exists()
+    for whole in (False, True):
+        assert not any(one.overdue for one in look(storage, due_us + OVERDUE_US, whole))
+        late = {one.camera: one.overdue for one in look(storage, due_us + OVERDUE_US + 1, whole)}
+        assert late == {CAMERA: (names[CAMERA],), OTHER: ()}
 
 
 async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
