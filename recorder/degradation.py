@@ -16,6 +16,8 @@ LONGEST_CALM_S = 480.0
 DEEPER_S = 5.0
 """Still over the last bounds so long after a step, and the cameras of one more priority are given up."""
 HIGHEST = 3
+START_S = 15.0
+"""After a start: files, directories and connections of the whole fleet come at once, and are soon worked off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,12 @@ class Degradation:
         self._fell_s: float | None = None
         self.state = Degraded()
 
-    def observe(self, measures: Measures, at_s: float, priorities: int) -> Degraded:
-        """The step from now on. `priorities`: how many different ones the cameras have; one is always kept."""
+    def observe(self, measures: Measures, at_s: float, priorities: int, starting: bool = False) -> Degraded:
+        """The step from now on. `priorities`: how many different ones the cameras have; one is always kept. `starting`:
+        only the highest level counts, which saves the recording of the first."""
         level, reason = self._level_of(measures, at_s)
+        if starting and level < HIGHEST:
+            level = 0
         step = self.state.step
         deepest = HIGHEST - 2 + max(1, priorities)
         wanted = level

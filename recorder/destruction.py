@@ -118,7 +118,7 @@ def finish_destruction(store: SegmentStore, now_us: int) -> None:
         derived[segment] += 1
         directories.add(os.path.dirname(name))
     for directory in sorted(directories):
-        if storage.sync_directory(directory) and not store.is_active(directory):
+        if storage.sync_directory(directory):
             storage.prune(directory)
     groups: dict[tuple[int, int, str], list[Any]] = defaultdict(list)
     for row in rows:

@@ -37,7 +37,8 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class Disk:
     """One directory. `name` is the shortest end of its path that tells it from the others; `places`, when each camera
-    last came here; `giving_way`: those that don't record here for want of space."""
+    last came here; `giving_way`: those that don't record here for want of space; `answered_s`: when it last began to
+    answer, by the monotonic clock."""
 
     name: str
     path: Path
@@ -46,6 +47,7 @@ class Disk:
     reading: ThreadPoolExecutor
     places: dict[str, int] = field(default_factory=dict)
     giving_way: frozenset[str] = frozenset()
+    answered_s: float = 0.0
 
     @property
     def answers(self) -> bool:
@@ -108,6 +110,7 @@ class Disks(Mapping[str, Disk]):
                 if state.recovery is not None:
                     disk.places = dict(state.places)
                     disk.giving_way = state.giving_way
+                    disk.answered_s = time.monotonic()
                 on_storage(disk, state)
 
             writer = Writer(path, identity_file, self.clock, self.rulings, told, on_clock)

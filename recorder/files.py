@@ -118,15 +118,26 @@ class StorageDirectory:
         return space.f_bavail * space.f_frsize
 
     def make_directory(self, name: str) -> None:
-        """Make a directory and those above it, each durable in its parent."""
+        """Make a directory and those above it, each durable in its parent. All are made before the first is synced, so
+        that a file system with a journal commits once."""
+        parents: list[str] = []
+        try:
+            self._make(name, parents)
+        finally:
+            for parent in parents:
+                self.sync_directory(parent)
+
+    def _make(self, name: str, parents: list[str]) -> None:
+        """Make a directory and those above it; `parents` gets those in which one was made."""
+        parent = os.path.dirname(name)
         try:
             os.mkdir(name, _DIRECTORY_MODE, dir_fd=self._fd)
         except FileExistsError:
             return
         except FileNotFoundError:
-            self.make_directory(os.path.dirname(name))
+            self._make(parent, parents)
             os.mkdir(name, _DIRECTORY_MODE, dir_fd=self._fd)
-        self.sync_directory(os.path.dirname(name))
+        parents.append(parent)
 
     def create(self, name: str) -> int:
         """A new file, open for appending; its name is durable after `sync_directory`. Raises FileExistsError."""

@@ -42,7 +42,7 @@ from recorder.channel import ChannelServer
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.days import Day, add_up, next_day, read_accounts, read_standing, remember_day, tell_day
-from recorder.degradation import Degradation, Degraded, Measures, Share
+from recorder.degradation import START_S, Degradation, Degraded, Measures, Share
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
 from recorder.files import lock_file, remembered_directories
@@ -138,6 +138,7 @@ class Recorder:
         self.degraded_since_us = 0
         self._degradations = {name: Degradation() for name in (_MACHINE, *self.disks)}
         self._anchor = read_anchor()
+        self._began_s = time.monotonic()
         self._tasks: asyncio.TaskGroup
         self._stop = asyncio.Event()
 
@@ -347,11 +348,13 @@ class Recorder:
             name: Measures(queue=disk.writer.queue_share, sync=disk.writer.overdue_s)
             for name, disk in self.disks.items()
         }
+        began_s = {name: disk.answered_s for name, disk in self.disks.items()} | {_MACHINE: self._began_s}
         given_up: set[str] = set()
         for name, degradation in self._degradations.items():
             cameras = self._orders.keys() if name == _MACHINE else self._cameras_on(self.disks[name])
             priorities = {camera: self._orders[camera].priority for camera in cameras}
-            state = degradation.observe(measured[name], at_s, len(set(priorities.values())))
+            is_starting = at_s - began_s[name] < START_S
+            state = degradation.observe(measured[name], at_s, len(set(priorities.values())), is_starting)
             lowest = state.priorities_given_up(priorities.values())
             given_up |= {camera for camera, priority in priorities.items() if priority in lowest}
         state = max((one.state for one in self._degradations.values()), key=lambda one: one.step)

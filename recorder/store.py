@@ -23,10 +23,11 @@ from recorder.format import (
     SegmentHeader,
     file_header,
     file_name,
+    hour_directory,
     pack_entry,
     pack_part,
 )
-from recorder.index import CLOSED, OPEN, Index
+from recorder.index import CLOSED, HOUR_US, OPEN, Index
 from streams.packets import VideoFormat
 from streams.ticks import at_from_us, us_from_90k, us_from_at
 
@@ -107,6 +108,8 @@ class SegmentStore:
         self._new_directories: set[str] = set()
         self._shortened: dict[tuple[str, str], _Shorter] = {}  # by camera and authorisation, in the order they came
         self.apply_released()
+        self._hour_us = 0
+        self._of_hour: frozenset[str] = frozenset()  # its directories, of all cameras under orders here
         self._active = {name for (name,) in index.query("SELECT name FROM active_directory")}
 
     def start_run(self, camera: str, at_us: int, authorisation: str, clock_offset_us: int | None) -> None:
@@ -150,10 +153,8 @@ class SegmentStore:
         name = file_name(new.camera, new.start_us, self._last)
         directory = os.path.dirname(name)
         if directory not in self._active:
-            self.storage.make_directory(directory)
-            self.index.execute("INSERT OR IGNORE INTO active_directory VALUES (?)", (directory,))
-            self.index.commit()
-            self._active.add(directory)
+            self._activate(directory, new.start_us - new.start_us % HOUR_US)
+        self.storage.make_directory(directory)
         data = file_header(header, new.format)
         fd = self.storage.create(name)
         segment = _Open(header, camera, name, fd, 0, len(data), new.start_us, hashlib.sha256(data))
@@ -162,6 +163,18 @@ class SegmentStore:
         self._new_directories.add(directory)
         segment.length = self.storage.append(fd, [data])
         segment.last_at_us = new.start_us
+
+    def _activate(self, directory: str, hour_us: int) -> None:
+        """Files may be in this directory from now on, and in those of the same hour of all cameras under orders here:
+        at a start, and when an hour begins, hundreds come one after the other, and one commit does for all."""
+        names = {directory}
+        if hour_us >= self._hour_us:
+            names |= {hour_directory(camera, hour_us) for camera in self.accounts.cameras()}
+            self._hour_us, self._of_hour = hour_us, frozenset(names)
+        names -= self._active
+        self.index.execute_many("INSERT INTO active_directory VALUES (?)", [(name,) for name in sorted(names)])
+        self.index.commit()
+        self._active |= names
 
     def append(self, camera: str, part: Part) -> None:
         """Hash a part, and write it with its header in one go."""
@@ -207,7 +220,7 @@ class SegmentStore:
             key = next(iter(self._shortened))
             self._shorten(*key, self._shortened.pop(key), now_us)
         self._bring_forward(now_us)
-        idle = self._active - {os.path.dirname(s.name) for s in self._open.values()}
+        idle = self._active - self._of_hour - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
         self.accounts.look(now_us)

@@ -23,6 +23,7 @@ _SHRUNK = """
 import functools, recorder.main
 from recorder.degradation import BOUNDS, Bounds
 bounds = {**BOUNDS, "sync": Bounds((2.0, 4.0, 6.0), 0.0)}
+recorder.main.START_S = 0.0
 recorder.main.Degradation = functools.partial(recorder.main.Degradation, bounds, 3.0)
 """
 _STALLING = (

@@ -152,3 +152,13 @@ def test_other_bounds() -> None:
     machine = Degradation({"sync": Bounds((1.0, 2.0, 3.0), 0.0)}, calm_s=2.0)
     assert machine.observe(Measures(sync=2.5, load=9.0), 0.0, 2).level == 2
     assert [machine.observe(CALM, float(n), 2).level for n in (1, 2, 3, 4, 5, 6)] == [2, 2, 1, 1, 1, 0]
+
+
+def test_at_a_start_only_the_recording_of_the_first_cameras_is_protected() -> None:
+    machine = Degradation()
+    for over in (("queue", 1), ("queue", 2), ("sync", 1)):
+        assert machine.observe(OVER[over], 1.0, 2, starting=True) == Degraded()
+    assert machine.observe(OVER["queue", 3], 2.0, 2, starting=True) == Degraded(3, "queue")
+    again = Degradation()
+    assert again.observe(OVER["queue", 2], 1.0, 2, starting=True).level == 0
+    assert again.observe(OVER["queue", 2], 2.0, 2).level == 2

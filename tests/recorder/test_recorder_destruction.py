@@ -9,10 +9,12 @@ import pytest
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
 from legal.retention import UNFIXED_MINIMUM_DAYS
+from recorder.accounts import Cause
+from recorder.check import check
 from recorder.clock import Ahead
 from recorder.decisions import Hold, Release
 from recorder.destruction import destroy_due, finish_destruction, tell_destroyed
-from recorder.format import merkle_root
+from recorder.format import hour_directory, merkle_root
 from recorder.holds import put_hold, release_hold
 from recorder.index import HOUR_US, SCHEMA, read_facts
 from streams.ticks import at_from_us
@@ -198,3 +200,26 @@ def test_only_what_was_dated_ahead_comes_forward(tmp_path: Path) -> None:
         )
         assert moved == expected
         assert 0 < len(moved) < len(rows)
+
+
+def test_an_hour_that_is_emptied_while_it_goes_on_is_recorded_in_again(tmp_path: Path) -> None:
+    """Its directories are in the index for all cameras at once, whether or not they are there."""
+    storage = tmp_path / "recordings"
+    with bench(tmp_path) as made:
+        made.store.accounts.gap(OTHER, START_US, Cause.CAMERA, "connecting")
+        record(made.store, CAMERA, packets(25 * 10))
+        active = {name for (name,) in made.index.query("SELECT name FROM active_directory")}
+        assert active == {hour_directory(camera, START_US) for camera in (CAMERA, OTHER)}
+        assert not (storage / OTHER).exists()
+        made.index.execute("UPDATE segment SET deadline_us = 1")
+        while destroy_due(made.store, 1, START_US):
+            pass
+        assert not (storage / CAMERA).exists()
+        record(made.store, CAMERA, packets(25 * 10, start=25 * 60))
+        later_us = START_US + 3_600_000_000
+        record(made.store, OTHER, ((packet, at_us + 3_600_000_000) for packet, at_us in packets(25 * 10)))
+        active = {name for (name,) in made.index.query("SELECT name FROM active_directory")}
+        assert active == {hour_directory(camera, later_us) for camera in (CAMERA, OTHER)}
+    with bench(tmp_path, later_us):
+        pass
+    assert check(storage, later_us, True).ok
