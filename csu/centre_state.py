@@ -26,6 +26,9 @@ class StreamState:
     fault: str | None = None
     since: datetime | None = None
     last_frame_at: datetime | None = None
+    # Width and height, and pictures per second of the last seconds.
+    size: tuple[int, int] | None = None
+    per_s: float | None = None
 
 
 UNKNOWN = StreamState("unknown")

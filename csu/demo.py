@@ -74,14 +74,51 @@ def territory(demo: Demo) -> Document:
     cameras = whole.camera[: demo.cameras]
     kept = {camera.number for camera in cameras}
     lines = [
-        line.model_copy(update={"cameras": [number for number in line.cameras if number in kept]})
+        line.model_copy(
+            update={
+                "cameras": [number for number in line.cameras if number in kept],
+                "details": [one for one in line.details if one.camera in kept],
+            }
+        )
         for line in whole.authorisation
     ]
     return whole.model_copy(update={"camera": cameras, "authorisation": [line for line in lines if line.cameras]})
 
 
 def import_territory(demo: Demo, settings: Settings) -> None:
-    import_document(settings, settings.database, territory(demo), _passwords_file(demo))
+    content = extended(territory(demo), _authorised(settings))
+    import_document(settings, settings.database, content, _passwords_file(demo))
+
+
+def extended(content: Document, authorised: dict[str, set[str]]) -> Document:
+    """The document for a demo that has run before with fewer cameras: an arrêté takes no camera more, so that each of
+    those that are new gets one. `authorised`: numbers of cameras by arrêté, as they were imported."""
+    items = []
+    for item in content.authorisation:
+        known = authorised.get(item.reference, set(item.cameras))
+        there = [number for number in item.cameras if number in known]
+        details = {detail.camera: detail for detail in item.details}
+        new = [(f"{item.reference}-{number}", [number]) for number in item.cameras if number not in known]
+        for reference, numbers in [(item.reference, there), *new]:
+            kept = [details[number] for number in numbers if number in details]
+            changes = {"reference": reference, "cameras": numbers, "details": kept}
+            items += [item.model_copy(update=changes)] if numbers else []
+    return content.model_copy(update={"authorisation": items})
+
+
+def _authorised(settings: Settings) -> dict[str, set[str]]:
+    import psycopg
+
+    numbers: dict[str, set[str]] = {}
+    with psycopg.connect(_guard_address(settings)) as connection:
+        rows = connection.execute(
+            "SELECT authorisation.reference, camera.number FROM authorisation_line"
+            " JOIN authorisation ON authorisation.id = authorisation_line.authorisation"
+            " JOIN camera ON camera.id = authorisation_line.camera WHERE authorisation.reference IS NOT NULL"
+        )
+        for reference, number in rows:
+            numbers.setdefault(reference, set()).add(number)
+    return numbers
 
 
 def simulator(demo: Demo) -> Service:
@@ -103,10 +140,13 @@ def cameras(demo: Demo, settings: Settings) -> list[dict[str, Any]]:
     import psycopg
 
     names = {commune.insee: commune.name for commune in territory(demo).commune}
-    url = settings.database.guard_url.get_secret_value().replace("postgresql+psycopg", "postgresql")
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(_guard_address(settings)) as connection:
         rows = connection.execute("SELECT id::text, number, name, commune FROM camera ORDER BY number").fetchall()
     return [{"id": row[0], "number": row[1], "name": row[2], "commune": names[row[3]]} for row in rows]
+
+
+def _guard_address(settings: Settings) -> str:
+    return settings.database.guard_url.get_secret_value().replace("postgresql+psycopg", "postgresql")
 
 
 def _passwords_file(demo: Demo) -> Path:

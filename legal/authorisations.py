@@ -489,18 +489,21 @@ def fault_of_line(regime: Regime, line: Line) -> Refused | None:
 
 
 def _fault_of_profile(line: Line) -> Refused | None:
-    if line.width is None or line.height is None:
+    below = None if line.width is None or line.height is None else below_norm(line, line.width, line.height, line.per_s)
+    if below is None:
         return None
-    narrow = line.plan is Plan.ETROIT and set(line.finalites) != {"3"} and not line.exemption
+    reason = f"{below.measured} : au moins {below.norm.required} exigés ({below.norm.concerns})."
+    return Refused("PROFILE_BELOW_NORM", reason, norms.ARTICLE)
+
+
+def below_norm(line: Line, width: int, height: int, per_s: float | None) -> norms.Finding | None:
+    """The first norm of the arrêté du 3 août 2007, art. 2, that a stream misses in the use that its line declares."""
     use = ("NARROW_FAST" if line.fast_flow else "NARROW") if line.plan is Plan.ETROIT else "WIDE"
     wanted = set(next(one.norms for one in norms.USES if one.code == use)) | {"OTHER_SIZE"}
-    if not narrow:
+    if set(line.finalites) == {"3"} or line.exemption:
         wanted.discard("NARROW_SIZE")
-    for finding in norms.judge_stream(line.width, line.height, line.per_s):
-        if finding.norm.code in wanted and finding.met is False:
-            reason = f"{finding.measured} : au moins {finding.norm.required} exigés ({finding.norm.concerns})."
-            return Refused("PROFILE_BELOW_NORM", reason, norms.ARTICLE)
-    return None
+    findings = norms.judge_stream(width, height, per_s)
+    return next((one for one in findings if one.norm.code in wanted and one.met is False), None)
 
 
 _DETAILS = ("recipients", "position", "field", "masks", "ptz", "plan", "width", "height", "per_s", "exemption")

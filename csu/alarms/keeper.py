@@ -1,5 +1,6 @@
 """Alarms in their table: raised once, ended once, and our own kept in line with what is observed."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -39,6 +40,30 @@ async def end_alarm(connection: AsyncConnection, source: str, code: str, subject
     alarm = tables.alarm
     statement = update(alarm).where(alarm.c.source == source, alarm.c.code == code, alarm.c.subject == subject)
     await connection.execute(statement.where(alarm.c.ended.is_(None)).values(ended=func.greatest(alarm.c.since, at)))
+
+
+async def keep(
+    connection: AsyncConnection,
+    source: str,
+    codes: Collection[str],
+    wanted: Mapping[tuple[str, str], tuple[str, str | None]],
+    at: datetime,
+) -> bool:
+    """Bring a source's alarms of these codes to what is wanted: code and subject, with detail and commune. Another
+    detail is another alarm. Whether any began or ended."""
+    alarm = tables.alarm
+    statement = select(alarm.c.code, alarm.c.subject, alarm.c.detail).where(
+        alarm.c.source == source, alarm.c.code.in_(codes), alarm.c.ended.is_(None)
+    )
+    on = {(row[0], row[1]): row[2] for row in await connection.execute(statement)}
+    over = {key for key, detail in on.items() if key not in wanted or wanted[key][0] != detail}
+    begun = wanted.keys() - (on.keys() - over)
+    for code, subject in sorted(over):
+        await end_alarm(connection, source, code, subject, at)
+    for code, subject in sorted(begun):
+        detail, commune = wanted[code, subject]
+        await raise_alarm(connection, source, code, subject, detail, commune, at)
+    return bool(over or begun)
 
 
 class AlarmKeeper:

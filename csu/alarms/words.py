@@ -7,6 +7,7 @@ from functools import partial
 
 from csu.gateway.faults import fault_reason
 from csu.recording.words import degraded_alarm, freeze_reason
+from legal.norms import NORMS
 from legal.persons import Due
 from legal.retention import PARIS
 
@@ -16,6 +17,7 @@ _MESSAGES = {
     "PROVISIONAL_ENDING": "Autorisation provisoire {subject} : elle prend fin dans moins de sept jours.",
     "CDV_LATE": "Dossier {subject} : la commission n'a pas rendu son avis dans son délai.",
     "REFUS_IMPLICITE": "Dossier {subject} : plus de quatre mois de silence du préfet, la demande est rejetée.",
+    "STREAM_BELOW_NORM": "Caméra {subject} : depuis cinq minutes sous la norme, au moins {detail} exigés.",
     "RECORDER_UNREACHABLE": "L'enregistreur ne répond pas.",
     "GATEWAY_UNREACHABLE": "La passerelle d'images ne répond pas : aucune image ne peut être ouverte.",
     "VALKEY_DOWN": "Le service d'événements est arrêté : les écrans se rafraîchissent toutes les quatre secondes.",
@@ -82,6 +84,7 @@ _DETAILS: dict[str, Callable[[str], str]] = {
     "SECOND_SESSION": str,
     "AUTH_EXPIRING": str,
     "ANCHOR_FAILED": _ways,
+    "STREAM_BELOW_NORM": lambda code: next(norm.required for norm in NORMS if norm.code == code),
     "CAMERA_LOST": fault_reason,
     "CLOCK_UNTRUSTED": partial(freeze_reason, "clock"),
     "DESTRUCTION_BREAKER": partial(freeze_reason, "breaker"),

@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any
 
 from csu import keys
+from csu.alarms import norms
 from csu.alarms.keeper import AlarmKeeper
+from csu.alarms.norms import NormKeeper
 from csu.audit import security, sequencer
 from csu.audit.anchors import TURN_S as ANCHORS_S
 from csu.audit.anchors import AnchorKeeper
@@ -55,6 +57,7 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         repeat("served pictures", SpoolPuller(centre, gateway()).run_once, 2.0),
         repeat("statements", statements.run_once, STATEMENTS_S),
         repeat("authorisations' clocks", DeadlineKeeper(centre).run_once, clock.EVERY_S),
+        repeat("streams' norms", NormKeeper(centre).run_once, norms.EVERY_S),
         repeat("alarms", AlarmKeeper(centre).run_once, 1.0),
         repeat("persons", PersonKeeper(centre).run_once, PERSONS_S),
     ]

@@ -230,6 +230,8 @@ def _state(item: dict[str, Any]) -> StreamState:
         fault=item["fault"],
         since=None if item["since"] is None else _time(item["since"]),
         last_frame_at=None if last is None else _time(last),
+        size=None if item["size"] is None else (item["size"]["width"], item["size"]["height"]),
+        per_s=item["fps"],
     )
 
 

@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.alarms.keeper import end_alarm, raise_alarm
+from csu.alarms.keeper import keep, raise_alarm
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.centre_state import Centre
-from csu.store import tables
 from csu.territory import dossiers
 from csu.territory.dossiers import Known
 from legal import authorisations as law
@@ -65,16 +63,4 @@ async def _keep_alarms(connection: AsyncConnection, known: list[Known], now: dat
         for one in known
         for code, detail in law.alarms_at(one.dossier, now).items()
     }
-    alarm = tables.alarm
-    statement = select(alarm.c.code, alarm.c.subject, alarm.c.detail).where(
-        alarm.c.source == SOURCE, alarm.c.code.in_(_STATES), alarm.c.ended.is_(None)
-    )
-    on = {(row[0], row[1]): row[2] for row in await connection.execute(statement)}
-    over = {key for key, detail in on.items() if key not in wanted or wanted[key][0] != detail}
-    begun = wanted.keys() - (on.keys() - over)
-    for code, subject in sorted(over):
-        await end_alarm(connection, SOURCE, code, subject, now)
-    for code, subject in sorted(begun):
-        detail, commune = wanted[code, subject]
-        await raise_alarm(connection, SOURCE, code, subject, detail, commune, now)
-    return bool(over or begun)
+    return await keep(connection, SOURCE, _STATES, wanted, now)

@@ -199,7 +199,7 @@ class Importer:
     async def _compare(
         self, connection: AsyncConnection, item: Authorisation, lines: Mapping[str, Line], identity: str
     ) -> None:
-        """What an arrêté of before says may be completed and not changed (CSI R.254-2)."""
+        """What an arrêté of before says may be completed and not changed (CSI R.254-2); cameras left out stay in it."""
         known = await dossiers.find(connection, identity, lock=True)
         assert known is not None
         changed = [
@@ -209,7 +209,7 @@ class Importer:
                 "kind": (known.row["kind"], item.kind),
                 "from": (known.dossier.from_at, start_of(item.from_day)),
                 "to": (known.dossier.to_at, start_of(item.to_day)),
-                "cameras": (known.dossier.cameras, frozenset(lines)),
+                "cameras": (known.dossier.cameras, known.dossier.cameras | lines.keys()),
             }.items()
             if before != now
         ]

@@ -8,7 +8,10 @@ import pytest
 from centre_support import START, Browser, Running, territory
 from test_territory import import_again
 
+from csu.alarms.norms import NormKeeper
 from csu.cameras.secrets import SecretBox
+from csu.centre_state import StreamState
+from csu.demo import extended
 from csu.links import orders
 from csu.store import facts
 from csu.territory import dossiers
@@ -382,6 +385,36 @@ async def test_a_place_outside_the_law_is_for_the_register(centre: Running) -> N
         assert await order_of(centre, depot) is not None
 
 
+async def test_row_31_a_camera_that_stays_below_the_norm_raises_an_alarm(centre: Running) -> None:
+    async with centre.centre.store.facts() as connection:
+        known = await facts.cameras(connection)
+    (camera,) = [one.id for one in known.values() if one.number == "01"]
+    keeper, observed, seen = NormKeeper(centre.centre), centre.centre.observed, []
+    observed.recorder_answers = True
+
+    async def after(minutes: float, size: tuple[int, int], per_s: float, state: str = "recording") -> None:
+        observed.streams = {(camera, "main"): StreamState(state, size=size, per_s=per_s)}
+        centre.clock.advance(minutes=minutes)
+        await keeper.run_once()
+        async with centre.person("superviseur") as supervisor:
+            alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
+            on = [a["message"] for a in alarms if a["code"] == "STREAM_BELOW_NORM" and a["ended"] is None]
+            seen.append([message.partition("au moins ")[2] for message in on])
+
+    await after(0, (1280, 720), 5.0)
+    await after(4, (1280, 720), 5.1)
+    await after(1, (1280, 720), 5.0)
+    await after(1, (1280, 720), 12.0)
+    await after(1, (320, 240), 12.0)
+    await after(5, (320, 240), 12.0)
+    observed.recorder_answers = False
+    await after(5, (1280, 720), 12.0)
+    observed.recorder_answers = True
+    await after(1, (1280, 720), 12.0, "lost")
+    rate, size = ["6 images/s exigés."], ["352 x 288 exigés."]
+    assert seen == [[], [], rate, [], [], size, size, []]
+
+
 async def test_alarms_come_nine_six_and_four_months_before_the_term(centre: Running) -> None:
     seen = []
     for day in (date(2030, 3, 31), date(2030, 4, 1), date(2030, 7, 1), date(2030, 9, 1), date(2030, 9, 1)):
@@ -471,6 +504,21 @@ class TestImport:
         current = await orders.current(centre.centre.store, box, centre.clock.at)
         (order,) = [one for one in current.cameras if one.name == "01 Place"]
         assert (order.authorisation, order.retention_days) == ("A-2", 20)
+
+    async def test_a_demo_that_grows_gives_its_new_cameras_an_arrete_of_their_own(self, centre: Running) -> None:
+        content = territory()
+        content["camera"].append(content["camera"][0] | {"number": "04"})
+        content["authorisation"][0]["cameras"] = ["01", "04"]
+        grown = extended(Document.model_validate(content), {"A-27229": {"01"}})
+        assert [(one.reference, one.cameras) for one in grown.authorisation][:2] == [
+            ("A-27229", ["01"]),
+            ("A-27229-04", ["04"]),
+        ]
+        data = centre.centre.settings.data
+        for expected in (3, 0):  # the camera, its secret, its arrêté, and then no more
+            importer = Importer(centre.centre.store, SecretBox(data / "keys"), data, {}, START)
+            assert await importer.run(grown) == expected
+        assert await import_again(centre, territory()) == 0
 
     async def test_what_was_not_known_is_completed_and_then_stays(self, centre: Running) -> None:
         content = territory()

@@ -398,7 +398,8 @@ class TestStates:
         async with centre.person("operateur") as operator:
             camera = (await camera_ids(operator))["01"]
             stream = {"camera": camera, "stream": "main", "state": "lost", "fault": "refused_credentials"}
-            recorder.cameras = [stream | {"since": iso(START), "last_frame_at": None}]
+            stream |= {"since": iso(START), "last_frame_at": None, "fps": 0.0, "size": None}
+            recorder.cameras = [stream]
             poller = StatusPoller(centre.centre, to_recorder)
             await poller.run_once()
             shown = (await operator.get("/api/cameras")).json()["cameras"][0]
