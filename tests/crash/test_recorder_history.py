@@ -411,4 +411,4 @@ def test_any_history() -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_many_long_histories() -> None:
-    _live(600, 60)
+    _live(100, 50)
