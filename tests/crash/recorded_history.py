@@ -2,6 +2,22 @@
 
 The machine's clocks jump, the camera's too; the process is killed at any operation of a file or of the index, the power
 goes, the index is lost or comes from a backup. Beside it stands what must be true all the while (`History.verify`).
+
+What it excuses, and why:
+
+- 10 minutes of clock and 5 of segments and waves (`SLACK_US`): a clock is trusted with as much error.
+- Destroyed early by as much as a segment was dated behind the truth: nothing tells how long a machine was off, and a
+  deadline counts from the time that the file bears. Never for a time dated ahead.
+- Alive late by as much as a segment was dated ahead, where what came to be known of that is lost (`is_unmended`): with
+  the index; or with a reboot before the machine's first clock was ever right. Until that nothing is late at all
+  (`clock_known`).
+- Alive late by the time until the truth came out, where the clock was set again while it was distrusted
+  (`resolved_us`): the recorder then only knows that it was taken before.
+- Overdue while the clock is distrusted, as after the release of a hold: destruction stands still.
+- Held up to 5 s beside a hold's bounds: a segment has one end in the index and another in the pictures.
+- Replays: of two segments that overlap in labelled time, one begins with its first key frame.
+- Nothing is asked while the index is filled from the files, nor before deadlines have come forward: both go on a little
+  in each wave.
 """
 
 import dataclasses
@@ -137,7 +153,7 @@ class Segment:
     true_us: int
     last_us: int
     retention_days: int
-    index_lost: bool = False
+    is_unmended: bool = False
     resolved_us: int | None = None
 
     @property
@@ -331,6 +347,9 @@ class History:
         self._let_go()
         root = self.path / "recordings"
         if power is not None:
+            if not self.clock_known:
+                for segment in self.segments:
+                    segment.is_unmended = True
             assert self._disk is not None
             self._disk.image = (root / "index.db").read_bytes() if (root / "index.db").exists() else b""
             shutil.rmtree(root)
@@ -480,7 +499,7 @@ class History:
         for camera in self.cameras:
             for picture in camera.taken:
                 if picture.segment is not None:
-                    picture.segment.index_lost = True
+                    picture.segment.is_unmended = True
 
     def back_up(self) -> None:
         """As from a running recorder, with its waves complete."""
@@ -585,7 +604,7 @@ class History:
                 segment = picture.segment
                 if segment is not None and not picture.gone and not self._may_be_held(camera, segment):
                     late_us = self.clocks.true_us - segment.deadline_us
-                    if segment.index_lost:  # and with it, that the file's own deadline is late
+                    if segment.is_unmended:
                         late_us -= max(0, segment.start_us - segment.true_us)
                     elif segment.resolved_us is not None:
                         late_us -= segment.resolved_us - segment.true_us
