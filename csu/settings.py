@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 _MAILBOX = r"^[^\s@<>,]+@[^\s@<>,]+$"
 SAMPLE_PASSWORD = "CHANGE-ME"  # noqa: S105  what config/csu.toml shows, and what is refused
@@ -183,9 +192,16 @@ class Settings(_Table):
     valkey: Valkey
     journal: Journal = Journal()
 
+    _file: Path | None = PrivateAttr(default=None)
+
     @property
     def paths(self) -> Paths:
         return Paths(self.data)
+
+    def secret_files(self) -> list[Path]:
+        """The files that nobody but the centre may read: these settings, and its keys."""
+        keys = sorted(self.paths.keys.glob("*.key"))
+        return keys if self._file is None else [self._file, *keys]
 
 
 def default_data() -> Path:
@@ -210,7 +226,7 @@ def load(file: Path) -> Settings:
     passwords), not TOML, or when a key is unknown, missing or wrong.
     """
     try:
-        if file.stat().st_mode & 0o007:
+        if is_open_to_others(file):
             raise SettingsError(f"{file}: others can read or write it; expected mode 0640 or less (chmod o= {file})")
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -226,7 +242,14 @@ def load(file: Path) -> Settings:
     recordings = tuple(Path(os.path.normpath(data / directory)) for directory in settings.recordings)
     check_apart(recordings)
     update = {"data": data, "recordings": recordings or (Paths(data).recordings,)}
-    return settings.model_copy(update=update | {"journal": settings.journal.below(file.parent.resolve())})
+    loaded = settings.model_copy(update=update | {"journal": settings.journal.below(file.parent.resolve())})
+    loaded._file = file.resolve()
+    return loaded
+
+
+def is_open_to_others(file: Path) -> bool:
+    """Whether others than a file's owner and group can read or write it. Raises OSError."""
+    return bool(file.stat().st_mode & 0o007)
 
 
 def check_apart(directories: Sequence[Path]) -> None:

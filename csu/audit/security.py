@@ -4,8 +4,11 @@ What was tried against the centre, not what was done in it: of persons it names 
 exist, never what was typed. Seen from the console by administrator and auditor.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,11 +16,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.audit.tally import Tally
+from csu.audit.tally import Event, Tally
+from csu.centre_state import Centre
+from csu.settings import Settings, is_open_to_others
 from csu.store import tables
 from csu.store.store import Store
 
 TURN_S = 1.0
+SECRETS_S = 60.0
+_LOG = logging.getLogger(__name__)
 
 LABELS: dict[str, str] = {
     "LOGIN_REFUSED": "Mot de passe refusé",
@@ -29,8 +36,29 @@ LABELS: dict[str, str] = {
     "TICKET_USED": "Ticket d'accès rejoué",
     "TICKET_LATE": "Ticket d'accès présenté trop tard",
     "ORIGIN_REFUSED": "Images demandées depuis une autre page que la console",
+    "SECRET_READABLE": "Réglages ou clé du centre lisibles par d'autres",
     "PEER_REFUSED": "Programme refusé à une prise interne",
 }
+
+
+class SecretsWatch:
+    """Tells when a file of secrets becomes readable by others while the centre runs; at its start it is refused."""
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+        self._open: set[Path] = set()
+
+    async def run_once(self) -> None:
+        """Raises OSError when the files can't be looked at."""
+        found = await asyncio.to_thread(_open_to_others, self._centre.settings)
+        for file in found - self._open:
+            _LOG.error("%s: others can read or write it (chmod o= %s)", file, file)
+            self._centre.security.note(self._centre.now(), Event("SECRET_READABLE"))
+        self._open = found
+
+
+def _open_to_others(settings: Settings) -> set[Path]:
+    return {file for file in settings.secret_files() if is_open_to_others(file)}
 
 
 async def write(store: Store, tally: Tally) -> None:

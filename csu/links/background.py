@@ -49,6 +49,7 @@ def tasks(centre: Centre, heads: HeadSigner) -> list[Coroutine[Any, Any, None]]:
         repeat("journal's sequencer", number, sequencer.TURN_S, centre.sequencer_wake),
         repeat("journal's heads", heads.sign, EVERY_S),
         repeat("journal's anchors", AnchorKeeper(centre).run_once, ANCHORS_S),
+        repeat("files of secrets", security.SecretsWatch(centre).run_once, security.SECRETS_S),
         repeat("security events", partial(security.write, centre.store, centre.security), security.TURN_S),
         repeat("orders", pusher.run_once, 2.0, centre.orders_wake),
         repeat("recorder's states", StatusPoller(centre, recorder()).run_once, 2.0),

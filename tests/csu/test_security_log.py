@@ -132,6 +132,16 @@ async def test_it_only_grows_and_is_kept_one_year(store: Store, database: Any, s
         assert reader.execute("SELECT op FROM journal").fetchall() == [("security:prune",)]
 
 
+async def test_a_key_that_others_can_read_is_told_once(centre: Running) -> None:
+    watch = security.SecretsWatch(centre.centre)
+    await watch.run_once()
+    key = centre.centre.settings.paths.keys / "heads.key"
+    for mode in (0o604, 0o604, 0o600, 0o606):
+        key.chmod(mode)
+        await watch.run_once()
+    assert told(await events(centre)) == [("SECRET_READABLE", None, 2)]
+
+
 async def test_what_cannot_be_written_is_counted_on(centre: Running, superuser: str) -> None:
     tally = centre.centre.security
     tally.note(START, Event("WRONG_ORIGIN"))
