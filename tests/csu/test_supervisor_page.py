@@ -1,5 +1,6 @@
 """What a supervisor has to look after, seen in a real browser over the real application."""
 
+import asyncio
 import os
 
 from centre_support import Running
@@ -7,7 +8,10 @@ from console_support import page_of, served
 from playwright.async_api import Page, expect
 from test_interruptions import camera_of
 
+from csu import keys
 from csu.audit.sequencer import sequence
+from csu.persons.answers import FORMAT, NAME, WHAT
+from csu.signed import read_file
 
 
 async def shot(page: Page, name: str) -> None:
@@ -48,3 +52,53 @@ async def test_what_waits_for_a_second_person_is_confirmed_by_one(centre: Runnin
     assert [entry["author"] for entry in await centre.journal() if entry["op"] == "retention:confirm"] == [
         "Superviseur"
     ]
+
+
+async def test_agents_stand_with_what_is_due_of_them_and_leave(centre: Running) -> None:
+    async with served(centre) as origin, page_of(origin, "superviseur", "persons") as page:
+        await expect(page.get_by_test_id("persons-table")).to_contain_text("Police de Vernon")
+        await page.get_by_test_id("section-register").click()
+        row = page.locator('[data-login="operateur"]')
+        await expect(row).to_contain_text("AGR-1")
+        await row.get_by_test_id("leave-person").click()
+        dialog = page.get_by_test_id("leave-person-dialog")
+        await dialog.get_by_test_id("reason").fill("Mutation")
+        await dialog.get_by_test_id("leave-person-submit").click()
+        await expect(row).to_contain_text("départ, clos le 30/11/2026")
+        await row.get_by_test_id("confirm-person").click()
+        await page.get_by_test_id("confirm-person-submit").click()
+        await expect(row).to_contain_text("par superviseur")
+        await shot(page, "supervisor-register")
+        await page.get_by_test_id("section-dues").click()
+        await expect(page.get_by_test_id("dues-table").locator('[data-code="LEAVER"]')).to_contain_text("Opérateur")
+        await shot(page, "supervisor-dues")
+
+
+async def test_an_auditor_takes_the_signed_answer_on_a_past_habilitation(centre: Running) -> None:
+    async with served(centre) as origin, page_of(origin, "auditeur", "persons") as page:
+        await expect(page.get_by_test_id("persons-table")).to_be_visible()
+        assert await page.get_by_test_id("grant").count() == 0
+        assert await page.get_by_test_id("suspend-habilitations").count() == 0
+        await page.get_by_test_id("section-proof").click()
+        await page.get_by_test_id("proof-person").select_option(label="Police de Vernon")
+        await page.get_by_test_id("proof-camera").select_option(label="02 Place (Vernon)")
+        await page.get_by_test_id("proof-apply").click()
+        answer = page.get_by_test_id("proof-answer")
+        await expect(answer).to_be_visible()
+        await shot(page, "auditor-proof")
+        async with page.expect_download() as downloading:
+            await page.get_by_test_id("proof-file").click()
+        download = await downloading.value
+        assert download.suggested_filename == "habilitation-vernon.json"
+        content = await asyncio.to_thread((await download.path()).read_bytes)
+        public = keys.load_public(centre.centre.settings.paths.keys, "statements")
+        assert read_file(content, NAME, FORMAT, WHAT, public)[NAME]["login"] == "vernon"
+
+
+async def test_a_mayors_delegate_sees_the_agents_of_the_own_commune(centre: Running) -> None:
+    async with served(centre) as origin, page_of(origin, "delegue", "persons") as page:
+        table = page.get_by_test_id("persons-table")
+        await expect(table).to_contain_text("Opérateur")
+        await expect(table).not_to_contain_text("Police de Vernon")
+        await expect(table).not_to_contain_text("Vernon")
+        await shot(page, "delegate-agents")

@@ -297,11 +297,13 @@ const agrement = object({
     `DELEGATION_ENDING`, `DESIGNATION_ENDING`, `INQUIRY_DUE`, `INQUIRY_OVERDUE`, `LEAVER`, `REVIEW_DUE`, `REVIEW_OVERDUE`. */
 const due = object({ code: string, by: instant, commune: nullable(string) });
 export type Due = Decoded<typeof due>;
-export const persons = member("persons", array(object({
+const person = object({
   ...accountShape, habilitations: array(habilitation), agrement: nullable(agrement),
   confirmed_at: nullable(instant), confirmed_by: nullable(string), review_by: nullable(instant), dues: array(due),
-})));
-export type Person = Decoded<typeof persons>[number];
+});
+export type Person = Decoded<typeof person>;
+/** `inquiry_blocks`: whether an agrément whose inquiry is over five years old opens nothing here. */
+export const personsPage = object({ persons: array(person), inquiry_blocks: boolean });
 /** Every version of a person's facts, the oldest first; `known` is the fact's row, without secrets. */
 export const personHistory = member("versions", array(object({
   fact: string, key: string, recorded_at: instant, written_at: instant,

@@ -58,6 +58,10 @@ export function object<S extends Shape>(shape: S): Decoder<FromShape<S>> {
   };
 }
 
+/** An object as it came, for a file that is handed on whole. */
+export const fields: Decoder<Readonly<Record<string, unknown>>> = (value, path) =>
+  typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : wrong(path, "an object");
+
 /** An object whose members are all of one kind, under any names. */
 export function record<T>(inner: Decoder<T>): Decoder<Readonly<Record<string, T>>> {
   return (value, path) => {

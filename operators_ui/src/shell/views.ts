@@ -5,8 +5,8 @@ export type View = "wall" | "journal" | "watching" | "cameras" | "persons" | "te
 const VIEWS: Readonly<Record<string, readonly View[]>> = {
   operator: ["wall"],
   supervisor: ["wall", "watching", "recording", "statements", "persons", "territory", "journal"],
-  delegate: ["cameras", "watching", "statements", "territory", "journal", "wall"],
-  auditor: ["journal", "watching", "recording", "statements"],
+  delegate: ["cameras", "watching", "statements", "persons", "territory", "journal", "wall"],
+  auditor: ["journal", "watching", "persons", "recording", "statements"],
   administrator: ["cameras", "recording", "territory", "accounts"],
 };
 

@@ -2,13 +2,13 @@
 
 import type { ReactNode } from "react";
 import { JournalView } from "../journal/journal-view";
+import { PersonsView } from "../persons/persons-view";
 import { RecordingView } from "../recording/recording-view";
 import type { View } from "../shell/views";
 import { Statements } from "../statements/statements-view";
 import { TerritoryView } from "../territory/territory-view";
 import { Accounts } from "./accounts";
 import { Cameras } from "./cameras";
-import { Persons } from "./persons";
 import { Watching } from "./watching";
 
 export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
@@ -16,7 +16,7 @@ export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
     case "journal": return <JournalView />;
     case "watching": return <Watching />;
     case "cameras": return <Cameras />;
-    case "persons": return <Persons />;
+    case "persons": return <PersonsView />;
     case "territory": return <TerritoryView />;
     case "statements": return <Statements />;
     case "accounts": return <Accounts />;

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { personsPage, type Person } from "../src/api/types";
+import { duesOf, isLate } from "../src/persons/dues";
+
+const person = (name: string, closed_at: string | null, ...dues: [string, string][]): Person => {
+  const page = personsPage(
+    {
+      inquiry_blocks: false,
+      persons: [{
+        id: name, login: name, name, role: "operator", category: "PM", created_at: "2026-01-01T00:00:00Z", closed_at, habilitations: [],
+        dues: dues.map(([code, by]) => ({ code, by, commune: null })),
+      }],
+    },
+    "answer",
+  );
+  const [one] = page.persons;
+  if (one === undefined) throw new Error("one expected");
+  return one;
+};
+
+it("what is due first comes first, and nothing of closed accounts", () => {
+  const all = [
+    person("Ève", null, ["REVIEW_DUE", "2026-12-20T00:00:00Z"], ["LEAVER", "2026-11-30T00:00:00Z"]),
+    person("Abel", null, ["REVIEW_DUE", "2026-12-20T00:00:00Z"]),
+    person("Caïn", "2026-06-01T00:00:00Z", ["REVIEW_OVERDUE", "2026-05-01T00:00:00Z"]),
+  ];
+  expect(duesOf(all).map((due) => [due.person.name, due.code])).toEqual([["Ève", "LEAVER"], ["Abel", "REVIEW_DUE"], ["Ève", "REVIEW_DUE"]]);
+});
+
+it("is late once its day has come, or when it says so", () => {
+  const now = Date.parse("2026-11-26T00:00:00Z");
+  expect(isLate({ code: "REVIEW_DUE", by: now + 1, commune: null }, now)).toBe(false);
+  expect(isLate({ code: "REVIEW_DUE", by: now, commune: null }, now)).toBe(true);
+  expect(isLate({ code: "AGREMENT_SUSPENDED", by: now + 1, commune: null }, now)).toBe(true);
+});
