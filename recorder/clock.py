@@ -149,9 +149,11 @@ def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
     if before.boot_id == now.boot_id:
         by_us = before.anchor_us - now.anchor_us
         if by_us > JUMP_US and known_us < before.due_us - JUMP_US:
-            found.append(Ahead(by_us, 0, _FOR_EVER_US))
+            # Deadlines' time stands still while the clock is distrusted, at the latest since this boot.
+            lead_us = before.due_us - now.anchor_us - (0 if before.reason else before.seen_us)
+            found.append(Ahead(min(by_us, lead_us), 0, _FOR_EVER_US))
         elif by_us > JUMP_US:  # what was known when the machine went down was right
-            found.append(_ahead_since(before.due_us, by_us, known_us))
+            found.append(_ahead_since(before.due_us, _least_ahead(before.ahead_us, by_us), known_us))
     elif before.due_us - now.due_us > JUMP_US:
         found.append(Ahead(before.due_us - now.due_us, 0, _FOR_EVER_US))
     return found

@@ -210,6 +210,29 @@ def test_of_two_jumps_in_one_freeze_the_lesser_is_told(jumps_s: tuple[int, int])
     assert [ahead.by_us for ahead in ahead_of(before, clock.memory)] == [3600 * S]
 
 
+def test_of_a_jump_and_a_boot_further_ahead_the_lesser_is_told() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    memory = _seen(clock, _reading(100 + 3600, 100))
+    again = TrustedClock(memory, _reading(7200 + 200, 20, "b"))
+    _seen(again, _reading(7200 + 200, 20, "b"))
+    _seen(again, _reading(210, 30, "b", synchronised=True))
+    before = again.memory
+    again.observe(_reading(280, 100, "b", synchronised=True))
+    assert [ahead.by_us for ahead in ahead_of(before, again.memory)] == [3600 * S]
+
+
+def test_a_boot_years_ahead_after_a_first_start_hours_ahead_destroys_nothing_early() -> None:
+    year_s = 365 * 86_400
+    clock = TrustedClock(None, _reading(7200, 10))
+    memory = _seen(clock, _reading(7200 + 5, 15))
+    again = TrustedClock(memory, _reading(year_s + 70, 20, "b"))
+    _seen(again, _reading(year_s + 70, 20, "b"))
+    before = _seen(again, _reading(80, 30, "b", synchronised=True))
+    again.observe(_reading(140, 90, "b", synchronised=True))
+    (ahead,) = ahead_of(before, again.memory)
+    assert (ahead.from_us, 6900 * S < ahead.by_us <= 7200 * S) == (0, True)
+
+
 def test_what_was_recorded_in_a_jump_that_is_taken_back_is_told() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     clock.observe(_reading(100, 100))
