@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
-from centre_support import ORIGIN, QUICK, ManualClock, Running, load_territory, territory
+from centre_support import ORIGIN, QUICK, Browser, ManualClock, Running, load_territory, territory
 from conftest import flush
 from gateway_centre import Browser as Screen
 from gateway_centre import Camera
@@ -75,6 +75,7 @@ class Story:
     spool: SpoolPuller
     anchors: AnchorKeeper
     camera: str = ""
+    looked_at: datetime = BEGINS
     passwords: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -243,15 +244,15 @@ async def the_camera(story: Story) -> str:
 
 async def an_agent_is_designated(story: Story) -> None:
     """And the elected member who answers for the mayor has a delegation."""
-    agent = {"login": "agent", "name": "Agent de Bernay", "role": "operator", "category": "PM"}
-    elected = {"login": "elue", "name": "Élue de Bernay", "role": "delegate", "category": "ELU"}
+    agent = {"login": "c.durand", "name": "Camille Durand", "role": "operator", "category": "PM"}
+    elected = {"login": "d.martin", "name": "Dominique Martin", "role": "delegate", "category": "ELU"}
     async with story.running.person("administrateur") as administrator:
         for account in (agent, elected):
             answer = await administrator.post("/api/accounts", {**account, "employer": BERNAY})
             assert answer.status_code == 201, answer.text
             story.passwords[account["login"]] = answer.json()["password"]
-    await designate(story, "agent", "HAB-1")
-    await designate(story, "elue", "DEL-1")
+    await designate(story, "c.durand", "HAB-1")
+    await designate(story, "d.martin", "DEL-1")
 
 
 async def designate(story: Story, login: str, reference: str) -> None:
@@ -259,6 +260,7 @@ async def designate(story: Story, login: str, reference: str) -> None:
         persons = (await supervisor.get("/api/persons")).json()["persons"]
         account = next(person["id"] for person in persons if person["login"] == login)
         body = {"account": account, "commune": BERNAY, "rights": ["live"], "reference": reference}
+        body |= {"signed_by": "Maire de Bernay", "signed_on": day(story.clock.at)}
         dates = {"from": day(story.clock.at), "to": day(story.clock.at + timedelta(days=1000))}
         answer = await supervisor.post("/api/habilitations", body | dates)
         assert answer.status_code == 201, answer.text
@@ -267,20 +269,22 @@ async def designate(story: Story, login: str, reference: str) -> None:
 async def the_agent_watches_and_is_suspended_meanwhile(story: Story) -> int:
     """The leaf of the entry that granted the look."""
     story.clock.advance(minutes=5)
+    story.looked_at = story.clock.at
     await story.renewer.run_once()
     camera = Camera(story.feeds.stream(story.camera, "main"))
     camera.began_us = us_from_at(story.clock.at)
     request = {"camera": story.camera, "act": "live", "stream": "main"}
     async with story.running.browser() as agent, story.screen() as screen:
-        assert (await agent.log_in("agent", password=story.passwords["agent"])).status_code == 200
+        assert (await agent.log_in("c.durand", password=story.passwords["c.durand"])).status_code == 200
         (result,) = await agent.tickets(request)
         camera.publish(25)
         channel = await screen.open(result["ticket"])
         await screen.pictures(channel, 20)
+        story.clock.advance(seconds=20)
         await story.renewer.run_once()
         async with story.running.person("superviseur") as supervisor:
             persons = (await supervisor.get("/api/persons")).json()["persons"]
-            (held,) = next(person["habilitations"] for person in persons if person["login"] == "agent")
+            (held,) = next(person["habilitations"] for person in persons if person["login"] == "c.durand")
             path = f"/api/habilitations/{held['id']}/suspend"
             answer = await supervisor.post(path, {"reason": "Enquête interne"})
             assert answer.status_code == 200, answer.text
@@ -289,7 +293,7 @@ async def the_agent_watches_and_is_suspended_meanwhile(story: Story) -> int:
         assert refused["refused"]["code"] == "NOT_HABILITE"
     await story.day_ends()
     entries = await story.running.journal()
-    looks = [entry for entry in entries if entry["author"] == "Agent de Bernay" and entry["op"].startswith("picture:")]
+    looks = [entry for entry in entries if entry["author"] == "Camille Durand" and entry["op"].startswith("picture:")]
     assert sorted(f"{entry['op']} {entry['result']} {entry['code']}" for entry in looks) == [
         "picture:closed noted None",
         "picture:cut refused NOT_HABILITE",
@@ -299,7 +303,7 @@ async def the_agent_watches_and_is_suspended_meanwhile(story: Story) -> int:
     ]
     assert {entry["authority"] for entry in looks} == {"Maire de Bernay"}
     closed = next(entry for entry in looks if entry["op"] == "picture:closed")
-    assert datetime.fromisoformat(closed["from"]) == story.clock.at, "what was really served"
+    assert datetime.fromisoformat(closed["from"]) == story.looked_at, "what was really served"
     leaf: int = next(look["leaf"] for look in looks if (look["op"], look["result"]) == ("picture:live", "done"))
     return leaf
 
@@ -326,9 +330,9 @@ async def the_authorisation_expires(story: Story) -> None:
 
 async def the_mayor_s_delegate_reads_who_watched(story: Story) -> None:
     async with story.running.browser() as elected:
-        assert (await elected.log_in("elue", password=story.passwords["elue"])).status_code == 200
+        assert (await elected.log_in("d.martin", password=story.passwords["d.martin"])).status_code == 200
         page = (await elected.get("/api/journal", camera=story.camera, op="picture:live")).json()
-        assert {entry["author"] for entry in page["entries"]} == {"Agent de Bernay"}
+        assert {entry["author"] for entry in page["entries"]} == {"Camille Durand"}
         everything = (await elected.get("/api/journal", limit=200)).json()["entries"]
         assert "Opérateur" not in {entry["author"] for entry in everything}, "of other communes nothing"
 
@@ -336,13 +340,24 @@ async def the_mayor_s_delegate_reads_who_watched(story: Story) -> None:
 async def the_auditor_proves_it(story: Story, leaf: int) -> dict[str, Any]:
     await story.day_ends()
     async with story.running.person("auditeur") as auditor:
+        assert [await was_habilite(story, auditor, s) for s in (-1, 0, 19, 20)] == [True, True, True, False]
         answer = await auditor.get(f"/api/journal/{leaf}/proof")
         assert answer.status_code == 200, answer.text
         proof: dict[str, Any] = answer.json()
     assert documents.check(proof, story.public) == []
-    assert json.loads(proof["entry"])["author_name"] == "Agent de Bernay"
+    assert json.loads(proof["entry"])["author_name"] == "Camille Durand"
     assert (await story.verify()).ok
     return proof
+
+
+async def was_habilite(story: Story, auditor: Browser, seconds: int) -> bool:
+    """What the centre's signed answer says of the agent, so long after the look began."""
+    persons = (await auditor.get("/api/persons")).json()["persons"]
+    agent = next(person["id"] for person in persons if person["login"] == "c.durand")
+    at = (story.looked_at + timedelta(seconds=seconds)).isoformat()
+    answer = await auditor.get(f"/api/persons/{agent}/habilitation", camera=story.camera, at=at)
+    assert answer.status_code == 200, answer.text
+    return bool(answer.json()["answer"]["habilite"])
 
 
 async def three_years_pass(story: Story, database: Database, proof: dict[str, Any]) -> None:
@@ -363,4 +378,4 @@ async def three_years_pass(story: Story, database: Database, proof: dict[str, An
         answer = await auditor.get("/api/journal/consistency", old=proof["head"]["tree_size"])
         assert documents.check(answer.json(), story.public) == []
     assert documents.check(proof, story.public) == [], "who kept a proof has it for good"
-    assert not [entry for entry in await story.running.journal() if entry["author"] == "Agent de Bernay"]
+    assert not [entry for entry in await story.running.journal() if entry["author"] == "Camille Durand"]
