@@ -319,3 +319,11 @@ async def test_settings_that_cannot_be_used_are_refused(centre: Running, tmp_pat
 async def test_relative_files_count_from_the_settings(centre: Running, tmp_path: Path) -> None:
     loaded = load(settings_file(centre, tmp_path, '[journal]\nanchor_file = "share/anchors"\n'))
     assert loaded.journal.anchor_file == tmp_path / "share" / "anchors"
+
+
+async def test_the_command_prunes_both_logs(
+    centre: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = settings_file(centre, tmp_path, "")
+    assert await in_thread(["journal", "prune", "--config", str(config), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"removed": 0, "security_events": 0, "ok": True}

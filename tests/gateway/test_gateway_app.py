@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 from gateway_centre import ORIGIN, running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from csu.gateway.spool import Spool
 
 
 async def test_health_and_headers(tmp_path: Path) -> None:
@@ -130,3 +134,20 @@ def test_whatever_is_said_on_the_socket_the_gateway_lives(
                 await browser.open(centre.text())
 
     asyncio.run(converse())
+
+
+async def test_other_pages_are_told_as_security_events(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre:
+        for origin in ("https://evil.example", "https://evil.example", None):
+            headers = {} if origin is None else {"Origin": origin}
+            async with centre.session.post(f"{centre.url}/playback", json={"ticket": "x"}, headers=headers) as response:
+                assert (response.status, (await response.json())["code"]) == (403, "ORIGIN_REFUSED")
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await centre.session.ws_connect(f"{centre.url}/live")
+    spool = Spool(tmp_path / "gateway")
+    spool.open(datetime.now(UTC))
+    try:
+        told = await spool.read(0, 10)
+    finally:
+        spool.close()
+    assert [(line["kind"], line["code"], line["count"]) for line in told] == [("refused", "ORIGIN_REFUSED", 4)]
