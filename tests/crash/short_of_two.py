@@ -50,9 +50,11 @@ async def run(path: Path) -> dict[str, Any]:
             _fill(disks[0], 1 << 18)
 
             async def stopped() -> bool:
-                return (SECOND, True) in [(s, on) for s, on in await _alarms(process) if on]
+                return await process.state(SECOND) == "live" and (SECOND, True) in await _alarms(process)
 
             await wait_until(stopped, 60)
+            index = (await process.call("status"))["storage"][1]["index"]
+            await process.call("ack", index=index, upto=0)  # answered when the run's end is durable too
             begun = await _runs(process, since)
             process.kill()
             again_at = datetime.now(UTC)
