@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
-from csu.audit import anomalies, export, looks, search
+from csu.audit import anomalies, export, looks, ops, search
 from csu.audit.anomalies import Denial, Look
 from csu.audit.looks import Period
 from csu.audit.search import JournalFilter
@@ -303,14 +303,20 @@ class PersonRef(BaseModel):
     name: str
 
 
+class OpRef(BaseModel):
+    op: str
+    label: str
+
+
 class PersonsBody(BaseModel):
     persons: list[PersonRef]
     communes: list[CommuneRef]
+    ops: list[OpRef]
 
 
 @router.get("/persons")
 async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PERSONS))]) -> PersonsBody:
-    """The agents and the communes that the journal may be searched for: all, or those of the person's communes."""
+    """What the journal may be searched for: operations, and the agents and communes that concern the person."""
     await visit.permit()
     account, held = tables.account, tables.habilitation
     statement = select(account.c.id, account.c.name).order_by(account.c.name, account.c.id)
@@ -324,7 +330,9 @@ async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PERSONS
         (one for insee, one in communes.items() if own is None or insee in own), key=lambda one: one.legal.name
     )
     return PersonsBody(
-        persons=[PersonRef(**row) for row in rows], communes=[CommuneRef.of(commune) for commune in known]
+        persons=[PersonRef(**row) for row in rows],
+        communes=[CommuneRef.of(commune) for commune in known],
+        ops=[OpRef(op=op, label=label) for op, label in sorted(ops.LABELS.items(), key=lambda one: one[1])],
     )
 
 

@@ -61,53 +61,6 @@ const CLASSES: Readonly<Record<string, string>> = {
   erasure: "Effacement",
 };
 
-/** Operations that the journal's filter offers. */
-const OPS: Readonly<Record<string, string>> = {
-  "picture:live": "Visualisation en direct",
-  "picture:replay": "Relecture",
-  "picture:opened": "Images ouvertes",
-  "picture:served": "Images servies",
-  "picture:closed": "Images fermées",
-  "picture:cut": "Visualisation interrompue",
-  "session:open": "Ouverture de session",
-  "session:close": "Fermeture de session",
-  "session:lock": "Verrouillage du poste",
-  "session:unlock": "Déverrouillage du poste",
-  "session:shift": "Motif de la prise de poste",
-  "journal:read": "Consultation du journal",
-  "journal:export": "Extraction du journal (CSV)",
-  "journal:prove": "Preuve d'une entrée du journal",
-  "convention:suspend": "Suspension d'une convention",
-  "convention:resume": "Levée de suspension d'une convention",
-  "habilitation:grant": "Habilitation d'un agent",
-  "habilitation:end": "Fin d'une habilitation",
-  "habilitation:suspend": "Suspension d'une habilitation",
-  "habilitation:resume": "Levée de suspension d'une habilitation",
-  "authorisation:suspend": "Suspension d'une autorisation",
-  "authorisation:resume": "Levée de suspension d'une autorisation",
-  "interruption:plan": "Annonce d'un arrêt prévu",
-  "interruption:mask": "Masquage d'une caméra",
-  "interruption:confirm": "Confirmation d'un masquage",
-  "interruption:end": "Fin d'une interruption annoncée",
-  "release:propose": "Proposition de lever un gel des effacements",
-  "release:confirm": "Levée d'un gel des effacements",
-  "account:create": "Création d'un compte",
-  "account:close": "Fermeture d'un compte",
-  "account:reset": "Nouveau mot de passe d'un compte",
-  "password:change": "Changement de mot de passe",
-  "alarm:acknowledge": "Acquittement d'une alarme",
-  "recording:start": "Début d'enregistrement",
-  "recording:stop": "Arrêt d'enregistrement",
-  "recording:erase": "Effacement d'enregistrements",
-  "recording:head": "Empreinte des chaînes d'enregistrements",
-  "recording:day": "Empreinte des enregistrements d'un jour",
-  "statement:sign": "Signature d'un relevé quotidien",
-  "statement:read": "Consultation d'un relevé",
-  "recorder:index": "Nouvel index d'enregistreur",
-  "recorder:rebuilt": "Index d'enregistreur reconstruit",
-  "recorder:released": "Gel des effacements levé à l'enregistreur",
-};
-
 /** Why recordings are missing, as heads beside a camera's column. */
 const ABSENCES: Readonly<Record<string, string>> = { ...CAUSES, camera: "Panne de caméra", authorisation: "Hors autorisation" };
 
@@ -153,7 +106,6 @@ export const fr = {
   roles: ROLES,
   basis: named(BASES),
   right: named(RIGHTS),
-  ops: OPS,
   act: named({ live: "Direct", replay: "Relecture" }),
   centre: "Centre de supervision",
   failure: {

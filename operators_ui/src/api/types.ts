@@ -116,7 +116,9 @@ export const consistency = object({ kind: oneOf("consistency"), old: signedHead,
 export type Consistency = Decoded<typeof consistency>;
 export type SignedHead = Decoded<typeof signedHead>;
 
-export const journalScope = object({ persons: array(object({ id: string, name: string })), communes: array(commune) });
+export const journalScope = object({
+  persons: array(object({ id: string, name: string })), communes: array(commune), ops: array(object({ op: string, label: string })),
+});
 export type JournalScope = Decoded<typeof journalScope>;
 
 export const looks = object({

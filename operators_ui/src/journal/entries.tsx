@@ -95,7 +95,7 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
       <Choice label={journal.camera} all={journal.allCameras} name="camera" testid="journal-camera" options={scope.cameras.map((one) => [one.id, `${one.number} ${one.name} (${one.commune.name})`])} />
       {scope.communes.length > 1 && <Choice label={fr.tables.commune} all={journal.allCommunes} name="commune" testid="journal-commune" options={scope.communes.map(({ insee, name }) => [insee, name])} />}
       <Choice label={journal.opClass} all={journal.allClasses} name="class" testid="journal-class" options={named(journal.classes)} />
-      <Choice label={journal.op} all={journal.allOps} name="op" testid="journal-op" options={named(fr.ops)} />
+      <Choice label={journal.op} all={journal.allOps} name="op" testid="journal-op" options={scope.ops.map(({ op, label }) => [op, label])} />
       <Choice label={journal.motif} all={journal.allMotifs} name="motif" testid="journal-motif" options={answer?.kind === "ok" ? answer.value.map(({ code, label }) => [code, label]) : []} />
       <label>{journal.reference}<input name="reference" maxLength={40} autoComplete="off" data-testid="journal-reference" /></label>
       <Choice label={journal.result} all={journal.allResults} name="result" testid="journal-result" options={named(journal.results)} />
