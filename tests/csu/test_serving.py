@@ -278,7 +278,8 @@ async def test_administrators_and_imports_by_command(machine: Machine) -> None:
     assert machine.csu("admin", "create", "--login", "premier").returncode == 2
     assert machine.csu("admin", "create", "--login", "Pas Bon").returncode == 2
     document = machine.paths.data / "more.toml"
-    document.write_text('[[account]]\nlogin = "${who}"\nname = "Personne ${who}"\nrole = "auditor"\ncategory = "SANS_IMAGES"\n')
+    who = 'login = "${who}"\nname = "Personne ${who}"'
+    document.write_text(f'[[account]]\n{who}\nrole = "auditor"\ncategory = "SANS_IMAGES"\n')
     assert machine.csu("import", str(document)).returncode == 2
     passwords = machine.paths.data / "passwords.json"
     arguments = ("import", str(document), "--set", "who=un", "--passwords", str(passwords))
