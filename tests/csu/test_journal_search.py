@@ -1,9 +1,11 @@
 """The journal searched, put together and taken away: each to the persons and of the communes that it may be."""
 
 import csv
+import hashlib
 import io
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -11,10 +13,13 @@ from centre_support import START, Running
 from looks_support import authors, known_cameras, look, refusal, write
 
 from csu import spreadsheet
-from csu.audit import ops
+from csu.accounts import guard
+from csu.audit import export, ops, search
 from csu.audit.ops import OpClass
 from csu.clock import iso
+from csu.errors import Refusal
 from legal.motifs import Motif
+from legal.permissions import Act
 
 HOUR = timedelta(hours=1)
 DAY = {"from": iso(START - timedelta(hours=14)), "to": iso(START + timedelta(hours=9))}
@@ -232,6 +237,21 @@ async def test_a_long_file_comes_whole_and_once(centre: Running) -> None:
     assert leaves == sorted(leaves, reverse=True)
 
 
+async def test_a_file_breaks_off_when_the_session_ends(centre: Running) -> None:
+    by_login, cameras = await authors(centre), await known_cameras(centre)
+    await write(centre, [refusal(by_login["vernon"], cameras["01"], START - HOUR) for _ in range(1500)])
+    async with centre.person("auditeur") as auditor:
+        token = auditor.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        visit = guard.Visit(centre.centre, Act.JOURNAL_EXPORT, session, token, centre.clock())
+        pages = export.pages(visit, search.readable(visit))
+        assert (await anext(pages)).decode().startswith(spreadsheet.MARK)
+        assert (await anext(pages)).count(b"\r\n") == 1000
+        assert (await auditor.send("DELETE", "/api/session")).status_code in (200, 204)
+        with pytest.raises(Refusal, match="SESSION"):
+            await anext(pages)
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+33", "-2", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
 def test_a_cell_that_would_be_a_formula_is_text(cell: str) -> None:
     (row,) = list(csv.reader(io.StringIO(spreadsheet.lines([[cell, "a;b", 3]])), delimiter=";"))
@@ -256,7 +276,7 @@ async def test_searches_go_by_indexes(centre: Running, superuser: str) -> None:
         )
         await connection.execute("ANALYZE journal, journal_leaf")
         before = await scans(connection)
-    agent = "6c8349cc-7260-ae62-e3b1-396831a8398f"  # md5 of 45
+    agent = str(UUID(hashlib.md5(b"7", usedforsecurity=False).hexdigest()))
     period = {"from": "2026-02-01T00:00:00Z", "to": "2026-02-03T00:00:00Z"}
     async with centre.person("auditeur") as auditor:
         asked: list[tuple[str, dict[str, Any]]] = [
@@ -273,6 +293,7 @@ async def test_searches_go_by_indexes(centre: Running, superuser: str) -> None:
         ]
         for path, query in asked:
             assert (await auditor.get(path, **query)).status_code == 200
+        assert len((await auditor.get("/api/journal", person=agent)).json()["entries"]) == 50
     async with centre.person("delegue") as delegate:
         assert (await delegate.get("/api/journal")).status_code == 200
         assert (await delegate.get("/api/journal/looks", **period)).status_code == 200
