@@ -189,6 +189,23 @@ def scope(actor: Actor, at: datetime) -> frozenset[str] | None:
     return frozenset(held.commune for held in actor.habilitations if not held.validity.is_over(at))
 
 
+# What a person whose right is suspended still sees, with the reason of the refusal; everything else wants a right in
+# force.
+_SIGHT = frozenset(
+    {Act.CAMERA_LIST, Act.TIMELINE_READ, Act.TICKET_REQUEST, Act.ALARM_LIST, Act.EVENT_FOLLOW}
+    | {act for act in Act if act.startswith(("session:", "picture:"))}
+)
+
+
+def reach(actor: Actor, act: Act, at: datetime) -> frozenset[str] | None:
+    """The communes whose rows an act may touch; None is all of them. A mayor's delegate whose delegation is suspended
+    controls and decides nothing (CSI R.253-3 II 2° a)."""
+    known = scope(actor, at)
+    if known is None or act in _SIGHT:
+        return known
+    return frozenset(held.commune for held in actor.habilitations if held.validity.in_force(at))
+
+
 # --- rules on persons
 # -------------------------------------------------------------------------------------------
 
@@ -398,9 +415,28 @@ def _within_scope(case: _Case) -> datetime | Refused:
     """Persons bound to communes act on theirs only (CSI R.253-3 II 2°, R.251-1)."""
     known = scope(case.actor, case.at)
     commune = case.subject.commune
-    if known is None or (commune is not None and commune.insee in known):
+    if known is None:
         return FOREVER
-    return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
+    if commune is None or commune.insee not in known:
+        return Refused("OUT_OF_COMMUNE", "Cette commune n'est pas de votre ressort.", "CSI R.253-3 II 2°")
+    held = _of_commune(case)
+    if case.act in _SIGHT:
+        return max(one.validity.to_at or FOREVER for one in held if not one.validity.is_over(case.at))
+    until = _latest(held, case.at)
+    if until is None:
+        reason = "Votre habilitation pour cette commune n'est pas en vigueur."
+        return Refused("NOT_HABILITE", reason, "CSI R.253-3 II 2°")
+    return until
+
+
+def _delegation_in_force(case: _Case) -> datetime | Refused:
+    """Who controls for a commune holds its delegation at that moment (CSI R.253-3 II 2° a)."""
+    if scope(case.actor, case.at) is None:
+        return FOREVER
+    until = _latest(case.actor.habilitations, case.at)
+    if until is None:
+        return Refused("NOT_HABILITE", "Votre délégation n'est pas en vigueur.", "CSI R.253-3 II 2° a")
+    return until
 
 
 def _habilitates(case: _Case) -> datetime | Refused:
@@ -514,7 +550,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.AUTHORISATION_END_EVENT: (_runs_the_centre,),
     Act.AUTHORISATION_EXTEND: (_runs_the_centre,),
     Act.AUTHORISATION_GRANT: (_runs_the_centre,),
-    Act.AUTHORISATION_LIST: (_knows_authorisations,),
+    Act.AUTHORISATION_LIST: (_knows_authorisations, _delegation_in_force),
     Act.AUTHORISATION_NOTIFY: (_runs_the_centre,),
     Act.AUTHORISATION_OPINION: (_runs_the_centre,),
     Act.AUTHORISATION_REFUSE: (_runs_the_centre,),
@@ -523,10 +559,10 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.AUTHORISATION_WITHDRAW: (_runs_the_centre,),
     Act.BASIS_CONFIRM: (_answers_for_analysis,),
     Act.BASIS_END: (_answers_for_analysis,),
-    Act.BASIS_LIST: (_answers_for_recordings,),
+    Act.BASIS_LIST: (_answers_for_recordings, _delegation_in_force),
     Act.BASIS_PROPOSE: (_answers_for_analysis,),
     Act.CAMERA_LIST: (_everyone,),
-    Act.CHECKPOINT_READ: (_controls,),
+    Act.CHECKPOINT_READ: (_controls, _delegation_in_force),
     Act.COMMUNE_CHANGE: (_runs_the_centre,),
     Act.COMMUNE_JOIN: (_runs_the_centre,),
     Act.CONVENTION_ENTER: (_runs_the_centre,),
@@ -544,13 +580,13 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.HOLD_RELEASE: (_ends_holds,),
     Act.INTERRUPTION_CONFIRM: (_masks,),
     Act.INTERRUPTION_END: (_runs_the_centre,),  # one that masks is ended by who may mask
-    Act.INTERRUPTION_LIST: (_knows_interruptions,),
+    Act.INTERRUPTION_LIST: (_knows_interruptions, _delegation_in_force),
     Act.INTERRUPTION_MASK: (_masks,),
     Act.INTERRUPTION_PLAN: (_runs_the_centre,),
-    Act.JOURNAL_EXPORT: (_controls,),
-    Act.JOURNAL_PERSONS: (_controls,),
-    Act.JOURNAL_PROVE: (_controls,),
-    Act.JOURNAL_READ: (_controls,),
+    Act.JOURNAL_EXPORT: (_controls, _delegation_in_force),
+    Act.JOURNAL_PERSONS: (_controls, _delegation_in_force),
+    Act.JOURNAL_PROVE: (_controls, _delegation_in_force),
+    Act.JOURNAL_READ: (_controls, _delegation_in_force),
     Act.MOTIF_LIST: (_everyone,),
     Act.PASSWORD_CHANGE: (_everyone,),
     Act.PERSON_CONFIRM: (_runs_the_centre,),
@@ -564,7 +600,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.RELEASE_CONFIRM: (_ends_freezes,),
     Act.RELEASE_PROPOSE: (_ends_freezes,),
     Act.RETENTION_CONFIRM: (_ends_freezes,),
-    Act.RETENTION_LIST: (_answers_for_recordings,),
+    Act.RETENTION_LIST: (_answers_for_recordings, _delegation_in_force),
     Act.RETENTION_PROPOSE: (_ends_freezes,),
     Act.RULE_SET: (_administers,),
     Act.SECURITY_READ: (_keeps_secure,),
@@ -574,10 +610,10 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.SESSION_SHIFT: (_everyone,),
     Act.SESSION_UNLOCK: (_everyone,),
     Act.SITE_ENTER: (_runs_the_centre,),
-    Act.STATEMENT_LIST: (_answers_for_recordings,),
+    Act.STATEMENT_LIST: (_answers_for_recordings, _delegation_in_force),
     Act.STATEMENT_READ: (_answers_for_recordings, _within_scope),
-    Act.TERRITORY_READ: (_reads_territory,),
+    Act.TERRITORY_READ: (_reads_territory, _delegation_in_force),
     Act.TICKET_REQUEST: (_everyone,),  # each request in it is then an act on pictures
     Act.TIMELINE_READ: (_within_scope,),
-    Act.WATCHING_LIST: (_controls,),
+    Act.WATCHING_LIST: (_controls, _delegation_in_force),
 }

@@ -25,7 +25,7 @@ from csu.errors import Refusal
 from csu.store.facts import KnownCamera
 from legal.facts import CENTRE, Subject
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, Refused, decide, scope
+from legal.permissions import Act, Allowed, Refused, decide, reach
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHILE_LOCKED = frozenset({Act.SESSION_READ, Act.SESSION_UNLOCK, Act.SESSION_CLOSE})
@@ -44,7 +44,7 @@ class Visit:
     @property
     def communes(self) -> frozenset[str] | None:
         """What row-level security lets this person's transactions see; None is the whole centre."""
-        return scope(self.session.actor, self.now)
+        return reach(self.session.actor, self.act, self.now)
 
     def decide(self, act: Act, subject: Subject = CENTRE, motif: Motif | None = None) -> Allowed | Refused:
         return decide(self.session.actor, act, subject, motif, self.now)
