@@ -25,6 +25,7 @@ from csu.audit.heads import HeadSigner
 from csu.audit.sequencer import sequence
 from legal.permissions import Act
 
+Rows = psycopg.Connection[tuple[Any, ...]]
 TABLE = Path(__file__).with_name("rights") / "centre.csv"
 OWN, FOREIGN = "27229", "27681"
 IN_FORCE, EXPIRED, SUSPENDED = "", "to_at", "suspended_at"
@@ -177,24 +178,22 @@ def seed(superuser: str, at: Any) -> None:
             connection.execute(SEED.encode(), values)
 
 
-def put_right(superuser: str, login: str, right: str, at: Any) -> None:
+def put_right(connection: Rows, login: str, right: str, at: Any) -> None:
     """How a person's habilitations stand; and what a request before has suspended, ended or closed is as it was."""
-    with psycopg.connect(superuser) as connection:
-        connection.execute(RESTORE.encode())
-        if right:
-            change = f"UPDATE habilitation SET {right} = %s FROM account WHERE account.id = account AND login = %s"
-            connection.execute(change.encode(), (at, login))
+    connection.execute(RESTORE.encode())
+    if right:
+        change = f"UPDATE habilitation SET {right} = %s FROM account WHERE account.id = account AND login = %s"
+        connection.execute(change.encode(), (at, login))
 
 
-def filled(superuser: str, path: str, commune: str) -> str:
+def filled(connection: Rows, path: str, commune: str) -> str:
     """An address with the identifiers of a commune's own rows, and the query that it needs."""
     parts = path.split("/")
-    with psycopg.connect(superuser) as connection:
-        for n, part in enumerate(parts):
-            if part.startswith("{"):
-                row = connection.execute(IDS[parts[n - 1]](commune).encode()).fetchone()
-                assert row is not None, path
-                parts[n] = str(row[0])
+    for n, part in enumerate(parts):
+        if part.startswith("{"):
+            row = connection.execute(IDS[parts[n - 1]](commune).encode()).fetchone()
+            assert row is not None, path
+            parts[n] = str(row[0])
     return "/".join(parts) + query_of(path)
 
 
@@ -209,10 +208,9 @@ def query_of(path: str) -> str:
 # ----------------------------------------------------------------------------------------------------------------
 
 
-def body_of(superuser: str, path: str, commune: str, bodies: dict[str, Any]) -> Any:
+def body_of(connection: Rows, path: str, commune: str, bodies: dict[str, Any]) -> Any:
     """A request's body, about the commune's own rows."""
-    with psycopg.connect(superuser) as connection:
-        rows = connection.execute("SELECT commune, id::text FROM camera").fetchall()
+    rows = connection.execute("SELECT commune, id::text FROM camera").fetchall()
     cameras: dict[str, str] = dict(rows)
     body = bodies.get(path, {"reason": "essai"})
     if path == "/api/tickets":
@@ -245,14 +243,15 @@ async def column_of(
     """One person's answers, in one session but for the routes that end it."""
     answers = {}
     async with AsyncExitStack() as stack:
+        connection = stack.enter_context(psycopg.connect(superuser, autocommit=True))
         person: Browser | None = None
         for method, path in asked:
-            put_right(superuser, column.login, column.right, centre.clock())
+            put_right(connection, column.login, column.right, centre.clock())
             if person is None or path.startswith("/api/session"):
                 person = await stack.enter_async_context(centre.person(column.login))
-            address = filled(superuser, path, column.commune)
+            address = filled(connection, path, column.commune)
             answers[method, path] = await _ask(
-                person, method, address, body_of(superuser, path, column.commune, bodies)
+                person, method, address, body_of(connection, path, column.commune, bodies)
             )
             if path.startswith("/api/session"):
                 person = None
