@@ -50,6 +50,8 @@ class Observed:
     recorder: RecorderState | None = None
     # Rises each time that the recorder answers after it did not: it may be another one, or a new disk.
     recorder_arrivals: int = 0
+    # The latest instant that was told (accounts/setback.py); None until the first.
+    latest_at: datetime | None = None
     # What the gateway said is open, as in its answer to `renew`.
     open_leases: list[dict[str, Any]] = field(default_factory=list)
 

@@ -591,7 +591,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.PASSWORD_CHANGE: (_everyone,),
     Act.PERSON_CONFIRM: (_runs_the_centre,),
     Act.PERSON_LEAVE: (_runs_the_centre,),
-    Act.PERSON_LIST: (_knows_persons,),
+    Act.PERSON_LIST: (_knows_persons, _delegation_in_force),
     Act.PERSON_STAY: (_runs_the_centre,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,

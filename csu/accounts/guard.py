@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
 from csu.accounts.sessions import Session
+from csu.accounts.setback import heed
 from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.audit.ops import QUIET
@@ -139,6 +140,7 @@ class Guard:
     async def __call__(self, request: Request) -> Visit:
         centre: Centre = request.app.state.centre
         now = centre.now()
+        await heed(centre, now)
         token = request.cookies.get(centre.cookie_name, "")
         if request.method not in _SAFE:
             check_origin(request, centre)

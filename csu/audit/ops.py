@@ -101,6 +101,7 @@ LABELS: dict[str, str] = {
     Act.TIMELINE_READ: "Consultation de la chronologie",
     Act.WATCHING_LIST: "Consultation des visualisations en cours",
     "security:prune": "Retrait des événements de sécurité de plus d'un an",
+    "clock:back": "Horloge du centre reculée : sessions et propositions closes",
     "session:open": "Ouverture de session",
     "session:second": "Seconde session sur un autre poste",
     "picture:opened": "Images ouvertes",

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
+from csu.accounts.setback import heed
 from csu.audit import entries, security
 from csu.audit.entries import SYSTEM, Author, Entry
 from csu.centre_state import Centre
@@ -55,6 +56,7 @@ class Renewer:
     async def run_once(self) -> None:
         """Raises ChannelError and TimeoutError while the gateway is away, the database's errors while that is."""
         observed = self._centre.observed
+        await heed(self._centre, self._centre.now())
         # Reads the database also when nothing is open: a gateway is renewed only by who could withdraw.
         cut = await self._refused(self._open)
         known = set(self._open)

@@ -28,6 +28,7 @@ from legal.permissions import Act
 Rows = psycopg.Connection[tuple[Any, ...]]
 TABLE = Path(__file__).with_name("rights") / "centre.csv"
 OWN, FOREIGN = "27229", "27681"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 IN_FORCE, EXPIRED, SUSPENDED = "", "to_at", "suspended_at"
 
 
@@ -106,8 +107,8 @@ def made_up(kind: str, commune: str) -> str:
 RESTORE = """
     UPDATE habilitation SET to_at = '2031-01-01', suspended_at = NULL;
     UPDATE convention SET suspended_at = NULL;
-    UPDATE authorisation SET suspended_at = NULL, state = 'ACTIVE';
-    UPDATE account SET closed_at = NULL;
+    UPDATE authorisation SET suspended_at = NULL, ended_at = NULL, state = 'ACTIVE' WHERE reference LIKE 'A-%';
+    UPDATE account SET closed_at = NULL, leaving_at = NULL, closes_at = NULL;
 """
 EMPTY = """
     UPDATE camera SET regime = 'HORS_CSI' WHERE commune = '27016';
@@ -149,7 +150,7 @@ SEED = """
 IDS: dict[str, Callable[[str], str]] = {
     "cameras": lambda c: f"SELECT id FROM camera WHERE commune = '{c}'",
     "conventions": lambda c: f"SELECT id FROM convention WHERE commune = '{c}' AND kind = 'IV'",
-    "authorisations": lambda c: f"SELECT id FROM authorisation WHERE commune = '{c}'",
+    "authorisations": lambda c: f"SELECT id FROM authorisation WHERE commune = '{c}' AND reference LIKE 'A-%'",
     "journal": lambda c: f"SELECT leaf FROM journal_leaf JOIN journal ON entry = id WHERE commune = '{c}' LIMIT 1",
     "statements": lambda c: f"SELECT number FROM statement WHERE commune = '{c}' LIMIT 1",
     "communes": lambda c: f"SELECT '{c}'",
@@ -158,6 +159,7 @@ IDS: dict[str, Callable[[str], str]] = {
     for part, kind in {
         "habilitations": "habilitation",
         "accounts": "account",
+        "persons": "account",
         "alarms": "alarm",
         "holds": "hold",
         "interruptions": "interruption",
@@ -194,13 +196,18 @@ def filled(connection: Rows, path: str, commune: str) -> str:
             row = connection.execute(IDS[parts[n - 1]](commune).encode()).fetchone()
             assert row is not None, path
             parts[n] = str(row[0])
-    return "/".join(parts) + query_of(path)
+    (camera,) = connection.execute("SELECT id::text FROM camera WHERE commune = %s", (commune,)).fetchone() or ("",)
+    return "/".join(parts) + query_of(path).replace(UNKNOWN, camera)
 
 
 def query_of(path: str) -> str:
     """What an address needs behind it."""
     day = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z"
-    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {"consistency": "?old=1"}
+    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {
+        "consistency": "?old=1",
+        "communes": "?query=ber",
+        "habilitation": f"?camera={UNKNOWN}&at=2026-11-23T14:00:00Z",
+    }
     return queries.get(path.rpartition("/")[2], "?month=2026-11" if "{insee}" in path else "")
 
 
