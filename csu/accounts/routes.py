@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit, check_origin
 from csu.accounts.sessions import Session
+from csu.accounts.setback import heed
 from csu.accounts.workstations import workstation_of
 from csu.alarms.keeper import raise_alarm
 from csu.audit import entries
@@ -78,6 +79,7 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
     """Open a session; one that this browser had before is closed (change of agent)."""
     centre: Centre = request.app.state.centre
     check_origin(request, centre)
+    await heed(centre, centre.now())
     motif = _shift_motif(login.shift_motif)
     workstation = workstation_of(request, centre)
     if await centre.attempts.are_too_many(login.login, workstation):

@@ -480,8 +480,10 @@ class TestHistory:
             await supervisor.post(f"/api/habilitations/{held['id']}/resume", REASON)
             ask = {"camera": camera, "at": (START + timedelta(minutes=5)).isoformat()}
             before = (await supervisor.get(path, **ask)).json()["answer"]
-            centre.clock.at = START + timedelta(minutes=1)
-            await supervisor.post(f"/api/habilitations/{held['id']}/suspend", REASON)
+        centre.clock.at = START + timedelta(minutes=1)
+        async with centre.person("superviseur") as supervisor:  # sessions of before the step are over
+            done = await supervisor.post(f"/api/habilitations/{held['id']}/suspend", REASON)
+            assert done.status_code == 200, done.text
             centre.clock.at = START + timedelta(minutes=12)
             after = (await supervisor.get(path, **ask)).json()["answer"]
         assert before["habilite"]
