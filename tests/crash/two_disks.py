@@ -58,8 +58,11 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-# These disks have no room for what is looked ahead for: two hours.
-_SHORT_SIGHT = "from recorder import pressure; pressure.STEP_S = pressure.AHEAD_S = 1.0; pressure.RESUME_S = 2.0"
+# These disks have no room for what is kept free, nor for what is looked ahead for.
+_SHORT_SIGHT = (
+    "from recorder import pressure, writer; writer.LOW_BYTES = 4 << 20;"
+    " pressure.STEP_S = pressure.AHEAD_S = 1.0; pressure.RESUME_S = 2.0"
+)
 
 
 async def scenario(what: str, path: Path, simulated: Simulator) -> dict[str, Any]:
@@ -91,7 +94,7 @@ async def scenario(what: str, path: Path, simulated: Simulator) -> dict[str, Any
             beside = [entry.name for entry in one.iterdir()]
         foreign_after = disks.content("foreign")
         give_back()
-        await _until_code(process, "disk1", "STORAGE_LOW")
+        await _until_code(process, "disk1", "")
         await _until_on(process, None if swapped else {"disk2"})
         stayed = await _places(process)
         if swapped:  # while no directory answers only the status tells, which the centre makes alarms of
