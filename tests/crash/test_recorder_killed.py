@@ -32,13 +32,14 @@ async def test_killed_two_hundred_times(tmp_path: Path) -> None:
 async def _kill(tmp_path: Path, kills: int) -> None:
     source = random.Random(2026)
     since = datetime.now(UTC)
-    killed_at: list[datetime] = []
+    kills_at: list[tuple[datetime, datetime]] = []  # since when all recorded, and when they were killed
     with simulator(tmp_path / "simulator", CAMERAS) as simulated, recorder(tmp_path / "data") as process:
         await process.order(orders(*(camera(simulated, n + 1) for n in range(CAMERAS))))
         for _ in range(kills):
             await wait_until(lambda: _all_record(process.state))
+            recording_at = datetime.now(UTC)
             await asyncio.sleep(source.uniform(0.0, 2.2))
-            killed_at.append(datetime.now(UTC))
+            kills_at.append((recording_at, datetime.now(UTC)))
             process.kill()
             _every_file_is_readable(process.paths.recordings)
             process.start()
@@ -48,8 +49,12 @@ async def _kill(tmp_path: Path, kills: int) -> None:
             pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: piece["from"])
             assert [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]
             ends = [at_from_text(g["from"]) for g in account["gaps"] if g["detail"] == "killed"]
-            for killed, end in zip(killed_at, ends, strict=True):
-                assert killed - end <= timedelta(seconds=LONGEST_PART_S + ON_THE_WAY_S)
+            runs = [(at_from_text(run["from"]), at_from_text(run["to"])) for run in account["runs"]]
+            for recording_at, killed_at in kills_at:
+                assert not any(from_at <= killed_at < to_at for from_at, to_at in runs)
+                # A run of which no part was whole leaves nothing: the gap before goes on over it.
+                lost_from = max([recording_at, *(end for end in ends if end <= killed_at)])
+                assert killed_at - lost_from <= timedelta(seconds=LONGEST_PART_S + ON_THE_WAY_S)
         assert process.csu("check", "--deep")[1]["ok"]
         process.stop()
         code, report = process.csu("check", "--deep")
