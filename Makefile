@@ -15,7 +15,7 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.programs
 	@$(BIN)/python -m operators_ui.npm test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
