@@ -219,7 +219,7 @@ async def test_an_event_loop_that_gets_too_little_time(tmp_path: Path, cameras: 
         await wait_until(over, 90)
         await _until_all_record(process)
         await _settled(process, since)
-        assert watch.reasons == {"", "load"}
+        assert {"load"} <= watch.reasons <= {"", "load", "sync"}  # the disk's thread is stopped with it
         assert watch.at(3) >= {(camera_id(4), "main")}
         for number in (1, 2):
             assert await _gaps(process, number, since) == []
