@@ -148,6 +148,7 @@ async def record_all(paths: Paths, control: ChannelClient, cameras: Cameras) -> 
             record_from_at=now - timedelta(hours=1),
             record_to_at=now + timedelta(days=1),
             retention_days=1,
+            minimum_days=0,  # a disk that can't keep a day of all cameras is no reason to record fewer here
         )
         for i, url in enumerate(cameras.main_urls, 1)
     ]
