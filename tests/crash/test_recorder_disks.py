@@ -74,7 +74,7 @@ def test_cameras_of_a_lost_disk_go_on_on_the_other(tmp_path: Path, cameras: Simu
         assert (code, report["ok"], report["unreadable"]) == (0, True, 0), report
     assert found["rebuilt"][0] == 0
     assert found["check"][1]["segments"] > 2
-    assert found["rebuilt"][1]["segments"] == found["again"][1]["segments"] == found["with_pictures"]
+    assert found["rebuilt"][1]["segments"] == found["again"][1]["segments"] == found["files"]
 
 
 # The sync of the first directory's files stands still while a file is there.

@@ -78,7 +78,7 @@ class Writers:
             turn += 1
             login = f"a{number}-{turn}"
             self.tried.add(login)
-            body = {"login": login, "name": "Fictif", "role": "auditor", "category": "SANS_IMAGES"}
+            body = {"login": login, "name": f"Fictif {login}", "role": "auditor", "category": "SANS_IMAGES"}
             answer = await person.post("/api/accounts", body)
             assert answer.status_code in (201, 503), answer.text
             if answer.status_code == 201:
@@ -117,7 +117,7 @@ async def test_a_killed_database_leaves_no_gap_and_parts_no_act_from_its_entry(
     await signer.close()
 
     with psycopg.connect(engines.superuser_url(postgres.paths).replace("+psycopg", "")) as connection:
-        acts = {login for (login,) in connection.execute("SELECT login FROM account WHERE name = 'Fictif'")}
+        acts = {login for (login,) in connection.execute("SELECT login FROM account WHERE name LIKE 'Fictif %'")}
         details = connection.execute("SELECT detail FROM journal WHERE op = 'account:create'").fetchall()
         leaves = [leaf for (leaf,) in connection.execute("SELECT leaf FROM journal_leaf ORDER BY leaf")]
         unnumbered = connection.execute(

@@ -16,8 +16,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from csu.simulator import encoding
+from csu.simulator.cameras import FULL
+
 CAMERAS = 6  # two of each commune
-# Where `make demo` keeps the cameras' pictures: encoding them again would take minutes.
+# Where `make demo` keeps the cameras' pictures: encoding takes minutes, and is done once for all processes.
 _ENCODED = Path(__file__).parents[2] / "var" / "simulator"
 T = TypeVar("T")
 
@@ -49,9 +52,11 @@ def free_ports(count: int) -> int:
 
 
 def copy_encoded(data: Path) -> None:
-    """The cameras' pictures into a new data directory, where they are encoded already."""
-    if _ENCODED.exists():
-        shutil.copytree(_ENCODED, data / "simulator")
+    """The cameras' pictures into a new data directory; encoded first, where nobody has done that yet."""
+    encoding.ensure(_ENCODED, range(1, CAMERAS + 1), FULL)
+    (data / "simulator").mkdir(parents=True)
+    for file in _ENCODED.glob("full-*[0-9a-f].mp4"):
+        shutil.copy(file, data / "simulator")
 
 
 @dataclass

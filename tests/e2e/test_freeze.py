@@ -12,6 +12,9 @@ import pytest
 from centre_process import Centre, copy_encoded, free_ports, wait_for
 from playwright.sync_api import Browser, Page, expect
 
+# The first that starts a centre may have to encode its cameras' pictures.
+pytestmark = pytest.mark.timeout(600)
+
 MOTIF = "SECURITE"
 JUMP_S = 7200
 

@@ -1,24 +1,24 @@
 """The centre started, killed, started again: recordings stay, nothing outlives it, and it ends cleanly."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from centre_process import Centre, free_ports, wait_for
+from centre_process import Centre, copy_encoded, free_ports, wait_for
 
 from csu.supervisor import answers
 
+pytestmark = pytest.mark.timeout(600)  # the first may have to encode its cameras' pictures
+
 
 @pytest.fixture
-def small_centre(centre: Centre, tmp_path: Path) -> Iterator[Centre]:
-    """A centre of three cameras, which shares the encoded loops with the large one."""
+def small_centre(tmp_path: Path) -> Iterator[Centre]:
+    """A centre of three cameras."""
     small = Centre(tmp_path / "var", free_ports(3), cameras=3)
-    loops = small.data / "simulator"
-    shutil.copytree(centre.data / "simulator", loops, copy_function=os.link)
+    copy_encoded(small.data)
     yield small
     if small.process is not None and small.process.poll() is None:
         small.stop()

@@ -16,6 +16,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from csu.simulator import barcode
 from csu.simulator.clock import instant_of
 
+# The first that starts a centre may have to encode its cameras' pictures.
+pytestmark = pytest.mark.timeout(600)
+
 MOTIF = "SECURITE"
 EVREUX = "27229"
 _READ_VIDEO = """video => {
