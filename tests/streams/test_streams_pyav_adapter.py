@@ -37,9 +37,10 @@ async def test_the_same_pictures_as_by_our_own_client() -> None:
     assert [packet.data for packet in sink.packets[:40]] == wanted
     assert [b.pts_90k - a.pts_90k for a, b in zip(sink.packets, sink.packets[1:40], strict=False)] == [3600] * 39
     assert len(sink.packets) == count
-    async with asyncio.timeout(20):  # a reader ends by itself, once its thread has a turn
-        while any(thread.name == "pyav-camera" for thread in threading.enumerate()):
-            await asyncio.sleep(0.05)
+    readers = [thread for thread in threading.enumerate() if thread.name == "pyav-camera"]
+    for reader in readers:  # it ends by itself, once it has a turn
+        await asyncio.to_thread(reader.join, 20)
+    assert not any(reader.is_alive() for reader in readers)
 
 
 @pytest.mark.parametrize(
