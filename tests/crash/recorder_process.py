@@ -186,9 +186,9 @@ def orders(*cameras: CameraOrder) -> Orders:
     return Orders(next(_versions), datetime.now(UTC), list(cameras))
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
-    """Wait for a condition of another process, looking every 50 ms."""
+async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30, found: object = None) -> None:
+    """Wait for a condition of another process, looking every 50 ms. `found`: what it saw the last time, to be told."""
     until_s = time.monotonic() + timeout_s
     while not await condition():
-        assert time.monotonic() < until_s, "the condition didn't come true"
+        assert time.monotonic() < until_s, f"the condition didn't come true, found {found}"
         await asyncio.sleep(0.05)
