@@ -103,7 +103,7 @@ class Agrement:
 @dataclass(frozen=True, slots=True)
 class Habilitation:
     """A personal right on one commune's pictures, by designation or, for the elected, by delegation. `regimes` None: of
-    every regime that admits the person's category."""
+    every regime that admits the person's category. `finds`: specially, to find offences (CNIL, vidéoverbalisation)."""
 
     id: str
     commune: str
@@ -111,6 +111,7 @@ class Habilitation:
     rights: frozenset[Right]
     validity: Validity
     regimes: frozenset[Regime] | None = None
+    finds: bool = False
 
     def covers(self, regime: Regime) -> bool:
         return self.regimes is None or regime in self.regimes
@@ -141,6 +142,18 @@ class Authorisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Deport:
+    """An arrêté that opens a camera to services of the State (CSI L.252-3): to the persons whom it names, by
+    identifier, for the uses in `rights`. `recipient_days`: how long they may keep what is sent to them."""
+
+    reference: str
+    persons: frozenset[str]
+    rights: frozenset[Right]
+    recipient_days: int
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True)
 class Convention:
     """The convention of CSI L.132-14 IV between a commune and the body that lends it staff."""
 
@@ -161,22 +174,25 @@ class Commune:
 @dataclass(frozen=True, slots=True)
 class Camera:
     """A camera with the lines of every arrêté that names it. `masks`: when it is neither recorded nor shown
-    (CSI L.251-3), those to come and those that were too."""
+    (CSI L.251-3), those to come and those that were too. `deports`: what is open of it to services of the State."""
 
     id: str
     regime: Regime
     authorisations: tuple[Authorisation, ...]
     masks: tuple[Validity, ...] = ()
+    deports: tuple[Deport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What an act is about: a camera of a commune, a commune, or the centre itself (both None). `window`: the
-    pictures' own time, from (included) to (excluded), of a replay."""
+    pictures' own time, from (included) to (excluded), of a replay, None of live pictures. `deport`: the one to be
+    entered."""
 
     commune: Commune | None = None
     camera: Camera | None = None
     window: tuple[datetime, datetime] | None = None
+    deport: Deport | None = None
 
 
 CENTRE = Subject()

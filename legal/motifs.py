@@ -29,13 +29,15 @@ _NO_PLATE = "ne peut pas contenir de plaque d'immatriculation."
 
 @dataclass(frozen=True, slots=True)
 class MotifKind:
-    """A coded reason. `finalites` None: not tied to a purpose of the list (the act rests on another text)."""
+    """A coded reason. `finalites` None: not tied to a purpose of the list (the act rests on another text). `is_secret`:
+    covered by the secret of the inquiry (CPP 11)."""
 
     code: str
     label: str
     acts: frozenset[str]
     finalites: frozenset[str] | None
     reference_required: bool
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +52,29 @@ def _live(code: str, label: str, *finalites: str) -> MotifKind:
     return MotifKind(code, label, frozenset({LIVE}), frozenset(finalites), reference_required=False)
 
 
-def _replay(code: str, label: str, *finalites: str) -> MotifKind:
-    return MotifKind(code, label, frozenset({REPLAY}), frozenset(finalites) or None, reference_required=True)
+def _replay(code: str, label: str, *finalites: str, is_secret: bool = False) -> MotifKind:
+    served = frozenset(finalites) or None
+    return MotifKind(code, label, frozenset({REPLAY}), served, reference_required=True, is_secret=is_secret)
 
 
 KINDS: dict[str, MotifKind] = {
     kind.code: kind
     for kind in (
         _live("SECURITE", "Prévention des atteintes aux personnes et aux biens", "5", "ERP", "COMMERCE", OUTSIDE),
-        _live("BATIMENTS", "Protection des bâtiments et installations publics", "1"),
+        _live("BATIMENTS", "Protection des bâtiments et installations publics ou utiles à la défense", "1", "2", "9"),
         _live("CIRCULATION", "Régulation de la circulation", "3"),
+        _live("INFRACTIONS", "Constatation des infractions routières et du défaut d'assurance", "4", "10"),
         _live("DEPOTS", "Prévention des dépôts de déchets", "11"),
         _live("SECOURS", "Secours aux personnes, risques naturels ou technologiques", "7", "8"),
-        _replay("INTERVENTION", "Intervention en cours ou récente", "5", "1", "8", "ERP", "COMMERCE", OUTSIDE),
-        _replay("ACCIDENT", "Accident de la circulation", "3", "4", "8"),
+        _live("TERRORISME", "Prévention des actes de terrorisme", "6"),
+        _replay(
+            "INTERVENTION",
+            "Intervention en cours ou récente",
+            *("1", "2", "5", "6", "7", "8", "9", "ERP", "COMMERCE", OUTSIDE),
+        ),
+        _replay("ACCIDENT", "Accident de la circulation", "3", "4", "8", "10"),
         _replay("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
-        _replay("REQUISITION", "Réquisition judiciaire"),
+        _replay("REQUISITION", "Réquisition judiciaire", is_secret=True),
         _replay("DROIT_ACCES", "Demande de droit d'accès"),
     )
 }

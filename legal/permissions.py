@@ -18,6 +18,7 @@ from legal.facts import (
     Actor,
     Authorisation,
     Basis,
+    Camera,
     Category,
     Habilitation,
     Regime,
@@ -26,8 +27,8 @@ from legal.facts import (
     Subject,
     Validity,
 )
-from legal.motifs import Motif
-from legal.retention import PARIS
+from legal.motifs import Motif, MotifKind
+from legal.retention import PARIS, RetentionRefused, check_retention
 
 
 class Act(StrEnum):
@@ -66,10 +67,13 @@ class Act(StrEnum):
     CHECKPOINT_READ = "checkpoint:read"
     COMMUNE_CHANGE = "commune:change"
     COMMUNE_JOIN = "commune:join"
+    CONSTAT_TRAFFIC = "constat:traffic"
+    CONSTAT_WASTE = "constat:waste"
     CONVENTION_ENTER = "convention:enter"
     CONVENTION_RESUME = "convention:resume"
     CONVENTION_SUSPEND = "convention:suspend"
     COVERAGE_READ = "coverage:read"
+    DEPORT_ENTER = "deport:enter"
     EVENT_FOLLOW = "event:follow"
     HABILITATION_END = "habilitation:end"
     HABILITATION_GRANT = "habilitation:grant"
@@ -189,6 +193,11 @@ def scope(actor: Actor, at: datetime) -> frozenset[str] | None:
     return frozenset(held.commune for held in actor.habilitations if not held.validity.is_over(at))
 
 
+def is_open_to(actor: Actor, kind: MotifKind) -> bool:
+    """Whether a person may give a motif at all: the elected handle no requisition (CSI R.253-3 III, CPP 11)."""
+    return not kind.is_secret or (actor.role is not Role.DELEGATE and actor.category is not Category.ELU)
+
+
 # What a person whose right is suspended still sees, with the reason of the refusal; everything else wants a right in
 # force.
 _SIGHT = frozenset(
@@ -235,6 +244,9 @@ def _role_sees_pictures(case: _Case) -> datetime | Refused:
     return FOREVER if reason is None else Refused("REGIME_ROLE_FORBIDDEN", reason, "CSI R.253-3")
 
 
+# Who may know that requisitions exist (CPP 11, CP 226-13): who handles them and who controls them.
+KNOW_REQUISITIONS = frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR})
+
 _MUNICIPAL = frozenset({Category.PM, Category.GC, Category.ASVP, Category.CIVIL_AGREE, Category.ELU})
 # CSI R.253-3 II (street), R.253-3 I (places open to the public), L.252-2 al. 2 (shopkeepers' cameras on the
 # street).
@@ -256,8 +268,19 @@ def _category_of_regime(case: _Case) -> datetime | Refused:
     if case.actor.category in CATEGORIES[camera.regime]:
         return FOREVER
     if case.actor.category in STATE_FORCES:
-        return Refused("DEPORT_NO_ARRETE", "Aucun arrêté n'ouvre ces images aux services de l'État.", "CSI L.252-3")
+        return _opened_by_arrete(case, camera)
     return Refused("REGIME_ROLE_FORBIDDEN", "Votre qualité n'ouvre pas les images de cette caméra.", "CSI R.253-3")
+
+
+def _opened_by_arrete(case: _Case, camera: Camera) -> datetime | Refused:
+    """Services of the State see what an arrêté opens, in the way it says, to those whom it names (CSI L.252-3)."""
+    named = [deport for deport in camera.deports if case.actor.id in deport.persons]
+    if _latest(named, case.at) is None:
+        return Refused("DEPORT_NO_ARRETE", "Aucun arrêté ne vous ouvre ces images.", "CSI L.252-3")
+    until = _latest([deport for deport in named if _RIGHT_OF[case.act] in deport.rights], case.at)
+    if until is None:
+        return Refused("DEPORT_MODE", "L'arrêté ne vous ouvre pas ces images de cette façon.", "CSI L.252-3")
+    return until
 
 
 def _competent_for_commune(case: _Case) -> datetime | Refused:
@@ -318,6 +341,20 @@ def _approved(case: _Case) -> datetime | Refused:
     return min(agrement.validity.end_at, agrement.inquiry_by)
 
 
+def _finds_offences(case: _Case) -> datetime | Refused:
+    """Civil agents do no act of judicial police (CSI L.132-14-1); police municipale and gardes champêtres find offences
+    when the mayor has habilitated them for that too (CNIL, vidéoverbalisation)."""
+    if case.actor.category not in (Category.PM, Category.GC):
+        return Refused(
+            "PV_ROLE_FORBIDDEN", "Votre qualité ne permet pas de constater une infraction.", "CSI L.132-14-1"
+        )
+    until = _latest([held for held in _of_commune(case) if held.finds], case.at)
+    if until is None:
+        reason = "Vous n'êtes pas spécialement habilité à constater des infractions pour cette commune."
+        return Refused("NOT_HABILITE", reason, "CNIL, vidéoverbalisation")
+    return until
+
+
 # --- rules on territory
 # -----------------------------------------------------------------------------------------
 
@@ -346,10 +383,10 @@ def _no_authorisation() -> Refused:
 
 
 def _convention_for_lent_staff(case: _Case) -> datetime | Refused:
-    """Staff of a mutualised centre need its convention with the commune; the commune's own agents do not
-    (CSI L.132-14 IV)."""
+    """Staff of a mutualised centre need its convention with the commune; the commune's own agents, and services of the
+    State, whom it does not lend, do not (CSI L.132-14 IV)."""
     commune = case.subject.commune
-    if commune is not None and case.actor.employer == commune.insee:
+    if case.actor.category in STATE_FORCES or (commune is not None and case.actor.employer == commune.insee):
         return FOREVER
     conventions = () if commune is None else commune.conventions
     until = _latest(conventions, case.at)
@@ -391,6 +428,14 @@ def _motif_given(case: _Case) -> datetime | Refused:
     return FOREVER if fault is None else Refused("MOTIF_REQUIRED", fault, "CSI R.253-5")
 
 
+def _not_the_inquirys(case: _Case) -> datetime | Refused:
+    """The elected handle no requisition, nor learn of one (CSI R.253-3 III, CPP 11)."""
+    kind = None if case.motif is None else motifs.KINDS.get(case.motif.code)
+    if kind is None or is_open_to(case.actor, kind):
+        return FOREVER
+    return Refused("REGIME_ROLE_FORBIDDEN", "Ce motif n'est pas ouvert aux élus.", "CPP 11")
+
+
 def _purpose_authorised(case: _Case) -> datetime | Refused:
     """A use serves a finalité that the camera's authorisation lists (CSI L.251-2)."""
     kind = None if case.motif is None else motifs.KINDS.get(case.motif.code)
@@ -405,6 +450,41 @@ def _purpose_authorised(case: _Case) -> datetime | Refused:
         return until
     reason = f"L'autorisation de cette caméra ne prévoit pas cette finalité ({kind.label})."
     return Refused("FINALITE_NOT_AUTHORISED", reason, "CSI L.251-2")
+
+
+def _seen_live(case: _Case) -> datetime | Refused:
+    """An offence is found on pictures as they come, never on recorded ones (CNIL, vidéoverbalisation)."""
+    if case.subject.window is None:
+        return FOREVER
+    return Refused("PV_NOT_LIVE", "Une infraction se constate en direct, pas en relecture.", "CNIL, vidéoverbalisation")
+
+
+def _offence_authorised(case: _Case) -> datetime | Refused:
+    """Each kind of offence has its finalité, which the camera's authorisation lists (CSI L.251-2 4° and 11°)."""
+    number, camera = _PURPOSE_OF[case.act], case.subject.camera
+    lines = _covering(case, () if camera is None else camera.authorisations)
+    until = _latest([line for line in lines if number in line.finalites], case.at)
+    if until is not None:
+        return until
+    reason = f"L'autorisation de cette caméra ne prévoit pas la finalité {number}° : rien ne peut y être constaté."
+    return Refused("FINALITE_NOT_AUTHORISED", reason, f"CSI L.251-2 {number}°")
+
+
+def _deport_lawful(case: _Case) -> datetime | Refused:
+    """An arrêté opens pictures to services of the State: it names whom and how, and they keep what they are sent for
+    one month at most (CSI L.252-3)."""
+    source, deport = "CSI L.252-3", case.subject.deport
+    if deport is None or not deport.reference.strip():
+        return Refused("DEPORT_NO_ARRETE", "Un déport exige la référence de l'arrêté qui l'ouvre.", source)
+    if not deport.persons:
+        return Refused("NOT_HABILITE", "Un déport nomme les agents qui voient les images.", source)
+    if not deport.rights:
+        return Refused("DEPORT_MODE", "Un déport dit s'il ouvre le direct, la relecture ou les deux.", source)
+    try:
+        check_retention(deport.recipient_days, None)
+    except RetentionRefused as refused:
+        return Refused(refused.code, str(refused), source)
+    return FOREVER
 
 
 def _no_motif(act: Act) -> Refused:
@@ -465,9 +545,9 @@ def _of_commune(case: _Case) -> list[Habilitation]:
 
 
 def _covering(case: _Case, lines: Iterable[Authorisation]) -> list[Authorisation]:
-    if case.act is Act.PICTURE_LIVE:
-        return [line for line in lines if line.visualised]
-    return [line for line in lines if line.recorded]
+    if case.act is Act.PICTURE_REPLAY:
+        return [line for line in lines if line.recorded]
+    return [line for line in lines if line.visualised]
 
 
 class _Dated(Protocol):
@@ -489,7 +569,13 @@ def _local(at: datetime) -> str:
     return f"{at.astimezone(PARIS):%d/%m/%Y à %H:%M}"
 
 
-_RIGHT_OF = {Act.PICTURE_LIVE: Right.LIVE, Act.PICTURE_REPLAY: Right.REPLAY}
+_RIGHT_OF = {
+    Act.PICTURE_LIVE: Right.LIVE,
+    Act.PICTURE_REPLAY: Right.REPLAY,
+    Act.CONSTAT_TRAFFIC: Right.LIVE,
+    Act.CONSTAT_WASTE: Right.LIVE,
+}
+_PURPOSE_OF = {Act.CONSTAT_TRAFFIC: "4", Act.CONSTAT_WASTE: "11"}
 
 # --- the rules of each act, in the order in which they answer
 # ----------------------------------------------------
@@ -504,13 +590,26 @@ _PICTURE_RULES: tuple[Rule, ...] = (
     _convention_for_lent_staff,
     _not_masked,
     _motif_given,
+    _not_the_inquirys,
     _purpose_authorised,
+)
+_CONSTAT_RULES: tuple[Rule, ...] = (
+    _role_sees_pictures,
+    _category_of_regime,
+    _competent_for_commune,
+    _finds_offences,
+    _authorised,
+    _habilitated,
+    _convention_for_lent_staff,
+    _not_masked,
+    _seen_live,
+    _offence_authorised,
 )
 _everyone = _for_roles(*Role, source="CSI R.253-3")
 _administers = _for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
 _supervises = _for_roles(Role.SUPERVISOR, source="CSI R.253-3")
 _knows_persons = _for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, source="CSI R.253-3")
-_knows_holds = _for_roles(Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
+_knows_holds = _for_roles(*KNOW_REQUISITIONS, source="CPP 11, CSI R.253-4 al. 3")
 _ends_holds = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _runs_the_centre = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
 _ends_freezes = _for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4")
@@ -565,10 +664,13 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.CHECKPOINT_READ: (_controls, _delegation_in_force),
     Act.COMMUNE_CHANGE: (_runs_the_centre,),
     Act.COMMUNE_JOIN: (_runs_the_centre,),
+    Act.CONSTAT_TRAFFIC: _CONSTAT_RULES,
+    Act.CONSTAT_WASTE: _CONSTAT_RULES,
     Act.CONVENTION_ENTER: (_runs_the_centre,),
     Act.CONVENTION_RESUME: (_governs, _within_scope),
     Act.CONVENTION_SUSPEND: (_governs, _within_scope),
     Act.COVERAGE_READ: (_answers_for_recordings, _within_scope),
+    Act.DEPORT_ENTER: (_runs_the_centre, _deport_lawful),
     Act.EVENT_FOLLOW: (_everyone,),
     Act.HABILITATION_END: (_habilitates,),
     Act.HABILITATION_GRANT: (_habilitates,),

@@ -22,7 +22,7 @@ from csu.errors import Refusal, invalid
 from csu.schemas import Body, CommuneRef, Done, Line, MotifRef
 from csu.store import facts, tables
 from legal import motifs
-from legal.permissions import Act, Refused
+from legal.permissions import Act, Refused, is_open_to
 
 router = APIRouter(prefix="/api", tags=["session"])
 
@@ -172,13 +172,13 @@ async def set_shift(body: Shift, visit: Annotated[Visit, Depends(Guard(Act.SESSI
 
 @router.get("/motifs")
 async def list_motifs(request: Request, public: str | None = None) -> list[MotifBody]:
-    """The motifs that may be given; with `public`, those of a shift, for the login form."""
+    """The motifs that the person may give; with `public`, those of a shift, for the login form."""
     if public is not None:
         kinds = motifs.for_act(motifs.LIVE)
     else:
         visit = await Guard(Act.MOTIF_LIST)(request)
         await visit.permit()
-        kinds = tuple(motifs.KINDS.values())
+        kinds = tuple(kind for kind in motifs.KINDS.values() if is_open_to(visit.session.actor, kind))
     return [
         MotifBody(code=k.code, label=k.label, acts=sorted(k.acts), reference_required=k.reference_required)
         for k in kinds

@@ -49,6 +49,9 @@ RULES: dict[str, tuple[str, str]] = {
     "TWO_POSTS": ("Deux postes à la fois", "Images ouvertes au même moment sur deux postes, plus de dix secondes."),
 }
 
+# Rules about what was given for a replay.
+BY_REFERENCE = frozenset({"REPLAY_WITHOUT_NUMBER", "NUMBER_REUSED"})
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -92,15 +95,17 @@ class Anomaly:
 Habits = Mapping[str, Mapping[date, frozenset[int]]]
 
 
-def find(looks: Sequence[Look], denials: Sequence[Denial], habits: Habits) -> list[Anomaly]:
-    """All of them, the newest first."""
+def find(
+    looks: Sequence[Look], denials: Sequence[Denial], habits: Habits, *, by_reference: bool = True
+) -> list[Anomaly]:
+    """All of them, the newest first; without `by_reference`, those that no reference is told by."""
     rules: tuple[Callable[[Sequence[Look]], Iterable[Anomaly]], ...] = (
         long_on_one_camera,
         often_on_one_camera,
-        replays_without_number,
-        numbers_reused,
         two_posts,
     )
+    if by_reference:
+        rules += (replays_without_number, numbers_reused)
     found = [anomaly for rule in rules for anomaly in rule(looks)]
     found += unusual_hours(looks, habits)
     found += many_refusals(denials)

@@ -18,16 +18,17 @@ from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
-from csu.audit import anomalies, export, looks, ops, search
+from csu.audit import anomalies, export, looks, ops, search, words
 from csu.audit.anomalies import Denial, Look
 from csu.audit.looks import Period
 from csu.audit.search import JournalFilter
 from csu.clock import iso
 from csu.errors import Refusal
-from csu.schemas import CommuneRef
+from csu.schemas import CommuneRef, MotifRef
 from csu.store import facts, tables
-from legal import motifs
+from legal.motifs import KINDS
 from legal.permissions import Act
+from legal.secrecy import Secrets, secrets_from
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 export_router = APIRouter(prefix="/api", tags=["journal"])
@@ -119,26 +120,26 @@ async def list_looks(
 ) -> LooksBody:
     """Who watched what when, and what was really served; the newest first."""
     period = query.period(LONGEST_TIMELINE)
+    secrets = secrets_from(visit.session.actor)
     async with visit.perform(detail=query.asked("looks")) as connection:
         found = looks.looks(period, visit.now, query.chosen(visit)).subquery()
         leaf = tables.journal_leaf
         statement = select(found, leaf.c.leaf).join_from(found, leaf, leaf.c.entry == found.c.opening, isouter=True)
         statement = statement.order_by(found.c.begun_at.desc(), found.c.ticket).limit(MOST_LOOKS + 1)
         rows = (await connection.execute(statement)).mappings().all()
-    return LooksBody(looks=[_look(row) for row in rows[:MOST_LOOKS]], is_cut=len(rows) > MOST_LOOKS)
+    return LooksBody(looks=[_look(row, secrets) for row in rows[:MOST_LOOKS]], is_cut=len(rows) > MOST_LOOKS)
 
 
-def _look(row: RowMapping) -> LookBody:
-    kind = motifs.KINDS.get(row["motif_code"] or "")
+def _look(row: RowMapping, secrets: Secrets) -> LookBody:
     fields = {name: row[name] for name in LookBody.model_fields if name in row}
     return LookBody(
         **fields
         | {
             "author": row["author_name"],
             "person": row["author"],
-            "motif": row["motif_code"] if kind is None else kind.label,
             "served": [Interval(from_at=start, to_at=end) for start, end in looks.served(row["told"])],
         }
+        | words.told_motif(row, secrets)
     )
 
 
@@ -251,9 +252,14 @@ async def list_anomalies(
     period, chosen = query.period(LONGEST_TIMELINE), query.chosen(visit)
     async with visit.perform(detail=query.asked("anomalies")) as connection:
         told = await _told(connection, period, visit.now, chosen)
-    found = await asyncio.to_thread(anomalies.find, *told)
+    by_reference = secrets_from(visit.session.actor).open_motifs is None
+    found = await asyncio.to_thread(anomalies.find, *told, by_reference=by_reference)
     return AnomaliesBody(
-        rules=[RuleBody(code=code, label=label, bound=bound) for code, (label, bound) in anomalies.RULES.items()],
+        rules=[
+            RuleBody(code=code, label=label, bound=bound)
+            for code, (label, bound) in anomalies.RULES.items()
+            if by_reference or code not in anomalies.BY_REFERENCE
+        ],
         anomalies=[AnomalyBody(**asdict(one)) for one in found],
     )
 
@@ -312,12 +318,16 @@ class PersonsBody(BaseModel):
     persons: list[PersonRef]
     communes: list[CommuneRef]
     ops: list[OpRef]
+    motifs: list[MotifRef]
 
 
 @router.get("/persons")
 async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PERSONS))]) -> PersonsBody:
-    """What the journal may be searched for: operations, and the agents and communes that concern the person."""
+    """What the journal may be searched for: the operations and motifs that are told to the person, and the agents and
+    communes that concern them."""
     await visit.permit()
+    secrets = secrets_from(visit.session.actor)
+    told = sorted((label, op) for op, label in ops.LABELS.items() if op not in secrets.ops)
     account, held = tables.account, tables.habilitation
     statement = select(account.c.id, account.c.name).order_by(account.c.name, account.c.id)
     own = visit.communes
@@ -332,7 +342,8 @@ async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PERSONS
     return PersonsBody(
         persons=[PersonRef(**row) for row in rows],
         communes=[CommuneRef.of(commune) for commune in known],
-        ops=[OpRef(op=op, label=label) for op, label in sorted(ops.LABELS.items(), key=lambda one: one[1])],
+        ops=[OpRef(op=op, label=label) for label, op in told],
+        motifs=[MotifRef(code=code, label=kind.label) for code, kind in KINDS.items() if not secrets.withholds(code)],
     )
 
 
@@ -343,7 +354,7 @@ async def export_journal(
     """What the filter finds, as it stands now, for a spreadsheet; the entry names how many rows leave, and to whom."""
     await visit.demand(detail=query.asked())
     leaf = tables.journal_leaf
-    statement = search.readable(visit).where(*query.conditions())
+    statement = search.readable(visit).where(*query.conditions(secrets_from(visit.session.actor)))
     async with visit.centre.store.transaction(visit.communes) as connection:
         upto = await connection.scalar(select(func.coalesce(func.max(leaf.c.leaf), -1)))
         statement = statement.where(leaf.c.leaf <= upto)

@@ -18,12 +18,15 @@ def check(document: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]) -> 
     try:
         faults = head_faults("head", document["head"], keys)
         if document["kind"] == "inclusion":
-            return faults + _inclusion_faults(document)
+            digest = leaf_hash(bytes.fromhex(document["salt"]), document["entry"].encode())
+            return faults + _inclusion_faults(document, digest)
+        if document["kind"] == "leaf":
+            return faults + _inclusion_faults(document, bytes.fromhex(document["hash"]))
         if document["kind"] == "consistency":
             return faults + head_faults("old", document["old"], keys) + _consistency_faults(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DocumentError(f"expected a proof of this journal: {type(error).__name__} {error}") from error
-    raise DocumentError(f"expected kind inclusion or consistency, found {document['kind']!r}")
+    raise DocumentError(f"expected kind inclusion, leaf or consistency, found {document['kind']!r}")
 
 
 def head_faults(name: str, head: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]) -> list[str]:
@@ -40,8 +43,8 @@ def head_faults(name: str, head: Mapping[str, Any], keys: Mapping[str, Ed25519Pu
     return []
 
 
-def _inclusion_faults(document: Mapping[str, Any]) -> list[str]:
-    head, digest = document["head"], leaf_hash(bytes.fromhex(document["salt"]), document["entry"].encode())
+def _inclusion_faults(document: Mapping[str, Any], digest: bytes) -> list[str]:
+    head = document["head"]
     proof = [bytes.fromhex(node) for node in document["proof"]]
     holds = includes(digest, int(document["leaf"]), int(head["tree_size"]), proof, bytes.fromhex(head["root"]))
     return [] if holds else ["the entry is not that leaf of the signed tree"]

@@ -11,6 +11,7 @@ from csu.accounts.guard import Visit
 from csu.audit import search
 from csu.audit.words import told
 from legal.retention import PARIS
+from legal.secrecy import Secrets, secrets_from
 
 _PAGE = 1000
 _CLASSES = {
@@ -33,6 +34,7 @@ async def pages(visit: Visit, statement: Select[Any]) -> AsyncIterator[bytes]:
     at again before each: one that ended meanwhile breaks the answer off. Raises Refusal."""
     yield (spreadsheet.MARK + spreadsheet.lines([HEADS])).encode()
     place: int | None = None
+    secrets = secrets_from(visit.session.actor)
     while True:
         await visit.recheck()
         async with visit.centre.store.transaction(visit.communes) as connection:
@@ -40,13 +42,13 @@ async def pages(visit: Visit, statement: Select[Any]) -> AsyncIterator[bytes]:
         if found is None:
             return
         rows, place = found
-        yield spreadsheet.lines(_cells(row) for row in rows).encode()
+        yield spreadsheet.lines(_cells(row, secrets) for row in rows).encode()
         if place is None:
             return
 
 
-def _cells(row: Mapping[str, Any]) -> list[object]:
-    entry = told(row)
+def _cells(row: Mapping[str, Any], secrets: Secrets) -> list[object]:
+    entry = told(row, secrets)
     return [
         entry["leaf"],
         _local(row["at"]),

@@ -49,10 +49,13 @@ LABELS: dict[str, str] = {
     Act.CHECKPOINT_READ: "Lecture de la tête signée du journal",
     Act.COMMUNE_CHANGE: "Changement de ce dont une commune répond",
     Act.COMMUNE_JOIN: "Entrée d'une commune dans le centre",
+    Act.CONSTAT_TRAFFIC: "Constat d'une infraction routière",
+    Act.CONSTAT_WASTE: "Constat d'un abandon de déchets",
     Act.CONVENTION_ENTER: "Enregistrement d'une convention",
     Act.CONVENTION_RESUME: "Levée de suspension d'une convention",
     Act.CONVENTION_SUSPEND: "Suspension d'une convention",
     Act.COVERAGE_READ: "Consultation des taux d'enregistrement",
+    Act.DEPORT_ENTER: "Ouverture d'images à des services de l'État",
     Act.EVENT_FOLLOW: "Suivi des événements",
     Act.HABILITATION_END: "Fin d'une habilitation",
     Act.HABILITATION_GRANT: "Habilitation d'un agent",
@@ -151,9 +154,6 @@ QUIET = frozenset(
         Act.WATCHING_LIST,
     }
 )
-
-# What tells that a requisition exists: covered by the secret of the inquiry (CPP 11, CP 226-13).
-OF_REQUISITIONS = frozenset({Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE})
 
 
 def label(op: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.audit.entries import canonical_entry
+from csu.audit.entries import canonical_entry, leaf_hash
 from csu.clock import iso
 from csu.store import tables
 from legal.ledger import (
@@ -42,17 +42,21 @@ async def inclusion(connection: AsyncConnection, row: RowMapping) -> dict[str, A
 
     `row` is of the journal with `leaf`. Raises ProofError while no signed head covers it.
     """
-    head = await _head(connection, row["leaf"] + 1)
+    entry = {"entry": canonical_entry(row).decode(), "salt": bytes(row["salt"]).hex()}
+    return {"kind": "inclusion"} | entry | await _place(connection, row["leaf"])
+
+
+async def leaf_inclusion(connection: AsyncConnection, row: RowMapping) -> dict[str, Any]:
+    """The same without the entry, for who may not read all of it: its salt stays, so that it can't be guessed."""
+    return {"kind": "leaf", "hash": leaf_hash(row).hex()} | await _place(connection, row["leaf"])
+
+
+async def _place(connection: AsyncConnection, leaf: int) -> dict[str, Any]:
+    head = await _head(connection, leaf + 1)
     if head is None:
         raise ProofError("Cette entrée n'est pas encore couverte par une tête signée : attendez une minute.")
-    return {
-        "kind": "inclusion",
-        "entry": canonical_entry(row).decode(),
-        "salt": bytes(row["salt"]).hex(),
-        "leaf": row["leaf"],
-        "head": told_head(head),
-        "proof": await _roots(connection, inclusion_ranges(row["leaf"], head["tree_size"])),
-    }
+    proof = await _roots(connection, inclusion_ranges(leaf, head["tree_size"]))
+    return {"leaf": leaf, "head": told_head(head), "proof": proof}
 
 
 async def consistency(connection: AsyncConnection, old_size: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from csu.audit.search import JournalFilter, readable
 from csu.errors import Refusal, not_found
 from csu.store import facts, tables
 from legal.permissions import Act
+from legal.secrecy import secrets_from
 
 router = APIRouter(prefix="/api", tags=["journal"])
 
@@ -81,15 +82,16 @@ async def read_journal(
 ) -> JournalPage:
     """Entries from the newest, of the person's communes. The reading is an entry itself (CSI R.253-5)."""
     asked: dict[str, Any] = query.asked()
+    secrets = secrets_from(visit.session.actor)
     if query.before is not None:
         asked["before"] = query.before
     async with visit.perform(detail=asked) as connection:
-        statement = readable(visit).where(*query.conditions())
+        statement = readable(visit).where(*query.conditions(secrets))
         found = await search.page(connection, statement, query.limit, query.before)
         if found is None:
             raise not_found()
     rows, following = found
-    return JournalPage(entries=[EntryBody(**words.told(row)) for row in rows], next=following)
+    return JournalPage(entries=[EntryBody(**words.told(row, secrets)) for row in rows], next=following)
 
 
 @router.get("/journal/checkpoint")
@@ -123,6 +125,16 @@ class InclusionBody(BaseModel):
     proof: list[str]
 
 
+class LeafBody(BaseModel):
+    """The same of an entry whose motif is kept from the reader: `hash` is its leaf's, which tells nothing of it."""
+
+    kind: Literal["leaf"]
+    hash: str
+    leaf: int
+    head: HeadBody
+    proof: list[str]
+
+
 class ConsistencyBody(BaseModel):
     kind: Literal["consistency"]
     old: HeadBody
@@ -145,7 +157,7 @@ async def prove_consistency(
 @router.get("/journal/{leaf}/proof")
 async def prove_entry(
     visit: Annotated[Visit, Depends(Guard(Act.JOURNAL_PROVE))], leaf: Annotated[int, Path(ge=0, le=2**62)]
-) -> InclusionBody:
+) -> InclusionBody | LeafBody:
     """An entry of the person's communes with the proof that it is in the signed tree (RFC 9162 2.1.3)."""
     statement = readable(visit).where(tables.journal_leaf.c.leaf == leaf)
     async with visit.perform(detail={"leaf": leaf}) as connection:
@@ -153,6 +165,8 @@ async def prove_entry(
         if row is None:
             raise not_found()
         try:
+            if secrets_from(visit.session.actor).withholds(row["motif_code"]):
+                return LeafBody(**await proofs.leaf_inclusion(connection, row))
             return InclusionBody(**await proofs.inclusion(connection, row))
         except ProofError as error:
             raise Refusal(409, "PROOF_UNAVAILABLE", str(error)) from error

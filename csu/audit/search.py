@@ -19,7 +19,7 @@ from csu.audit.ops import OpClass
 from csu.clock import iso
 from csu.schemas import Line
 from csu.store import tables
-from legal.facts import Role
+from legal.secrecy import Secrets, secrets_from
 
 _JOURNAL, _LEAF = tables.journal, tables.journal_leaf
 
@@ -51,7 +51,8 @@ class JournalFilter(BaseModel):
             if name in JournalFilter.model_fields
         }
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, secrets: Secrets) -> list[ColumnElement[bool]]:
+        """Which entries are meant. By a motif or a reference that is kept from the reader, none is found."""
         columns = _JOURNAL.c
         found: list[ColumnElement[bool]] = []
         for name, column in (
@@ -68,6 +69,8 @@ class JournalFilter(BaseModel):
             value = getattr(self, name)
             if value is not None:
                 found.append(column == str(value))
+        if secrets.open_motifs is not None and not (self.motif is None and self.reference is None):
+            found.append(columns.motif_code.in_(sorted(secrets.open_motifs)))
         if self.op_class is not None:
             found.append(columns.op.in_(ops.ops_of(self.op_class)))
         if self.from_at is not None:
@@ -80,14 +83,15 @@ class JournalFilter(BaseModel):
 def visible(visit: Visit) -> list[ColumnElement[bool]]:
     """What of the journal the person may read. The communes are named beside row-level security for the index's sake.
 
-    That a requisition exists is not for the elected (CPP 11).
+    That a requisition exists is not for everybody (`legal.secrecy`); of an entry that stays, `words.told` withholds.
     """
     found: list[ColumnElement[bool]] = []
     if visit.communes is not None:
         found.append(_JOURNAL.c.commune.in_(sorted(visit.communes)))
-    if visit.session.actor.role is Role.DELEGATE:
+    secrets = secrets_from(visit.session.actor)
+    if secrets.ops:
         after_hold = and_(_JOURNAL.c.op == "recording:erase", _JOURNAL.c.detail.contains('"cause":"released"'))
-        found += [_JOURNAL.c.op.not_in(ops.OF_REQUISITIONS), ~after_hold]
+        found += [_JOURNAL.c.op.not_in(sorted(secrets.ops)), ~after_hold]
     return found
 
 

@@ -4,25 +4,42 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from csu.audit import ops
 from legal import motifs
+from legal.secrecy import Secrets
 
 _SAME = (
     "leaf", "at", "quality", "authority", "commune", "op", "camera", "camera_name", "from_at", "to_at",
-    "motif_reference", "result", "reason", "code", "workstation", "recipients",
+    "result", "reason", "code", "workstation", "recipients",
 )  # fmt: skip
 
 
-def told(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the journal with its leaf: labels for codes, and of its detail what persons are told."""
-    kind = motifs.KINDS.get(row["motif_code"] or "")
+WITHHELD = "Motif réservé (CPP, art. 11)"
+
+
+def told(row: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
+    """A row of the journal with its leaf: labels for codes, and of its detail what the reader is told."""
     detail = json.loads(row["detail"])
-    return {name: row[name] for name in _SAME} | {
-        "author": row["author_name"],
-        "person": row["author"],
-        "op_label": ops.label(row["op"]),
-        "op_class": ops.class_of(row["op"]),
-        "about": detail.get("about"),
-        "given": detail.get("given"),
-        "motif": row["motif_code"] if kind is None else kind.label,
-    }
+    return (
+        {name: row[name] for name in _SAME}
+        | {
+            "author": row["author_name"],
+            "person": row["author"],
+            "op_label": ops.label(row["op"]),
+            "op_class": ops.class_of(row["op"]),
+            "about": detail.get("about"),
+            "given": detail.get("given"),
+        }
+        | told_motif(row, secrets)
+    )
+
+
+def told_motif(row: RowMapping | Mapping[str, Any], secrets: Secrets) -> dict[str, str | None]:
+    """Motif and reference of an entry or a look, as the reader is told them."""
+    code = row["motif_code"]
+    if secrets.withholds(code):
+        return {"motif": WITHHELD, "motif_reference": None}
+    kind = motifs.KINDS.get(code or "")
+    return {"motif": code if kind is None else kind.label, "motif_reference": row["motif_reference"]}

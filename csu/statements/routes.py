@@ -20,7 +20,8 @@ from csu.statements.words import text_of
 from csu.store import facts, tables
 from csu.store.facts import KnownCommune
 from legal.facts import CENTRE, Subject
-from legal.permissions import Act, Allowed, Refused
+from legal.permissions import Act, Refused
+from legal.secrecy import secrets_from
 
 router = APIRouter(prefix="/api", tags=["statements"])
 _STATEMENT = tables.statement
@@ -228,7 +229,7 @@ async def _commune_of(visit: Visit, insee: str) -> KnownCommune:
 
 def _knows_holds(visit: Visit) -> bool:
     """That a requisition exists is not for the elected (CPP 11)."""
-    return isinstance(visit.decide(Act.HOLD_LIST), Allowed)
+    return Act.HOLD_LIST not in secrets_from(visit.session.actor).ops
 
 
 def _held(withheld: str) -> int:

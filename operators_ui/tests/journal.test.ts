@@ -57,6 +57,7 @@ describe("a kept head", () => {
   it("is the newest of the file", () => {
     expect(headIn(JSON.stringify(told))?.tree_size).toBe(9);
     expect(headIn(JSON.stringify({ kind: "inclusion", entry: "{}", salt: "", leaf: 1, head, proof: [] }))).toEqual(head);
+    expect(headIn(JSON.stringify({ kind: "leaf", hash: "ab", leaf: 1, head, proof: [] }))).toEqual(head);
   });
 
   it("is found in no other file", () => {

@@ -17,6 +17,13 @@ def test_replay_always_asks_for_a_reference() -> None:
     assert all(kind.reference_required for kind in for_act(REPLAY))
 
 
+@pytest.mark.parametrize("act", [LIVE, REPLAY])
+def test_every_purpose_of_the_law_has_a_motif(act: str) -> None:
+    """Without one, a camera that is authorised for it alone could not be looked at."""
+    served = frozenset[str]().union(*(kind.finalites or () for kind in for_act(act)))
+    assert served == set(FINALITES)
+
+
 @pytest.mark.parametrize("reference", ["2026-001234", "PV 2026/118", "MC.1204", "R-7741/27"])
 def test_numbers_are_references(reference: str) -> None:
     assert fault_of(Motif("INTERVENTION", reference), REPLAY) is None

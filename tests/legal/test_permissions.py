@@ -17,6 +17,7 @@ from legal.facts import (
     Category,
     Commune,
     Convention,
+    Deport,
     Habilitation,
     Regime,
     Right,
@@ -25,7 +26,7 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import Motif
-from legal.permissions import RULES, Act, Allowed, Refused, decide, foresee, scope
+from legal.permissions import RULES, STATE_FORCES, Act, Allowed, Refused, decide, foresee, scope
 
 AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -67,6 +68,14 @@ def authorised(*lines: Authorisation, regime: Regime = Regime.VOIE_PUBLIQUE) -> 
 
 LINE = CAMERA.authorisations[0]
 HELD = CIVIL.habilitations[0]
+FINDER = replace(CIVIL, category=Category.PM, agrement=None, habilitations=(replace(HELD, finds=True),))
+GENDARME = replace(CIVIL, category=Category.GN, agrement=None)
+DEPORT = Deport("ARR-2", frozenset({"a1"}), frozenset({Right.LIVE}), 30, Validity(AT - DAY, AT + DAY))
+
+
+def opened(*deports: Deport) -> Subject:
+    """The camera with what is open of it to services of the State, in a commune that lends them nothing."""
+    return Subject(replace(VERNON, conventions=()), replace(CAMERA, deports=deports))
 
 
 class TestPictures:
@@ -192,7 +201,33 @@ class TestPictures:
         assert isinstance(decide(police, Act.PICTURE_LIVE, shop, LIVE_MOTIF, AT), Allowed)
 
     def test_row_44_state_forces_need_an_arrete(self) -> None:
-        assert refusal(replace(CIVIL, category=Category.GN)) == "DEPORT_NO_ARRETE"
+        assert refusal(GENDARME) == "DEPORT_NO_ARRETE"
+        for deport in (replace(DEPORT, persons=frozenset({"a2"})), replace(DEPORT, validity=Validity(AT - DAY, AT))):
+            assert refusal(GENDARME, subject=opened(deport)) == "DEPORT_NO_ARRETE"
+        assert decide(GENDARME, Act.PICTURE_LIVE, opened(DEPORT), LIVE_MOTIF, AT) == Allowed(AT + DAY)
+        unsigned = replace(GENDARME, habilitations=())
+        assert refusal(unsigned, subject=opened(DEPORT)) == "OUT_OF_COMMUNE"
+
+    def test_row_44_live_only_opens_no_replay(self) -> None:
+        assert refusal(GENDARME, Act.PICTURE_REPLAY, opened(DEPORT), REPLAY_MOTIF) == "DEPORT_MODE"
+        both = replace(DEPORT, rights=BOTH)
+        assert isinstance(decide(GENDARME, Act.PICTURE_REPLAY, opened(DEPORT, both), REPLAY_MOTIF, AT), Allowed)
+
+    def test_row_44_a_deport_says_by_what_arrete_to_whom_and_how(self) -> None:
+        def refused(deport: Deport | None) -> str:
+            return refusal(replace(CIVIL, role=Role.SUPERVISOR), Act.DEPORT_ENTER, Subject(deport=deport), None)
+
+        assert refused(None) == refused(replace(DEPORT, reference=" ")) == "DEPORT_NO_ARRETE"
+        assert refused(replace(DEPORT, persons=frozenset())) == "NOT_HABILITE"
+        assert refused(replace(DEPORT, rights=frozenset())) == "DEPORT_MODE"
+
+    @pytest.mark.parametrize(("days", "may"), [(1, True), (31, True), (32, False), (60, False), (0, False)])
+    def test_row_45_the_recipient_keeps_it_for_a_month_at_most(self, days: int, may: bool) -> None:
+        supervisor, subject = replace(CIVIL, role=Role.SUPERVISOR), Subject(deport=replace(DEPORT, recipient_days=days))
+        outcome = decide(supervisor, Act.DEPORT_ENTER, subject, None, AT)
+        assert isinstance(outcome, Allowed) == may
+        if days > 31:
+            assert refusal(supervisor, Act.DEPORT_ENTER, subject, None) == "RETENTION_TOO_LONG"
 
     @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMINISTRATOR])
     def test_no_pictures_by_status(self, role: Role) -> None:
@@ -201,6 +236,43 @@ class TestPictures:
     def test_a_camera_without_facts_is_refused(self) -> None:
         assert refusal(subject=CENTRE) == "AUTH_MISSING"
         assert refusal(subject=Subject(None, CAMERA)) == "OUT_OF_COMMUNE"
+
+
+class TestFindings:
+    """Offences found on pictures: rows 10, 41 and 57."""
+
+    def test_row_10_a_traffic_offence_needs_the_fourth_purpose(self) -> None:
+        assert refusal(FINDER, Act.CONSTAT_TRAFFIC, STREET, None) == "FINALITE_NOT_AUTHORISED"
+        road = authorised(replace(LINE, finalites=frozenset({"4"})))
+        assert decide(FINDER, Act.CONSTAT_TRAFFIC, road, None, AT) == Allowed(AT + 265 * DAY)
+        unseen = authorised(replace(LINE, finalites=frozenset({"4"}), visualised=False), LINE)
+        assert refusal(FINDER, Act.CONSTAT_TRAFFIC, unseen, None) == "FINALITE_NOT_AUTHORISED"
+
+    def test_row_9_waste_needs_the_eleventh(self) -> None:
+        assert isinstance(decide(FINDER, Act.CONSTAT_WASTE, STREET, None, AT), Allowed)
+        road = authorised(replace(LINE, finalites=frozenset({"4", "5"})))
+        assert refusal(FINDER, Act.CONSTAT_WASTE, road, None) == "FINALITE_NOT_AUTHORISED"
+
+    @pytest.mark.parametrize("act", [Act.CONSTAT_TRAFFIC, Act.CONSTAT_WASTE])
+    @pytest.mark.parametrize("category", sorted(set(Category) - {Category.PM, Category.GC}))
+    def test_row_41_only_the_police_of_the_commune_find_offences(self, act: Act, category: Category) -> None:
+        subject = authorised(replace(LINE, finalites=frozenset({"4", "11"})))
+        assert refusal(replace(FINDER, category=category), act, subject, None) in (
+            {"REGIME_ROLE_FORBIDDEN"}
+            if category in (Category.PRIVE_CNAPS, Category.MAINT, Category.SANS_IMAGES)
+            else {"DEPORT_NO_ARRETE"}
+            if category in STATE_FORCES
+            else {"PV_ROLE_FORBIDDEN"}
+        )
+
+    def test_row_41_and_with_a_habilitation_for_that(self) -> None:
+        assert refusal(replace(FINDER, habilitations=(HELD,)), Act.CONSTAT_WASTE, STREET, None) == "NOT_HABILITE"
+        over = replace(FINDER.habilitations[0], validity=Validity(AT - DAY, AT))
+        assert refusal(replace(FINDER, habilitations=(HELD, over)), Act.CONSTAT_WASTE, STREET, None) == "NOT_HABILITE"
+
+    def test_row_57_live_only(self) -> None:
+        recorded = replace(STREET, window=(AT - DAY, AT))
+        assert refusal(FINDER, Act.CONSTAT_WASTE, recorded, None) == "PV_NOT_LIVE"
 
 
 class TestForesight:
@@ -248,15 +320,25 @@ habilitations = st.builds(
     st.sampled_from(Basis),
     st.frozensets(st.sampled_from(Right)),
     validities,
+    finds=st.booleans(),
 )
 lines = st.builds(
     Authorisation,
     st.just("au"),
-    st.frozensets(st.sampled_from(["3", "5", "11"])),
+    st.frozensets(st.sampled_from(["3", "4", "5", "11"])),
     st.booleans(),
     st.booleans(),
     validities,
 )
+deports = st.builds(
+    Deport,
+    st.sampled_from(["", "ARR"]),
+    st.frozensets(st.sampled_from(["a", "b"])),
+    st.frozensets(st.sampled_from(Right)),
+    st.integers(1, 40),
+    validities,
+)
+windows = st.none() | st.just((AT - DAY, AT))
 actors = st.builds(
     Actor,
     st.just("a"),
@@ -276,7 +358,16 @@ subjects = st.builds(
         st.sampled_from(["27", "76"]),
         st.lists(st.builds(Convention, st.just("c"), validities), max_size=2).map(tuple),
     ),
-    st.none() | st.builds(Camera, st.just("cam"), st.sampled_from(Regime), st.lists(lines, max_size=3).map(tuple)),
+    st.none()
+    | st.builds(
+        Camera,
+        st.just("cam"),
+        st.sampled_from(Regime),
+        st.lists(lines, max_size=3).map(tuple),
+        deports=st.lists(deports, max_size=2).map(tuple),
+    ),
+    windows,
+    st.none() | deports,
 )
 given_motifs = st.none() | st.sampled_from([LIVE_MOTIF, Motif("DEPOTS"), REPLAY_MOTIF, Motif("REQUISITION", "R-12")])
 acts = st.sampled_from(Act)
@@ -287,6 +378,7 @@ def dates_of(actor: Actor, subject: Subject) -> list[Validity]:
     facts += [] if actor.agrement is None else [actor.agrement.validity]
     facts += [] if subject.commune is None else [c.validity for c in subject.commune.conventions]
     facts += [] if subject.camera is None else [a.validity for a in subject.camera.authorisations]
+    facts += [] if subject.camera is None else [d.validity for d in subject.camera.deports]
     return facts
 
 
@@ -321,6 +413,32 @@ def test_no_picture_outside_the_dates_of_an_authorisation_and_a_habilitation(
             assert isinstance(decide(actor, act, subject, motif, max(ends)), Refused)
 
 
+@given(actors, st.sampled_from([Act.CONSTAT_TRAFFIC, Act.CONSTAT_WASTE]), subjects, instants)
+def test_nothing_is_found_by_others_nor_without_its_purpose(
+    actor: Actor, act: Act, subject: Subject, at: datetime
+) -> None:
+    if isinstance(decide(actor, act, subject, None, at), Allowed):
+        assert actor.category in (Category.PM, Category.GC)
+        assert subject.camera is not None
+        assert subject.window is None
+        number = {Act.CONSTAT_TRAFFIC: "4", Act.CONSTAT_WASTE: "11"}[act]
+        assert any(number in line.finalites and line.validity.in_force(at) for line in subject.camera.authorisations)
+        assert any(held.finds and held.validity.in_force(at) for held in actor.habilitations)
+
+
+@given(actors, st.sampled_from([Act.PICTURE_LIVE, Act.PICTURE_REPLAY]), subjects, given_motifs, instants)
+def test_services_of_the_state_see_what_an_arrete_in_force_opens_to_them(
+    actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
+) -> None:
+    if actor.category in STATE_FORCES and isinstance(decide(actor, act, subject, motif, at), Allowed):
+        assert subject.camera is not None
+        right = Right.LIVE if act is Act.PICTURE_LIVE else Right.REPLAY
+        assert any(
+            actor.id in deport.persons and right in deport.rights and deport.validity.in_force(at)
+            for deport in subject.camera.deports
+        )
+
+
 @given(actors, acts, subjects, given_motifs, instants, habilitations, lines, validities)
 def test_adding_a_right_removes_none(
     actor: Actor,
@@ -341,6 +459,6 @@ def test_adding_a_right_removes_none(
         commune = replace(commune, conventions=(Convention("new", convention), *commune.conventions))
     if camera is not None:
         camera = replace(camera, authorisations=(line, *camera.authorisations))
-    after = decide(richer, act, Subject(commune, camera), motif, at)
+    after = decide(richer, act, replace(subject, commune=commune, camera=camera), motif, at)
     assert isinstance(after, Allowed)
     assert after.not_after_at >= before.not_after_at

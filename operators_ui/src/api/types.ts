@@ -112,12 +112,16 @@ export type Checkpoint = Decoded<typeof checkpoint>;
 /** `signed_at` stays the text that was signed. */
 const signedHead = object({ tree_size: number, root: string, signed_at: string, key: string, signature: string });
 export const inclusion = object({ kind: oneOf("inclusion"), entry: string, salt: string, leaf: number, head: signedHead, proof: array(string) });
+/** Of an entry that the reader may not see whole: its hash alone. */
+export const leafInclusion = object({ kind: oneOf("leaf"), hash: string, leaf: number, head: signedHead, proof: array(string) });
+export const proof = either(inclusion, leafInclusion);
 export const consistency = object({ kind: oneOf("consistency"), old: signedHead, head: signedHead, proof: array(string) });
 export type Consistency = Decoded<typeof consistency>;
 export type SignedHead = Decoded<typeof signedHead>;
 
 export const journalScope = object({
   persons: array(object({ id: string, name: string })), communes: array(commune), ops: array(object({ op: string, label: string })),
+  motifs: array(object({ code: string, label: string })),
 });
 export type JournalScope = Decoded<typeof journalScope>;
 

@@ -3,10 +3,9 @@
 import { useCallback, useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
 import type { Answer, Failed, Refused } from "../api/client";
 import {
-  checkpoint as checkpointBody, inclusion, journal as journalBody, motif as motifBody, type Checkpoint, type JournalEntry,
+  checkpoint as checkpointBody, journal as journalBody, proof as proofBody, type Checkpoint, type JournalEntry,
 } from "../api/types";
-import { useAsked } from "../lib/asked";
-import { array, type Decoded } from "../lib/decode";
+import type { Decoded } from "../lib/decode";
 import { useKeys } from "../lib/keys";
 import { saveJson } from "../lib/save";
 import { clock, day, dayAndClock } from "../lib/time";
@@ -17,8 +16,6 @@ import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { Choice, type Scope } from "./period-form";
 import { csvPath, journalPath, NO_FILTER, type JournalFilter } from "./query";
-
-const motifs = array(motifBody);
 
 export function Entries({ scope }: { scope: Scope }): ReactNode {
   const { api } = useDesk();
@@ -68,7 +65,6 @@ const TIMES = ["from", "to"];
 
 function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => void; onRefresh: () => void }): ReactNode {
   const { scope } = props;
-  const { answer } = useAsked("/api/motifs", motifs);
   const first = useRef<HTMLInputElement>(null);
   useKeys((event) => {
     if (event.key !== "/") return false;
@@ -96,7 +92,7 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
       {scope.communes.length > 1 && <Choice label={fr.tables.commune} all={journal.allCommunes} name="commune" testid="journal-commune" options={scope.communes.map(({ insee, name }) => [insee, name])} />}
       <Choice label={journal.opClass} all={journal.allClasses} name="class" testid="journal-class" options={named(journal.classes)} />
       <Choice label={journal.op} all={journal.allOps} name="op" testid="journal-op" options={scope.ops.map(({ op, label }) => [op, label])} />
-      <Choice label={journal.motif} all={journal.allMotifs} name="motif" testid="journal-motif" options={answer?.kind === "ok" ? answer.value.map(({ code, label }) => [code, label]) : []} />
+      <Choice label={journal.motif} all={journal.allMotifs} name="motif" testid="journal-motif" options={scope.motifs.map(({ code, label }) => [code, label])} />
       <label>{journal.reference}<input name="reference" maxLength={40} autoComplete="off" data-testid="journal-reference" /></label>
       <Choice label={journal.result} all={journal.allResults} name="result" testid="journal-result" options={named(journal.results)} />
       <label>{journal.authorFilter}<input name="author" maxLength={100} data-testid="journal-author" autoComplete="off" /></label>
@@ -152,7 +148,7 @@ function EntryRow({ entry, onProblem }: { entry: JournalEntry; onProblem: (probl
 function ProofButton({ leaf, onProblem }: { leaf: number; onProblem: (problem: Refused | Failed | null) => void }): ReactNode {
   const { api } = useDesk();
   const take = async (): Promise<void> => {
-    const answer = await api.get(`/api/journal/${leaf}/proof`, inclusion);
+    const answer = await api.get(`/api/journal/${leaf}/proof`, proofBody);
     onProblem(answer.kind === "ok" ? null : answer);
     if (answer.kind === "ok") saveJson(`preuve-${leaf}.json`, answer.value);
   };

@@ -1,12 +1,12 @@
 /** A signed head that a person has kept, read from the file of a proof. Pure. */
 
-import { consistency, inclusion, type Consistency, type SignedHead } from "../api/types";
+import { consistency, proof, type Consistency, type SignedHead } from "../api/types";
 import { DecodeError, either } from "../lib/decode";
 
 /** The newest head in the file; null when it is none of ours. */
 export function headIn(text: string): SignedHead | null {
   try {
-    return either(consistency, inclusion)(JSON.parse(text), "file").head;
+    return either(consistency, proof)(JSON.parse(text), "file").head;
   } catch (error) {
     if (error instanceof DecodeError || error instanceof SyntaxError) return null;
     throw error;

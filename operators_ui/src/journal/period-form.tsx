@@ -8,7 +8,7 @@ import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { lastDays, type Period, type Subject } from "./query";
 
-const NONE: JournalScope = { persons: [], communes: [], ops: [] };
+const NONE: JournalScope = { persons: [], communes: [], ops: [], motifs: [] };
 
 /** Agents and communes that the journal may be searched for, and the cameras. */
 export function useScope(): JournalScope & { cameras: readonly Camera[] } {
