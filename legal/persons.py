@@ -108,6 +108,15 @@ def fault_of_habilitation(
     return None
 
 
+def fault_of_act(signed: Signature) -> Refused | None:
+    """Why an act can't be entered on somebody's word: who enters it says who signed it, the mayor or the head of
+    service, and of which day it is (CSI R.253-3 II)."""
+    if signed.by and signed.by.strip() and signed.on is not None:
+        return None
+    reason = "L'acte qui habilite se dit avec sa date et son signataire : le maire, ou le chef de service."
+    return Refused("NOT_HABILITE", reason, "CSI R.253-3 II")
+
+
 def fault_of_dates(validity: Validity, signed: Signature, at: datetime) -> Refused | None:
     """Why a right can't be entered at an instant: it is over, or its act is of a day to come."""
     if validity.end_at <= max(at, validity.from_at):

@@ -33,6 +33,8 @@ class Author:
 
 
 SYSTEM = Author(None, "Système", "système")
+# Who gives a command on the machine: proved by the files that only its administrators read (csu.toml, keys).
+LOCAL = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
 
 
 @dataclass(frozen=True, slots=True)

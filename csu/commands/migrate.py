@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from csu.settings import Database
 
 HELP = "bring the database to this version's tables"
 
@@ -12,6 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import asyncio
+
     from sqlalchemy.exc import DBAPIError
 
     from csu import engines, settings
@@ -20,7 +26,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
-            migrate(database.owner_url.get_secret_value())
+            changed = migrate(database.owner_url.get_secret_value())
+            if changed is not None:
+                asyncio.run(_journal(database, *changed))
     except settings.SettingsError as error:
         print(f"csu migrate: {error}", file=sys.stderr)
         return 2
@@ -28,3 +36,19 @@ def run(args: argparse.Namespace) -> int:
         print(f"csu migrate: {getattr(error, 'orig', error)}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _journal(database: "Database", before: str | None, after: str | None) -> None:
+    """Tell that the tables were changed, as the application: the journal is nobody else's to write."""
+    from csu.audit import entries
+    from csu.audit.entries import Entry
+    from csu.clock import utc_now
+    from csu.store.store import Store
+
+    store = Store(database, pool_size=1)
+    try:
+        async with store.transaction(None) as connection:
+            detail = {"from": before, "to": after}
+            await entries.append(connection, [Entry("store:migrate", utc_now(), entries.LOCAL, detail=detail)])
+    finally:
+        await store.close()

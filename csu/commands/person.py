@@ -69,7 +69,7 @@ async def _answer(
 
     from csu import keys, signed
     from csu.audit import entries
-    from csu.audit.entries import Author, Entry
+    from csu.audit.entries import Entry
     from csu.clock import utc_now
     from csu.persons import answers
     from csu.store import facts, tables
@@ -89,12 +89,11 @@ async def _answer(
             if account is None or found is None:
                 raise ValueError(f"unknown {'login ' + login if account is None else 'camera ' + camera}")
             document = await answers.answer(connection, answers.Question(str(account), login, found, at), now)
-        author = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
         detail = answers.entry_detail(document, answers.digest(document))
         entry = Entry(
             Act.HABILITATION_PROVE,
             now,
-            author,
+            entries.LOCAL,
             authority=found.commune.authority,
             commune=found.insee,
             camera=found.id,
@@ -112,6 +111,9 @@ def _text(answer: dict[str, Any]) -> str:
     camera = answer["camera"]
     said = "était habilité" if answer["habilite"] else "n'était pas habilité"
     lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {answer['at']}."]
+    for act in answer.get("acts", ()):  # answers of before name them among their facts only
+        signed = f"{act['signed_by'] or 'signataire non enregistré'}, {act['signed_on'] or 'date non enregistrée'}"
+        lines.append(f"  acte : {act['reference']} ({signed})")
     for name, right in answer["rights"].items():
         what = {"live": "direct", "replay": "relecture"}[name]
         lines.append(f"  {what} : oui" if right["allowed"] else f"  {what} : non, {right['code']} ({right['reason']})")

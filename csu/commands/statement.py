@@ -107,13 +107,22 @@ def _show(args: argparse.Namespace) -> int:
 
 
 async def _read(database: "Database", commune: str, day: "date") -> dict[str, Any] | None:
+    """The last file of a day, without what is withheld; its reading is journalled. None when there is none."""
+    from csu.audit import entries
+    from csu.audit.entries import Entry
+    from csu.clock import utc_now
     from csu.statements.reading import file_of, last_statement
     from csu.store.store import Store
+    from legal.permissions import Act
 
     store = Store(database, pool_size=1)
     try:
         async with store.transaction(None) as connection:
             row = await last_statement(connection, commune, day)
+            if row is not None:
+                detail = {"number": row["number"]}
+                read = Entry(Act.STATEMENT_READ, utc_now(), entries.LOCAL, commune=commune, detail=detail)
+                await entries.append(connection, [read])
     finally:
         await store.close()
     return None if row is None else file_of(row, disclose=False)

@@ -43,6 +43,7 @@ async def answer(connection: AsyncConnection, asked: Question, answered_at: date
     actor = (await facts.actors(connection, [asked.account], asked.at)).get(asked.account)
     camera = (await facts.cameras(connection, [asked.camera.id], at=asked.at)).get(asked.camera.id)
     outcomes = {right.value: _outcome(actor, camera, act, asked.at) for right, act in _ACTS.items()}
+    versions = await _versions(connection, asked)
     return {
         "format": FORMAT,
         "account": asked.account,
@@ -52,7 +53,8 @@ async def answer(connection: AsyncConnection, asked: Question, answered_at: date
         "at": iso(asked.at),
         "habilite": any(isinstance(outcome, Allowed) for outcome in outcomes.values()),
         "rights": {name: _told(outcome) for name, outcome in outcomes.items()},
-        "facts": [_fact(row) for row in await _versions(connection, asked)],
+        "acts": [_act(row["known"]) for row in versions if row["fact"] == "habilitation"],
+        "facts": [_fact(row) for row in versions],
         "answered_at": iso(answered_at),
     }
 
@@ -104,6 +106,11 @@ async def _versions(connection: AsyncConnection, asked: Question) -> list[RowMap
         .order_by(version.c.fact, version.c.key, version.c.recorded_at.desc())
     )
     return list((await connection.execute(statement)).mappings().all())
+
+
+def _act(known: dict[str, Any]) -> dict[str, Any]:
+    """The act that habilitates: its reference, who signed it and when; null where a document of before does not say."""
+    return {name: known.get(name) for name in ("basis", "reference", "signed_by", "signed_on", "from_at", "to_at")}
 
 
 def _fact(row: RowMapping) -> dict[str, Any]:

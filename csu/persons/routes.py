@@ -306,6 +306,7 @@ async def grant_habilitation(
         demand(persons.fault_of_designator(visit.session.actor, person, commune.legal), 403)
         demand(persons.fault_of_dates(validity, by, visit.now))
         demand(persons.fault_of_habilitation(person.category, new, by, person.habilitations))
+        demand(persons.fault_of_act(by))
         await connection.execute(insert(tables.habilitation).values(row | {"basis": basis}))
     await _changed(visit)
     return Done()

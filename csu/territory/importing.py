@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.accounts import passwords
 from csu.accounts.passwords import Passwords
 from csu.audit import entries
-from csu.audit.entries import Author, Entry
+from csu.audit.entries import Entry
 from csu.cameras.secrets import SecretBox
 from csu.store import facts, tables
 from csu.store.store import Store
@@ -35,8 +35,6 @@ from legal import persons
 from legal.authorisations import Event, Line, State, Step, changed_conditions, completed, fault_of_line, start_of
 from legal.facts import Category, Regime
 from legal.permissions import Refused
-
-_AUTHOR = Author(None, "Administration locale", "ligne de commande", "poste du serveur")
 
 
 class Importer:
@@ -309,7 +307,7 @@ class Importer:
 
     def _note(self, table: str, key: str, changes: list[str], commune: str | None) -> None:
         detail = {"table": table, "key": key, "changes": changes}
-        self._entries.append(Entry("territory:import", self._now, _AUTHOR, commune=commune, detail=detail))
+        self._entries.append(Entry("territory:import", self._now, entries.LOCAL, commune=commune, detail=detail))
 
 
 def _answered(commune: Commune) -> dict[str, Any]:

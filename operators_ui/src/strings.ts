@@ -513,6 +513,8 @@ export const fr = {
     leaveHelp: "Le compte et les images ouvertes se ferment d'eux-mêmes à cette date.", stay: "Annuler le départ", stayTitle: (who: string) => `Annuler le départ : ${who}`,
     stayHelp: "Le compte reste ouvert, avec ses droits.",
     blocks: "Ici, un agrément dont l'enquête a plus de cinq ans n'ouvre aucune image.",
+    act: (basis: string, reference: string, by: string | null, on: string | null) =>
+      `${basis} ${reference}, ${by === null ? "signataire non enregistré" : `signé par ${by}`}${on === null ? "" : ` le ${on}`}`,
     proofHelp: "Le centre répond par un fichier signé, qui vaut pour la caméra et l'instant choisis, et porte la demande au journal.",
     at: "À la date du", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, at: string) => `${who} ${isHabilite ? "était habilité" : "n'était pas habilité"} le ${at}.`,
     allowed: "permis", file: "Télécharger la réponse signée", checkHelp: "Vérification :",

@@ -129,6 +129,7 @@ async def watcher(supervisor: Browser) -> None:
     persons = (await supervisor.get("/api/persons")).json()["persons"]
     account = next(person["id"] for person in persons if person["login"] == "operateur")
     body = {"account": account, "commune": BERNAY, "rights": ["live"], "reference": "H-90"}
+    body |= {"signed_by": "Maire de Bernay", "signed_on": TODAY}
     answer = await supervisor.post("/api/habilitations", body | {"from": TODAY, "to": "2031-01-01"})
     assert answer.status_code == 201, answer.text
 

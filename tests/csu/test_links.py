@@ -273,18 +273,20 @@ class TestFacts:
         recorder.tell("gap_opened", camera, cause="network")
         recorder.tell("run_ended", camera, run=1, reason="reset", **{"from": begins, "to": ends})
         recorder.tell("destroyed", camera, count=3, bytes=9, first=begins, last=ends, cause="deadline", root="ab")
+        recorder.tell("index_rebuilt", None, segments=3, damaged=0, conflicts=0, holes=0, gone=0)
         recorder.tell("alarm_raised", camera, code="CAMERA_LOST", subject=camera, detail="reset")
         puller, other = FactsPuller(centre.centre, to_recorder), FactsPuller(centre.centre, to_recorder)
         told, recorder.facts = recorder.facts, []
         await other.run_once()  # knows its place now, and is overtaken
         recorder.facts = told
         await puller.run_once()
-        assert recorder.acked == 5
+        assert recorder.acked == 6
         await puller.run_once()
         await other.run_once()
         entries = [entry for entry in await centre.journal() if entry["op"].startswith("record")]
         assert sorted(entry["op"] for entry in entries) == [
             "recorder:index",
+            "recorder:rebuilt",
             "recording:erase",
             "recording:start",
             "recording:stop",

@@ -163,6 +163,10 @@ class TestHabilitations:
         ("PRIVE_CNAPS", {"regimes": ["VOIE_PUBLIQUE"]}, "REGIME_ROLE_FORBIDDEN"),
         ("MAINT", {}, "REGIME_ROLE_FORBIDDEN"),
         ("GN", {"signed_by": None}, "NOT_HABILITE"),
+        ("PM", {"signed_by": None}, "NOT_HABILITE"),
+        ("PM", {"signed_by": "   "}, "NOT_HABILITE"),
+        ("GC", {"signed_on": None}, "NOT_HABILITE"),
+        ("CIVIL_AGREE", {"signed_by": None, "signed_on": None}, "NOT_HABILITE"),
     ]
 
     @pytest.mark.parametrize(("category", "change", "code"), REFUSED)
@@ -191,6 +195,17 @@ class TestHabilitations:
             assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
             assert len((await persons(supervisor))["c.durand"]["habilitations"]) == 1
         assert (await codes_of(centre, "habilitation:grant")).count("HABILITATION_OVERLAP") == 3
+
+    async def test_row_46_the_answer_names_the_act_and_who_signed_it(self, centre: Running) -> None:
+        account = await make(centre, "c.durand", "GC", "27229", "Camille Durand")
+        async with centre.person("superviseur") as supervisor:
+            answer = await supervisor.post("/api/habilitations", GRANT | {"account": account})
+            assert answer.status_code == 201, answer.text
+            asked = {"camera": await camera_of(supervisor, "01"), "at": START.isoformat()}
+            told = (await supervisor.get(f"/api/persons/{account}/habilitation", **asked)).json()["answer"]
+        (act,) = told["acts"]
+        assert (act["basis"], act["reference"]) == ("designation", "ARR-2026-14")
+        assert (act["signed_by"], act["signed_on"]) == ("Maire d'Évreux", "2026-11-20")
 
 
 class TestImport:

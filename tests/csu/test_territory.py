@@ -207,6 +207,8 @@ class TestHabilitations:
         "commune": "27229",
         "rights": ["live"],
         "reference": "ARR-2026-14",
+        "signed_by": "Maire d'Évreux",
+        "signed_on": "2026-11-20",
         "from": "2026-11-23",
         "to": "2027-11-23",
     }

@@ -319,6 +319,7 @@ export const personHistory = member("versions", array(object({
 export const habilitationAnswer = member("answer", object({
   login: string, at: instant, habilite: boolean,
   rights: record(object({ allowed: boolean, code: nullable(string), reason: nullable(string) })),
+  acts: withDefault(array(object({ basis: string, reference: string, signed_by: nullable(string), signed_on: nullable(string) })), []),
 }));
 
 const cameraRef = object({ id: string, number: string, name: string, commune });

@@ -64,6 +64,7 @@ function Shown({ shown, file }: Answered): ReactNode {
           </tr>
         ))}
       </Table>
+      {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on)}</p>)}
       <p>
         <button type="button" onClick={() => saveJson(`habilitation-${shown.login}.json`, file)} data-testid="proof-file">{persons.file}</button>{" "}
         <span className="quiet">{persons.checkHelp} <code>csu person verify</code></span>
