@@ -4,7 +4,11 @@ Over the real application and a real gateway with real pictures; the clock is an
 enough ago for PostgreSQL, whose clock is the machine's, to let go of its entries at the end.
 """
 
+import asyncio
 import json
+import multiprocessing
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +33,7 @@ from csu.audit.heads import HeadSigner
 from csu.audit.prune import prune
 from csu.audit.verify import Verdict, verify
 from csu.cameras.secrets import SecretBox
+from csu.clock import iso
 from csu.gateway.main import GatewayConfig, gateway
 from csu.links import orders
 from csu.links.gateway_link import Renewer, SpoolPuller
@@ -37,12 +42,13 @@ from csu.store import facts
 from csu.territory.clock import DeadlineKeeper
 from csu.territory.document import Document
 from csu.territory.importing import Importer
+from legal.authorisations import start_of
 from recorder.channel import ChannelClient
 from recorder.feed import PacketFeedServer
 from recorder.orders import CameraOrder
 from streams.ticks import us_from_at
 
-BERNAY = "27056"
+BERNAY, EVREUX = "27056", "27229"
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGINS = (NOW - timedelta(days=3 * 366 + 400)).replace(hour=10)
 
@@ -237,9 +243,12 @@ async def the_camera(story: Story) -> str:
     data = centre.settings.data
     importer = Importer(centre.store, SecretBox(data / "keys"), data, {}, story.clock.at)
     await importer.run(Document.model_validate({"camera": [camera]}))
-    async with centre.store.facts() as connection:
-        known = await facts.cameras(connection)
-    return next(one.id for one in known.values() if one.number == "90")
+    return next(one.id for one in (await known(story)).values() if one.number == "90")
+
+
+async def known(story: Story) -> dict[str, facts.KnownCamera]:
+    async with story.running.centre.store.facts() as connection:
+        return await facts.cameras(connection)
 
 
 async def an_agent_is_designated(story: Story) -> None:
@@ -255,12 +264,12 @@ async def an_agent_is_designated(story: Story) -> None:
     await designate(story, "d.martin", "DEL-1")
 
 
-async def designate(story: Story, login: str, reference: str) -> None:
+async def designate(story: Story, login: str, reference: str, commune: str = BERNAY) -> None:
     async with story.running.person("superviseur") as supervisor:
         persons = (await supervisor.get("/api/persons")).json()["persons"]
         account = next(person["id"] for person in persons if person["login"] == login)
-        body = {"account": account, "commune": BERNAY, "rights": ["live"], "reference": reference}
-        body |= {"signed_by": "Maire de Bernay", "signed_on": day(story.clock.at)}
+        body = {"account": account, "commune": commune, "rights": ["live"], "reference": reference}
+        body |= {"signed_by": "Maire", "signed_on": day(story.clock.at)}
         dates = {"from": day(story.clock.at), "to": day(story.clock.at + timedelta(days=1000))}
         answer = await supervisor.post("/api/habilitations", body | dates)
         assert answer.status_code == 201, answer.text
@@ -379,3 +388,108 @@ async def three_years_pass(story: Story, database: Database, proof: dict[str, An
         assert documents.check(answer.json(), story.public) == []
     assert documents.check(proof, story.public) == [], "who kept a proof has it for good"
     assert not [entry for entry in await story.running.journal() if entry["author"] == "Camille Durand"]
+
+
+async def test_row_42_a_convention_that_ends_at_midnight_while_someone_watches(story: Story) -> None:
+    """Lent staff lose the pictures at that instant, by the gateway alone; the commune's own police watch on."""
+    ends = (story.clock.at + timedelta(days=1)).date()
+    midnight = start_of(ends)
+    async with story.running.person("administrateur") as administrator:
+        communes = (await administrator.get("/api/territory")).json()["communes"]
+        held = next(one for one in communes if one["insee"] == EVREUX)["conventions"][0]["id"]
+        answer = await administrator.post(f"/api/conventions/{held}/suspend", {"reason": "renégociée"})
+        assert answer.status_code == 200, answer.text
+        until_then = {"commune": EVREUX, "kind": "IV", "reference": "C-NUIT", "partner": "Syndicat mixte"}
+        dates = {"from": day(story.clock.at), "to": ends.isoformat()}
+        answer = await administrator.post("/api/conventions", until_then | dates)
+        assert answer.status_code == 201, answer.text
+        own = {"login": "e.petit", "name": "Élise Petit", "role": "operator", "category": "PM", "employer": EVREUX}
+        answer = await administrator.post("/api/accounts", own)
+        assert answer.status_code == 201, answer.text
+        story.passwords["e.petit"] = answer.json()["password"]
+    await designate(story, "e.petit", "HAB-2", EVREUX)
+    story.clock.at = midnight - timedelta(seconds=20)
+    await story.renewer.run_once()
+    story.camera = next(one.id for one in (await known(story)).values() if one.number == "01")
+    camera = Camera(story.feeds.stream(story.camera, "main"))
+    camera.began_us = us_from_at(story.clock.at)
+    request = {"camera": story.camera, "act": "live", "stream": "main"}
+    async with (
+        story.running.person("operateur") as lent,
+        story.running.browser() as police,
+        story.screen() as first,
+        story.screen() as second,
+    ):
+        assert (await police.log_in("e.petit", password=story.passwords["e.petit"])).status_code == 200
+        (result,) = await lent.tickets(request)
+        assert datetime.fromisoformat(result["not_after"]) == midnight
+        camera.publish(25)
+        seen = await first.open(result["ticket"])
+        await first.pictures(seen, 20)
+        (result,) = await police.tickets(request)
+        channel = await second.open(result["ticket"])
+        await second.pictures(channel, 20)
+        story.clock.at = midnight
+        assert (await first.told("closed"))["code"] == "RIGHT_ENDED", "nobody had to say so"
+        camera.publish(25)
+        await second.pictures(channel, 40)
+        await story.renewer.run_once()
+        camera.publish(25)
+        await second.pictures(channel, 60)
+        assert len(first.fragments(seen)) <= 25, "of what came after midnight nothing"
+        (refused,) = await lent.tickets(request)
+        assert refused["refused"]["code"] == "CONVENTION_MISSING"
+        await story.day_ends()
+        looks = [one for one in await story.running.journal() if one["op"].startswith("picture:")]
+        of_lent = [one for one in looks if one["author"] == "Opérateur"]
+        assert sorted(f"{one['op']} {one['result']} {one['code']}" for one in of_lent) == [
+            "picture:closed noted None",
+            "picture:live done None",
+            "picture:live refused CONVENTION_MISSING",
+            "picture:opened noted None",
+        ]
+        async with story.running.person("auditeur") as auditor:
+            hour = {"from": iso(midnight - timedelta(hours=1)), "to": iso(midnight + timedelta(hours=1))}
+            told = (await auditor.get("/api/journal/looks", **hour)).json()["looks"]
+        assert {one["author"]: (one["reason"], one["ended_at"] is None) for one in told} == {
+            "Opérateur": ("RIGHT_ENDED", False),
+            "Élise Petit": (None, True),
+        }
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+async def test_a_program_of_another_user_is_refused_at_the_gateways_socket_and_told(story: Story) -> None:
+    paths = story.running.centre.settings.paths
+    paths.run.chmod(0o711)
+    paths.gateway_socket.chmod(0o666)
+    for _ in range(2):
+        stranger = multiprocessing.get_context("fork").Process(target=knock, args=(paths.gateway_socket,))
+        stranger.start()
+        await asyncio.to_thread(stranger.join, 30)
+        assert stranger.exitcode == 0, "the connection was ended without an answer"
+    story.clock.advance(seconds=10)  # refusals are told each ten seconds
+    events: list[dict[str, Any]] = []
+    async with asyncio.timeout(30), story.running.person("administrateur") as administrator:
+        while not events:
+            await story.spool.run_once()
+            events = (await administrator.get("/api/security")).json()["events"]
+    assert [(one["code"], one["count"], one["login"]) for one in events] == [("PEER_REFUSED", 2, None)]
+    assert events[0]["label"] == "Programme refusé à une prise interne"
+    await story.renewer.run_once()  # who may ask is still answered
+
+
+def knock(path: Path) -> None:
+    """As nobody, ask what was served; ends with 0 when nothing is answered."""
+    os.chdir(path.parent)
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(20)
+        asking.connect(path.name)
+        try:
+            asking.sendall(b'{"op":"spool","after":0,"limit":10}\n')
+            answer = asking.recv(1000)
+        except ConnectionError:  # it was ended before we asked
+            answer = b""
+    os._exit(0 if answer == b"" else 1)
