@@ -8,6 +8,7 @@ from centre_support import ORIGIN, Running
 from rights import COLUMNS, HEAD, OPEN, Column, column_of, prepare, query_of, read_table, routes, text_of
 from rights import TABLE as RIGHTS
 
+from csu.accounts import sessions
 from legal.permissions import Act
 
 TABLE = read_table()
@@ -107,6 +108,31 @@ async def test_nobody_gets_in(centre: Running, method: str, path: str) -> None:
         # Without a session the CSRF token can't be right: refused one step earlier.
         assert answer.status_code == (401 if method == "GET" else 403)
         assert set(answer.json()) == {"code", "reason"}
+
+
+OPEN_WHILE_LOCKED = {("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/unlock")}
+
+
+@pytest.mark.parametrize("state", ["left alone", "closed", "locked"])
+async def test_a_session_that_is_over_or_locked_opens_no_route(centre: Running, state: str) -> None:
+    """The same for everybody, so it is no column of the table: asked as who may most."""
+    async with centre.person("superviseur") as person:
+        if state == "left alone":
+            centre.clock.advance(seconds=sessions.IDLE.total_seconds())
+        elif state == "closed":
+            cookies = dict(person.http.cookies)
+            assert (await person.send("DELETE", "/api/session")).status_code == 204
+            person.http.cookies.update(cookies)
+        else:
+            assert (await person.post("/api/session/lock")).status_code == 200
+        expected = (403, "SESSION_LOCKED") if state == "locked" else (401, "SESSION_EXPIRED")
+        for method, path in sorted(set(TABLE) - (OPEN_WHILE_LOCKED if state == "locked" else set())):
+            answer = await person.send(method, made_up(path), BODIES.get(path, REASON) if method != "GET" else None)
+            assert (answer.status_code, answer.json()["code"]) == expected, (method, path)
+        if state == "locked":
+            assert (await person.get("/api/session")).status_code == 200
+    done = [one for one in await centre.journal() if one["author"] == "Superviseur" and one["result"] == "done"]
+    assert {one["op"] for one in done} <= {"session:open", "session:close", "session:lock"}
 
 
 async def test_refusals_are_journalled(centre: Running) -> None:
