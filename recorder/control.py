@@ -156,7 +156,7 @@ class Control:
         camera = str(uuid.UUID(fields["camera"]))
         window = us_from_at(at_from_text(fields["from"])), us_from_at(at_from_text(fields["to"]))
         kind, data = str(fields["kind"]), base64.b64decode(fields["data"], validate=True)
-        due_us, disks = max(now_us(), self._recorder.clock.due_us), self._recorder.disks
+        due_us, disks = max(now_us(), self._recorder.disks.standing.due_us), self._recorder.disks
         found = await disks.ask_all(lambda store: has_parents(store.index, camera, *window))
         if len(found) < len(disks) or any(isinstance(answer, StorageDown) for answer in found.values()):
             raise StorageDown("its parents may be in a directory that doesn't answer")
@@ -224,14 +224,14 @@ class Control:
     async def _status(self, fields: dict[str, Any]) -> dict[str, Any]:
         recorder = self._recorder
         return {
-            "cameras": [stream.to_json(camera) for camera, stream in recorder.streams()],
+            "cameras": [stream.to_json(camera) for camera, stream in recorder.fleet.streams()],
             "clock": {
-                "trusted": recorder.clock.trusted,
-                "reason": recorder.clock.reason,
-                "freeze": recorder.clock.freeze or None,
+                "trusted": recorder.disks.standing.trusted,
+                "reason": recorder.disks.standing.reason,
+                "freeze": recorder.disks.standing.freeze or None,
             },
             "breaker": self._breaker(),
-            "storage": [_disk_json(disk, recorder.pressures.get(disk.name)) for disk in recorder.disks.values()],
+            "storage": [_disk_json(disk, recorder.rounds.pressures.get(disk.name)) for disk in recorder.disks.values()],
             "degraded": self._degraded(),
         }
 
@@ -244,7 +244,7 @@ class Control:
     def _degraded(self) -> dict[str, Any]:
         recorder = self._recorder
         state = recorder.degraded
-        given_up = [(camera, stream.name) for camera, stream in recorder.streams() if stream.is_given_up]
+        given_up = [(camera, stream.name) for camera, stream in recorder.fleet.streams() if stream.is_given_up]
         return {
             "level": state.level,
             "reason": state.reason,
@@ -264,7 +264,7 @@ class Control:
                     "bytes_per_day": rates.get(camera, 0),
                     "retention_days": days,
                 }
-                for camera, days in self._recorder.retention_on(disk).items()
+                for camera, days in self._recorder.fleet.retention_on(disk).items()
             ]
         return {"needs": needs}
 

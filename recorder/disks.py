@@ -99,8 +99,10 @@ class Disks(Mapping[str, Disk]):
     ) -> None:
         """`directories`: each, and the file that remembers its identity. `state`: the recorder's own directory."""
         self.clock = MachineClock()
+        self.standing = ClockState(trusted=False, reason="starting", due_us=0)  # the clock's, as the event loop knows
         self.rulings = Rulings(state / DIRECTORY)
         self._disks: dict[str, Disk] = {}
+        self._on_clock = on_clock
         self._began_s = time.monotonic()
         names = short_names(directories)
         for path, identity_file in directories.items():
@@ -113,10 +115,14 @@ class Disks(Mapping[str, Disk]):
                     disk.answered_s = time.monotonic()
                 on_storage(disk, state)
 
-            writer = Writer(path, identity_file, self.clock, self.rulings, told, on_clock)
+            writer = Writer(path, identity_file, self.clock, self.rulings, told, self._clock_told)
             starting = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
             reading = ThreadPoolExecutor(_READERS, thread_name_prefix=f"reader {names[path]}")
             self._disks[names[path]] = Disk(names[path], path, writer, starting, reading)
+
+    def _clock_told(self, state: ClockState) -> None:
+        self.standing = state
+        self._on_clock(state)
 
     def __getitem__(self, name: str) -> Disk:
         return self._disks[name]

@@ -23,9 +23,9 @@ SMALL, LARGE = "size=16m,mode=750", "remount,size=200m"
 _RUN = """
 import sys
 from functools import partial
-from recorder import camera, index, main, pressure, space, writer
-main.PRESS_TICKS, pressure.AHEAD_S, pressure.RESUME_S, pressure.STEP_S = 1, 12.0, 36.0, 12.0
-writer.RESERVE_BYTES, writer.LOW_BYTES, main.LOW_BYTES = 1 << 20, 4 << 20, 4 << 20
+from recorder import camera, index, pressure, rounds, space, writer
+rounds.PRESS_TICKS, pressure.AHEAD_S, pressure.RESUME_S, pressure.STEP_S = 1, 12.0, 36.0, 12.0
+writer.RESERVE_BYTES, writer.LOW_BYTES, rounds.LOW_BYTES = 1 << 20, 4 << 20, 4 << 20
 space.STEP_S = pressure.STEP_S
 camera.Segmenter = partial(camera.Segmenter, segment_us=4_000_000)
 opened = index.Index.open

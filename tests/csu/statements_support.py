@@ -14,7 +14,7 @@ from csu.statements.signer import StatementSigner
 from recorder.channel import ChannelClient, ChannelServer
 from recorder.days import add_up, next_day, read_accounts, read_standing, tell_day
 from recorder.index import open_reader, read_facts
-from recorder.main import _tell_inventory
+from recorder.rounds import tell_inventory
 from recorder.walker import Look, look
 from streams.ticks import us_from_at
 from tests.recorder.recorder_support import START_US, Bench, bench
@@ -32,7 +32,7 @@ def tell(made: Bench, at: datetime, *cameras: str) -> None:
     now_us = us_from_at(at)
     looks = look(made.storage.path, now_us, whole=True)
     for one in (*looks, *(Look(c, 0, 0, None, ()) for c in cameras if c not in {one.camera for one in looks})):
-        _tell_inventory(made.store, one, now_us)
+        tell_inventory(made.store, one, now_us)
     made.index.put("alive_us", now_us)
     made.index.commit()
     with closing(open_reader(made.storage.index_path)) as reader:

@@ -170,7 +170,7 @@ def test_a_day_is_over_all_directories(tmp_path: Path) -> None:
 
 
 async def test_a_running_recorder_tells_the_days_that_are_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recorder.main._WALK_TICKS", 1)
+    monkeypatch.setattr("recorder.rounds.WALK_TICKS", 1)
     now = now_us()
     with bench(tmp_path, now - 3 * DAY_US) as made:
         made.store.accounts.gap(CAMERA, now - 3 * DAY_US, Cause.CAMERA, "connecting")

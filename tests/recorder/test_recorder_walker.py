@@ -115,13 +115,13 @@ async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatc
     identities = {storage: tmp_path / "state" / "storage.json"}
     recorder = Recorder(RecorderConfig(identities, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
     (disk,) = recorder.disks.values()
-    recorder.clock = ClockState(trusted=True, reason="", due_us=0)
+    recorder.disks.standing = ClockState(trusted=True, reason="", due_us=0)
     for days, expected in ((1, []), (16, [CAMERA]), (16, [CAMERA])):
-        monkeypatch.setattr("recorder.main.now_us", lambda days=days: START_US + days * DAY_US)
-        await recorder._walk(disk)
+        monkeypatch.setattr("recorder.rounds.now_us", lambda days=days: START_US + days * DAY_US)
+        await recorder.rounds._walk(disk)
         assert recorder.alarms.subjects("OVERDUE") == expected
     shutil.rmtree(storage / CAMERA)
-    await recorder._walk(disk)
+    await recorder.rounds._walk(disk)
     assert recorder.alarms.subjects("OVERDUE") == []
 
 
@@ -129,8 +129,8 @@ async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatc
 async def test_the_inventory_of_the_night_names_every_camera(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: int
 ) -> None:
-    monkeypatch.setattr("recorder.main._WALK_TICKS", 1)
-    monkeypatch.setattr("recorder.main._DAY_US", 1_000_000)
+    monkeypatch.setattr("recorder.rounds.WALK_TICKS", 1)
+    monkeypatch.setattr("recorder.rounds._DAY_US", 1_000_000)
     shift_us = now_us() - 3_600_000_000 - START_US
     with bench(tmp_path) as made:
         record(made.store, CAMERA, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 100)))
