@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 from streams.packets import Packet, VideoFormat
 
 Transport = Literal["tcp", "tls", "udp"]
+AGAIN_S = 2.0
+"""A camera is not connected again so soon after the last time, whatever became of that."""
 
 
 @dataclass(frozen=True, slots=True)

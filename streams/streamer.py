@@ -11,12 +11,10 @@ from typing import NoReturn
 
 from streams.errors import CameraError, CameraFault
 from streams.pull import pull
-from streams.source import PacketSink, SourceConfig
+from streams.source import AGAIN_S, PacketSink, SourceConfig
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-AGAIN_S = 2.0
-"""A camera is not connected again so soon after the last time, whatever became of that."""
 HEALTHY_S = 30.0
 
 _log = logging.getLogger(__name__)

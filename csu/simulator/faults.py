@@ -30,6 +30,7 @@ class Fault(StrEnum):
     ODD_BASE = "odd-base"  # Content-Base names an address that only the camera itself knows
     SHORT_SESSION = "short-session"  # ends after four seconds without a request
     OPTIONS_ONLY = "options-only"  # so too, and knows no GET_PARAMETER
+    HANG_UP = "hang-up"  # where TCP is refused (`--udp`), the connection is closed with the refusal
     # What the network does to datagrams; over TCP nothing.
     REORDERING = "reordering"  # one packet in seven comes after the three that follow it
     DUPLICATION = "duplication"  # one packet in seven comes twice

@@ -267,6 +267,8 @@ class Connection:
         ports = rtsp.datagram_ports(request)
         if ports is None or not request.path.endswith("/" + rtsp.VIDEO_TRACK):
             self._reply(461, request)
+            if sender.fault is Fault.HANG_UP:
+                self.client.end()
             return
         host, peer = self._socket.getsockname()[0], self._socket.getpeername()[0]
         client = self.client

@@ -17,7 +17,7 @@ from streams.rtsp.session import RedirectedError, Session, State
 from streams.rtsp.tls import TlsSocket
 from streams.rtsp.udp import Datagrams
 from streams.rtsp.video import HEAD_BYTES
-from streams.source import PacketSink, SourceConfig
+from streams.source import AGAIN_S, PacketSink, SourceConfig
 
 HANDSHAKE_S = 10.0
 STALL_S = 5.0
@@ -26,6 +26,7 @@ _READ_BYTES = BUFFER_BYTES - HEAD_BYTES  # the parser may look a little beyond t
 _ANSWER_BYTES = 64 * 1024
 _MUCH_BYTES = 64 * 1024  # of one read: the kernel's buffer was filling, so the next beat is not left out
 
+_HUNG_UP = (CameraFault.CLOSED, CameraFault.RESET)
 _NEW_READS = 75  # three seconds: a run is placed on the clock by its first pictures, so they are not kept waiting
 
 
@@ -192,10 +193,25 @@ async def pull_rtsp(config: SourceConfig, sink: PacketSink) -> NoReturn:
 
 
 async def _pull(address: Address, config: SourceConfig, sink: PacketSink) -> NoReturn:
-    authenticator = None
-    if config.username is not None:
-        authenticator = Authenticator(config.username, config.password, secrets.token_hex(8))
-    session, pace = Session(address, authenticator, sink), running_pace()
+    """A camera that hung up when it had refused interleaved TCP is asked for UDP on a new connection."""
+    session = Session(address, _authenticator(config), sink)
+    try:
+        await _pull_session(session, address, config, sink)
+    except CameraError as error:
+        if error.fault not in _HUNG_UP or not session.tcp_refused:
+            raise
+    await asyncio.sleep(AGAIN_S)
+    await _pull_session(Session(address, _authenticator(config), sink, datagrams=True), address, config, sink)
+
+
+def _authenticator(config: SourceConfig) -> Authenticator | None:
+    if config.username is None:
+        return None
+    return Authenticator(config.username, config.password, secrets.token_hex(8))
+
+
+async def _pull_session(session: Session, address: Address, config: SourceConfig, sink: PacketSink) -> NoReturn:
+    pace = running_pace()
     sock: socket.socket | TlsSocket = await _connect(address)
     if isinstance(sock, socket.socket) and address.is_tls:
         sock = await _secure(sock, address.host, config.certificate)

@@ -4,7 +4,8 @@
 
 A 401 repeats the request once with an answer. While playing, requests only keep the session awake.
 Interleaved TCP is asked for first. A camera that refuses it (461), or answers with UDP ports, is asked again for UDP,
-once the owner of the sockets has told their port; over TLS it is refused, for its pictures would travel in clear.
+once the owner of the sockets has told their port; over TLS it is refused, for its pictures would travel in clear. Some
+hang up with that refusal (`tcp_refused`): a new session with `datagrams` asks them for UDP at once.
 """
 
 from __future__ import annotations
@@ -63,17 +64,21 @@ class RedirectedError(CameraError):
 class Session:
     """The client's side of one connection. `outgoing` collects the bytes to send."""
 
-    def __init__(self, address: Address, authenticator: Authenticator | None, sink: PacketSink) -> None:
+    def __init__(
+        self, address: Address, authenticator: Authenticator | None, sink: PacketSink, datagrams: bool = False
+    ) -> None:
         self.state = State.OPTIONS
         self.outgoing: list[bytes] = []
         self.video: VideoReader = H264Reader(sink.packet)
         self.keep_alive_s = 30.0
         self.asks_ports = False  # the camera sends over UDP only: `set_up_datagrams` is waited for
+        self.tcp_refused = False  # and UDP is not agreed on yet
         self.server_ports: tuple[int, int] | None = None  # media and RTCP, as the camera told them; 0 where it did not
         self.last_report = (0, 0.0)  # the middle of the NTP time in the last sender report, and when it came
         self._address = address
         self._authenticator = authenticator
         self._sink = sink
+        self._datagrams = datagrams
         self._sequence = 0
         self._repeats = 0  # of the pending request, with an answer to a challenge
         self._method = ""
@@ -167,10 +172,10 @@ class Session:
         elif self.state is State.OPTIONS:
             self._options(message)
         elif self.state is State.SETUP and not self._client_port and _only_datagrams(message):
-            self._refuse_clear()
             if message.header("session"):
                 self._identifier, _ = messages.parse_session(message.header("session"))
-            self.asks_ports = True
+            self._ask_ports()
+            self.tcp_refused = True
         elif self.state is not State.OVER:
             self._require_success(message)
             {State.DESCRIBE: self._described, State.SETUP: self._set_up, State.PLAY: self._playing}[self.state](message)
@@ -206,6 +211,8 @@ class Session:
             self._send("OPTIONS", self._address.url)
         elif self.state is State.DESCRIBE:
             self._send("DESCRIBE", self._address.url, {"Accept": "application/sdp"})
+        elif self.state is State.SETUP and self._datagrams and not self._client_port:
+            self._ask_ports()
         elif self.state is State.SETUP:
             port = self._client_port
             udp, tcp = f"RTP/AVP;unicast;client_port={port}-{port + 1}", "RTP/AVP/TCP;unicast;interleaved=0-1"
@@ -249,6 +256,7 @@ class Session:
     def _set_up(self, message: Message) -> None:
         self._identifier, timeout_s = messages.parse_session(message.header("session"))
         self.keep_alive_s = timeout_s / 2
+        self.tcp_refused = False
         transport = message.header("transport")
         if self._client_port:
             self.server_ports = messages.parse_ports(transport)
@@ -258,9 +266,10 @@ class Session:
             self.video.attach(media, self._payload_type)
         self._move()
 
-    def _refuse_clear(self) -> None:
+    def _ask_ports(self) -> None:
         if self._address.is_tls:
             raise CameraError(CameraFault.PROTOCOL, "pictures over UDP only, in clear: refused over rtsps")
+        self.asks_ports = True
 
     def _playing(self, message: Message) -> None:
         self._move()

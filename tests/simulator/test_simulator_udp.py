@@ -29,6 +29,12 @@ async def test_losses_are_told_and_reported_back(simulate: Start, secret: str) -
     assert {number + 1 for number in missing if number + 1 in numbers} <= told
 
 
+async def test_a_camera_that_hangs_up_with_its_refusal_is_connected_again_for_udp(simulate: Start, secret: str) -> None:
+    async with simulate(udp=True, fault=Fault.HANG_UP) as simulation, pulling(simulation, secret) as sink:
+        numbers = await sink.wait(lambda numbers: len(numbers) > 60)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+
+
 async def test_interleaved_tcp_is_refused(simulate: Start, secret: str) -> None:
     async with simulate(udp=True) as simulation:
         client = await RtspClient.connect(simulation.urls("main")[0], secret)

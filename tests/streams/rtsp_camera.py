@@ -83,6 +83,7 @@ class Manners:
     framerate: str = ""
     further: tuple[bytes, ...] = ()  # more parameter sets, in the description only
     udp: str = ""  # sends over UDP only: "refuses" TCP, "answers" it with ports, "unsaid": from ports it does not tell
+    hangs_up: bool = False  # closes the connection on which it refused a transport
     answer_udp: str = ""  # the Transport of its answer to a request for UDP, instead of the right one
 
 
@@ -135,7 +136,10 @@ class Camera:
                 self._asked.set()
                 if method in self.manners.silent:
                     continue
-                writer.write(self._answer(method, url, headers))
+                answer = self._answer(method, url, headers)
+                writer.write(answer)
+                if self.manners.hangs_up and answer.startswith(b"RTSP/1.0 461"):
+                    return
                 if method == "PLAY" and method not in self.manners.answers:
                     playing = asyncio.create_task(self._play(writer))
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ from streams.rtsp import client, messages, udp
 from streams.rtsp.reorder import CHANNEL, FRAME_BYTES, ROOM, Reorder
 from streams.rtsp.session import Session
 from streams.rtsp.video import H264Reader
-from streams.source import SourceConfig
+from streams.source import AGAIN_S, SourceConfig
 
 __all__ = ["trust"]  # a fixture
 
@@ -159,6 +160,31 @@ async def test_a_camera_that_refuses_both_is_asked_once_for_each() -> None:
     async with Camera(Manners(answers={"SETUP": reply("461 Unsupported Transport")})) as camera:
         assert (await failure(camera)).fault is CameraFault.PROTOCOL
     assert sum(method == "SETUP" for method, _, _ in camera.requests) == 2
+
+
+async def test_a_camera_that_hangs_up_when_it_refuses_tcp_is_connected_again_for_udp() -> None:
+    clip = make_clip(320, 192, 30, 15)
+    async with Camera(Manners(udp="refuses", hangs_up=True, auth="md5"), clip) as camera:
+        begun_s = time.monotonic()
+        sink = await collect(camera, 30)
+        assert time.monotonic() - begun_s > AGAIN_S, "no camera is connected twice in 2 s"
+    assert camera.connections == 2
+    assert [packet.data for packet in sink.packets[:30]] == [avcc(unit) for unit in clip.units]
+    assert [info.transport for info in sink.infos] == ["udp"]
+    asked = {headers["transport"].partition(";")[0] for method, _, headers in camera.requests if method == "SETUP"}
+    assert asked == {"RTP/AVP/TCP", "RTP/AVP"}
+
+
+async def test_a_camera_that_hangs_up_whatever_is_asked_is_not_asked_for_ever() -> None:
+    async with Camera(Manners(answers={"SETUP": reply("461 Unsupported Transport")}, hangs_up=True)) as camera:
+        assert (await failure(camera)).fault is CameraFault.PROTOCOL
+    assert camera.connections == 2
+
+
+async def test_a_stream_over_udp_that_ends_is_no_refusal() -> None:
+    async with Camera(Manners(udp="refuses", stop_after=10, ending="close")) as camera:
+        assert (await failure(camera)).fault is CameraFault.CLOSED
+    assert camera.connections == 1
 
 
 async def test_udp_over_rtsps_is_refused(tmp_path, trust: pytest.MonkeyPatch) -> None:

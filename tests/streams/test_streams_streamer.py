@@ -12,7 +12,7 @@ from sinks import Collector
 
 from streams import streamer
 from streams.errors import CameraError, CameraFault
-from streams.source import SourceConfig
+from streams.source import AGAIN_S, SourceConfig
 from streams.streamer import Backoff, ConnectBudget, Streamer
 
 
@@ -84,7 +84,7 @@ async def test_a_storm_of_resets_before_real_cameras(monkeypatch: pytest.MonkeyP
         await asyncio.wait(tasks)
     assert len(turns) == 12
     for own in turns.values():
-        assert all(later - earlier > streamer.AGAIN_S - 0.001 for earlier, later in pairwise(own))
+        assert all(later - earlier > AGAIN_S - 0.001 for earlier, later in pairwise(own))
 
 
 async def test_a_camera_that_breaks_is_tried_again_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
