@@ -46,8 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"csu {name}", description=module.HELP)
     module.configure(parser)
     args = parser.parse_args(words[1:])
+    level = os.environ.get("CSU_LOG", "INFO")
+    if level not in logging.getLevelNamesMapping():
+        print(f"csu: CSU_LOG is {level!r}; expected DEBUG, INFO, WARNING or ERROR", file=sys.stderr)
+        return 2
     logging.basicConfig(
-        level=os.environ.get("CSU_LOG", "INFO"),
+        level=level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )

@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     from csu.settings import SettingsError
     from recorder.check import Report, check
+    from recorder.files import INDEX
     from recorder.machine import now_us
 
     try:
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
             try:
                 reports[str(directory)] = check(directory, now_us(), args.deep, progress)
             except (sqlite3.Error, OSError) as error:
-                print(f"csu check: {directory}: {error}", file=sys.stderr)
+                told = error if (directory / INDEX).exists() else "no recordings' index; expected a storage directory"
+                print(f"csu check: {directory}: {told}", file=sys.stderr)
     elapsed_s = max(time.monotonic() - started_s, 0.001)
     counts = dict.fromkeys(("missing_files", "orphan_files", "bad_hashes", "overdue"), 0)
     for place, report in reports.items():

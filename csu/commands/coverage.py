@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from csu.commands import places
 
 if TYPE_CHECKING:
+    from csu.settings import Paths
     from recorder.coverage import Coverage
 
 HELP = "account for every second of a camera: recorded, or missing and why"
@@ -18,9 +19,9 @@ HELP = "account for every second of a camera: recorded, or missing and why"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     places.add_arguments(parser)
-    parser.add_argument("--camera", metavar="ID", help="the camera's UUID")
-    parser.add_argument("--from", dest="from_", metavar="T", help="ISO 8601 with its offset or Z")
-    parser.add_argument("--to", metavar="T", help="ISO 8601 with its offset or Z")
+    parser.add_argument("--camera", metavar="N", help="the camera's number, or its UUID")
+    parser.add_argument("--from", dest="from_", metavar="T", help="date and time with its offset or Z")
+    parser.add_argument("--to", metavar="T", help="date and time with its offset or Z")
     parser.add_argument("--month", metavar="YYYY-MM", help="instead of an interval: a civil month, of all cameras")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 
@@ -30,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         from_us, to_us = _interval(args)
-        _, storage = places.find(args)
+        paths, storage = places.find(args)
+        names = _names(paths)
+        args.camera = _camera(args.camera, names)
     except (ValueError, SettingsError) as error:
         print(f"csu coverage: {error}", file=sys.stderr)
         return 2
@@ -38,11 +41,44 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as stack:
             connections = _connections(storage, stack)
             away = len(connections) < len(storage)
-            answer = _month if args.month else _interval_of_one
-            return answer(args, connections, from_us, to_us, away) if connections else 1
+            if not connections:
+                return 1
+            if args.month:
+                return _month(args, connections, from_us, to_us, away, names)
+            return _interval_of_one(args, connections, from_us, to_us, away)
     except sqlite3.Error as error:
         print(f"csu coverage: {error}", file=sys.stderr)
         return 1
+
+
+def _names(paths: "Paths") -> dict[str, str]:
+    """Number and name by UUID, of the cameras under the last orders; none where orders or their key can't be read."""
+    from csu.keys import KeyFileError, load_public
+    from recorder.orders import OrdersFile
+    from recorder.sealed import OrderRefused
+
+    try:
+        orders = OrdersFile(paths.recorder / "orders.json", load_public(paths.keys, "orders")).load()
+    except (KeyFileError, OrderRefused, OSError):
+        return {}
+    return {} if orders is None else {order.camera: order.name for order in orders.cameras}
+
+
+def _camera(wanted: str | None, names: dict[str, str]) -> str | None:
+    """The UUID of a camera that was named by it or by its number. Raises ValueError."""
+    from uuid import UUID
+
+    if wanted is None:
+        return None
+    for camera, name in names.items():
+        if wanted in (camera, name.split(" ", 1)[0]):
+            return camera
+    try:
+        return str(UUID(wanted))
+    except ValueError as error:
+        known = ", ".join(sorted(name.split(" ", 1)[0] for name in names.values()))
+        expected = f"the number of a camera ({known})" if known else "a camera's UUID"
+        raise ValueError(f"--camera: expected {expected}; got {wanted!r}") from error
 
 
 def _connections(storage: tuple[Path, ...], stack: ExitStack) -> list[sqlite3.Connection]:
@@ -56,7 +92,8 @@ def _connections(storage: tuple[Path, ...], stack: ExitStack) -> list[sqlite3.Co
             connection = stack.enter_context(closing(open_reader(directory / INDEX)))
             connection.execute("SELECT 1 FROM meta").fetchone()
         except sqlite3.Error as error:
-            print(f"csu coverage: {directory}: {error}", file=sys.stderr)
+            told = error if (directory / INDEX).exists() else "no recordings' index; expected a storage directory"
+            print(f"csu coverage: {directory}: {told}", file=sys.stderr)
         else:
             opened.append(connection)
     return opened
@@ -64,21 +101,19 @@ def _connections(storage: tuple[Path, ...], stack: ExitStack) -> list[sqlite3.Co
 
 def _interval(args: argparse.Namespace) -> tuple[int, int]:
     """UTC microseconds. Raises ValueError for what can't be meant."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from recorder.utc import at_from_text
+    from csu.commands import dates
     from streams.ticks import us_from_at
 
     if args.month:
         if args.from_ or args.to:
             raise ValueError("--month stands alone, without --from and --to")
-        first = datetime.strptime(args.month, "%Y-%m").replace(tzinfo=ZoneInfo("Europe/Paris"))
+        first = dates.month("--month", args.month)
         year, month = (first.year + 1, 1) if first.month == 12 else (first.year, first.month + 1)
         return us_from_at(first), us_from_at(first.replace(year=year, month=month))
     if not (args.camera and args.from_ and args.to):
         raise ValueError("expected --camera, --from and --to, or --month")
-    from_us, to_us = us_from_at(at_from_text(args.from_)), us_from_at(at_from_text(args.to))
+    from_us = us_from_at(dates.instant("--from", args.from_))
+    to_us = us_from_at(dates.instant("--to", args.to))
     if to_us <= from_us:
         raise ValueError("--from must be before --to")
     return from_us, to_us
@@ -111,7 +146,12 @@ def _interval_of_one(
 
 
 def _month(
-    args: argparse.Namespace, connections: list[sqlite3.Connection], from_us: int, to_us: int, away: bool
+    args: argparse.Namespace,
+    connections: list[sqlite3.Connection],
+    from_us: int,
+    to_us: int,
+    away: bool,
+    names: dict[str, str],
 ) -> int:
     from recorder.coverage import read_month
     from recorder.machine import now_us
@@ -120,8 +160,8 @@ def _month(
     cameras = [
         {"camera": camera, **_figures(coverage)} for camera, coverage in months.items() if args.camera in (None, camera)
     ]
-    for line in cameras:
-        print(f"{line['camera']}  {_line(line)}")
+    for line in sorted(cameras, key=lambda line: names.get(line["camera"], line["camera"])):
+        print(f"{names.get(line['camera'], line['camera'])}  {_line(line)}")
     if args.json:
         print(json.dumps({"month": args.month, "cameras": cameras}))
     return 0
@@ -141,7 +181,10 @@ def _figures(coverage: "Coverage") -> dict[str, Any]:
 
 
 def _line(figures: dict[str, Any]) -> str:
+    from csu.statements.words import CAUSES, decimal
+
     expected_s, recorded_s = figures["expected_s"], figures["recorded_s"]
-    share = f", {recorded_s / expected_s:.2%}" if expected_s else ""
-    causes = ", ".join(f"{name} {share:.2f} %" for name, share in figures["percent"].items() if share)
+    share = f", {decimal(100 * recorded_s / expected_s)} %" if expected_s else ""
+    parts = {CAUSES.get(name, name): part for name, part in figures["percent"].items() if part}
+    causes = ", ".join(f"{name} {decimal(part)} %" for name, part in parts.items())
     return f"{recorded_s:.3f} s sur {expected_s:.3f} s attendues{share} ({causes})"

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
                 demo.import_territory(wanted, loaded)
                 _say("Starting cameras, recorder, gateway and control plane…")
                 asyncio.run(_serve(wanted, loaded, args))
-    except (supervisor.SupervisorError, engines.EngineError) as error:
+    except (supervisor.SupervisorError, engines.EngineError, OSError) as error:
         print(f"csu demo: {error}", file=sys.stderr)
         return 1
     return 0

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = resolve(args.config)
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        print(f"csu gateway: {error}", file=sys.stderr)
         return 2
     paths = settings.paths
     config = GatewayConfig(

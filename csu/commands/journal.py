@@ -81,7 +81,9 @@ def _verify(args: argparse.Namespace, loaded: "Settings") -> int:
             f"{found['entries']} entries ({found['pruned']} of them pruned), {found['pending']} waiting for a number;"
             f" the journal is {state}"
         )
-        print(f"last signed head: {found['checkpoint'] or 'none'}")
+        head = found["checkpoint"]
+        signed = head and f"{head['tree_size']} leaves, signed {head['signed_at']} by key {head['key']}"
+        print(f"last signed head: {signed}, root {head['root']}" if signed else "last signed head: none")
         print(f"{found['anchors']} anchors and {found['timestamps']} timestamps hold")
         print(*verdict.faults, sep="\n", end="\n" if verdict.faults else "")
     return 0 if verdict.ok else 1

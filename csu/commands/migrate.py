@@ -1,6 +1,7 @@
 """`csu migrate`: the database's tables."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
     import asyncio
 
     from sqlalchemy.exc import DBAPIError
+
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # tells of each at its import
 
     from csu import engines, settings
     from csu.store.migrate import migrate

@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ask = actions.add_parser("habilitation", help="answer, sign and journal; status 1 when the person was not")
     ask.add_argument("--login", required=True)
     ask.add_argument("--camera", required=True, metavar="N", help="the camera's number, or its UUID")
-    ask.add_argument("--at", required=True, metavar="T", help="ISO 8601 with its offset or Z")
+    ask.add_argument("--at", required=True, metavar="T", help="date and time with its offset or Z")
     ask.add_argument("--output", type=Path, metavar="FILE", help="where to put the signed answer")
     verify = actions.add_parser("verify", help="check the signature of answers")
     verify.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -35,17 +35,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask(args: argparse.Namespace) -> int:
     import asyncio
-    from datetime import datetime
 
     from sqlalchemy.exc import DBAPIError
 
     from csu import engines, settings
+    from csu.commands import dates
     from csu.keys import KeyFileError
 
     try:
-        at = datetime.fromisoformat(args.at)
-        if at.tzinfo is None or at.year < 2000:
-            raise ValueError("--at: expected a date since 2000, with its offset or Z")
+        at = dates.instant("--at", args.at)
+        if at.year < 2000:
+            raise ValueError("--at: expected a date since 2000")
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
             file = asyncio.run(_answer(loaded, database, args.login, args.camera, at))
@@ -108,9 +108,14 @@ async def _answer(
 
 
 def _text(answer: dict[str, Any]) -> str:
-    camera = answer["camera"]
+    from datetime import datetime
+
+    from legal.retention import PARIS
+
+    camera, at = answer["camera"], datetime.fromisoformat(answer["at"]).astimezone(PARIS)
     said = "était habilité" if answer["habilite"] else "n'était pas habilité"
-    lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {answer['at']}."]
+    when = f"{at:%d/%m/%Y à %H:%M:%S} ({at:%Z})"
+    lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {when}."]
     for act in answer.get("acts", ()):  # answers of before name them among their facts only
         signed = f"{act['signed_by'] or 'signataire non enregistré'}, {act['signed_on'] or 'date non enregistrée'}"
         lines.append(f"  acte : {act['reference']} ({signed})")

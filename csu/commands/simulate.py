@@ -61,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
     )
     fault = Fault(args.fault) if args.fault else None
     plan = running.Plan(args.cameras, args.port, manner, not args.no_auth, fault, args.tls)
-    running.ensure_loops(paths, args.cameras, manner.quality)
     try:
+        running.ensure_loops(paths, args.cameras, manner.quality)
         uvloop.run(_serve(paths, plan, args.json))
     except OSError as error:
-        print(f"csu simulate: {error.strerror}", file=sys.stderr)
+        print(f"csu simulate: {error}", file=sys.stderr)
         return 1
     return 0
 

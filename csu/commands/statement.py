@@ -53,7 +53,7 @@ def _verify(args: argparse.Namespace) -> int:
     faults = _faults(contents, public)
     for file, fault in faults:
         print(f"{file}: {fault.reason}")
-    print(f"{len(contents)} relevés : {'conforme' if not faults else 'NON CONFORME'}")
+    print(f"{len(contents)} relevé{'s' if len(contents) > 1 else ''} : {'conforme' if not faults else 'NON CONFORME'}")
     if args.json:
         told = [{"file": str(file), "code": fault.code, "reason": fault.reason} for file, fault in faults]
         print(json.dumps({"files": len(contents), "faults": told, "ok": not faults}))
@@ -81,15 +81,15 @@ def _faults(
 
 def _show(args: argparse.Namespace) -> int:
     import asyncio
-    from datetime import date
 
     from sqlalchemy.exc import DBAPIError
 
     from csu import engines, settings
+    from csu.commands import dates
     from csu.statements.words import text_of
 
     try:
-        day = date.fromisoformat(args.day)
+        day = dates.day("--day", args.day)
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
             file = asyncio.run(_read(database, args.commune, day))

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     except settings.SettingsError as error:
         print(f"csu up: {error}", file=sys.stderr)
         return 2
-    except (supervisor.SupervisorError, keys.KeyFileError) as error:
+    except (supervisor.SupervisorError, keys.KeyFileError, OSError) as error:
         print(f"csu up: {error}", file=sys.stderr)
         return 1
     return 0

@@ -4,6 +4,7 @@ import itertools
 import json
 import tempfile
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from recorder_support import CAMERA, OTHER, START_US, bench, packets, record, start
 
 from csu.cli import main
+from csu.keys import ensure_keys, load_private, load_public
+from csu.settings import Paths
 from recorder.accounts import Accounts, Cause
 from recorder.coverage import RECORDED, Missing, account, percentages, read_coverage, read_month, subtract, union
 from recorder.index import open_reader
+from recorder.orders import CameraOrder, Orders, OrdersFile, StreamAddress, sign
 
 spans = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(lambda p: (min(p), max(p))), max_size=6)
 causes = st.sampled_from(["camera", "network", "authorisation"])
@@ -176,4 +180,34 @@ def test_the_command_gives_sums_and_months(tmp_path: Path, capsys: pytest.Captur
     assert {k: v for k, v in one["sums"].items() if v} == {"recorded": 20.0, "camera": 5.0, "network": 15.0}
     assert {k: v for k, v in one["percent"].items() if v} == {"recorded": 50.0, "camera": 12.5, "network": 37.5}
     assert main(["coverage", "--month", "2026-13", *words]) == 2
+    assert "expected a month, such as 2026-11; got '2026-13'" in capsys.readouterr().err
     assert main(["coverage", *words]) == 2
+    assert main(["coverage", "--camera", CAMERA, "--from", "hier", "--to", "2026-12-01T00:00:00Z", *words]) == 2
+    assert "--from: expected a date and time" in capsys.readouterr().err
+    assert main(["coverage", "--camera", "99", *interval[2:], *words]) == 2
+    assert "expected a camera's UUID; got '99'" in capsys.readouterr().err
+    assert main(["coverage", "--month", "2026-11", "--storage", str(tmp_path / "elsewhere"), "--json"]) == 1
+    assert "expected a storage directory" in capsys.readouterr().err
+
+
+def test_the_command_takes_a_cameras_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 20))
+        made.store.accounts.released(CAMERA, START_US + 40_000_000)
+        made.store.wave(START_US + 60_000_000)
+    paths = Paths(tmp_path)
+    ensure_keys(paths.keys)
+    stream = StreamAddress("rtsp://192.0.2.1/main")
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    order = CameraOrder(CAMERA, "07 Place", stream, None, "native", "A-1", at, at + timedelta(days=90), 15)
+    _, key = load_private(paths.keys, "orders")
+    file = OrdersFile(paths.recorder / "orders.json", load_public(paths.keys, "orders"))
+    file.accept(sign(Orders(1, at, [order]), key))
+    words = ["--from", "2026-11-01T00:00:00Z", "--to", "2026-12-01T00:00:00Z", "--data", str(tmp_path), "--json"]
+    for name in (CAMERA, "07"):
+        assert main(["coverage", "--camera", name, *words]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["recorded_s"] == 20.0
+    assert main(["coverage", "--camera", "08", *words]) == 2
+    assert "expected the number of a camera (07); got '08'" in capsys.readouterr().err
+    assert main(["coverage", "--month", "2026-11", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("07 Place  20.000 s sur ")
