@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
 from csu.accounts.guard import Guard, Visit
@@ -21,6 +22,7 @@ from csu.store import facts, tables
 from csu.store.store import UNAVAILABLE
 from legal.facts import Role
 from legal.permissions import Act
+from legal.persons import Due
 
 router = APIRouter(prefix="/api", tags=["alarms"])
 SHOWN_AFTER_END = timedelta(hours=1)
@@ -54,16 +56,20 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
         rows = (await connection.execute(statement)).mappings().all()
     async with visit.centre.store.facts() as connection:
         cameras = await facts.cameras(connection, _camera_ids(rows))
+        places, persons = await _places(connection, rows), await _persons(connection, rows)
     alarms = []
     for row in rows:
         camera = cameras.get(row["subject"])
         subject = row["subject"] if camera is None else f"{camera.number} {camera.name} ({camera.commune.legal.name})"
+        told = persons.get(_login(row), subject)
+        if camera is None and row["commune"] in places:
+            told = f"{told} ({places[row['commune']]})"
         alarms.append(
             AlarmBody(
                 id=row["id"],
                 code=row["code"],
                 subject=subject,
-                message=words.message(row["code"], subject, row["detail"]),
+                message=words.message(row["code"], told, row["detail"]),
                 since=row["since"],
                 ended=row["ended"],
                 is_event=row["code"] in words.EVENTS,
@@ -98,6 +104,28 @@ def _camera_ids(rows: Sequence[RowMapping]) -> set[str]:
         with contextlib.suppress(ValueError):
             ids.add(str(UUID(row["subject"])))
     return ids
+
+
+_DUES = frozenset(Due)
+
+
+def _login(row: RowMapping) -> str:
+    """Of the person whom an alarm is about (`csu.persons.keeper`); empty for any other alarm."""
+    return str(row["subject"]).partition(" ")[0] if row["code"] in _DUES else ""
+
+
+async def _persons(connection: AsyncConnection, rows: Sequence[RowMapping]) -> dict[str, str]:
+    """Names by login."""
+    account, logins = tables.account, {_login(row) for row in rows} - {""}
+    found = await connection.execute(select(account.c.login, account.c.name).where(account.c.login.in_(logins)))
+    return {row[0]: row[1] for row in found}
+
+
+async def _places(connection: AsyncConnection, rows: Sequence[RowMapping]) -> dict[str, str]:
+    """Names of communes by INSEE code."""
+    commune, codes = tables.commune, {row["commune"] for row in rows} - {None}
+    found = await connection.execute(select(commune.c.insee, commune.c.name).where(commune.c.insee.in_(codes)))
+    return {row[0]: row[1] for row in found}
 
 
 @router.get("/events", response_class=StreamingResponse)

@@ -63,6 +63,7 @@ class WatchingBody(BaseModel):
     author: str
     camera: str
     camera_name: str
+    commune: str
     act: str
     since: datetime
 
@@ -190,6 +191,7 @@ async def list_watching(visit: Annotated[Visit, Depends(Guard(Act.WATCHING_LIST)
                     author=names.get(lease["actor"], "inconnu"),
                     camera=camera.id,
                     camera_name=f"{camera.number} {camera.name}",
+                    commune=camera.commune.legal.name,
                     act=lease["act"],
                     since=lease["since"],
                 )

@@ -9,11 +9,11 @@ const ROLES: Readonly<Record<string, string>> = {
 };
 
 const CAUSES: Readonly<Record<string, string>> = {
-  camera: "Caméra",
-  network: "Réseau",
-  storage: "Stockage",
-  ours: "Centre",
-  authorisation: "Autorisation",
+  camera: "Panne de caméra",
+  network: "Panne de réseau",
+  storage: "Manque de stockage",
+  ours: "Arrêt de l'enregistreur",
+  authorisation: "Hors autorisation",
   planned: "Arrêt prévu",
   masked: "Masquage",
   expired: "Détruit à l'échéance",
@@ -61,9 +61,6 @@ const CLASSES: Readonly<Record<string, string>> = {
   erasure: "Effacement",
 };
 
-/** Why recordings are missing, as heads beside a camera's column. */
-const ABSENCES: Readonly<Record<string, string>> = { ...CAUSES, camera: "Panne de caméra", authorisation: "Hors autorisation" };
-
 /** What ended a look, by the gateway's code. */
 const ENDS: Readonly<Record<string, string>> = {
   VIEWER_LEFT: "Fermée par l'agent",
@@ -94,6 +91,19 @@ const DESTROYED: Readonly<Record<string, string>> = {
 
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;
 
+/** Whom a person turns to when the centre refuses, by code. */
+const ADVICE: Readonly<Record<string, string>> = {
+  NOT_HABILITE: "La commune habilite ses agents : voyez votre superviseur.",
+  AGREMENT_MISSING: "L'agrément est donné par le préfet : voyez votre superviseur.",
+  CONVENTION_MISSING: "La commune doit conclure ou rétablir la convention : voyez votre superviseur.",
+  AUTH_MISSING: "L'autorisation est donnée par le préfet : voyez votre superviseur.",
+  AUTH_EXPIRED: "L'autorisation est à renouveler auprès du préfet : voyez votre superviseur.",
+  AUTH_SUSPENDED: "Voyez votre superviseur.",
+  MASK_LOCKED: "Deux superviseurs peuvent lever le masquage avant son terme.",
+  FINALITE_NOT_AUTHORISED: "Choisissez un autre motif, si c'en est bien un autre.",
+  SECOND_PERSON_REQUIRED: "Demandez à un autre superviseur ou administrateur d'ouvrir « En attente d'une seconde personne ».",
+};
+
 const files = (count: number): string => (count < 2 ? `${count} fichier` : `${count} fichiers`);
 
 export const fr = {
@@ -108,12 +118,15 @@ export const fr = {
   right: named(RIGHTS),
   act: named({ live: "Direct", replay: "Relecture" }),
   centre: "Centre de supervision",
+  /** Empty where the reason says it all. */
+  advice: (code: string): string => ADVICE[code] ?? "",
   failure: {
     unreachable: "Le centre ne répond pas.",
     unexpected: (detail: string) => `Réponse inattendue du centre (${detail}).`,
     broken: (status: number) => `Le centre a rencontré une erreur (${status}).`,
     noReason: "Refusé sans motif indiqué.",
     retry: "Réessayer",
+    retrying: "Nouvel essai en cours.",
   },
   login: {
     title: "Prise de poste",
@@ -127,6 +140,8 @@ export const fr = {
     notice: "Toute consultation d'image est journalisée avec son auteur, sa date et son motif.",
     ended: "La session est terminée. Reprenez le poste pour continuer.",
     expired: "La session a expiré.",
+    notClosed: "Le centre ne répond pas : la session n'est pas encore fermée. Nouvel essai en cours ; ne laissez pas ce poste sans surveillance.",
+    noMotifs: "Les motifs ne sont pas encore connus : le centre ne répond pas. Nouvel essai en cours.",
   },
   password: {
     title: "Changer de mot de passe",
@@ -234,6 +249,9 @@ export const fr = {
     zoomIn: "Agrandir",
     zoomOut: "Réduire",
     now: "Maintenant",
+    goTo: "Aller au",
+    look: "Situer",
+    notYet: "Cet instant est à venir.",
     table: "Tableau des enregistrements et interruptions",
     kind: "Nature",
     from: "Début",
@@ -275,7 +293,8 @@ export const fr = {
     classes: CLASSES, opClassOf: (name: string | null) => (name === null ? "" : (CLASSES[name] ?? name)), results: RESULTS,
     searchTitle: "Recherche dans le journal", periodTitle: "Période et objet",
     apply: "Filtrer", reset: "Tout effacer", refresh: "Actualiser", older: "Plus anciennes", newest: "Plus récentes", empty: "Aucune écriture ne correspond.",
-    caption: (n: number) => (n === 1 ? "1 écriture, de la plus récente à la plus ancienne" : `${n} écritures, de la plus récente à la plus ancienne`),
+    caption: (n: number, isAll: boolean) =>
+      isAll ? `${n === 1 ? "1 écriture" : `${n} écritures`}, de la plus récente à la plus ancienne` : `${n} écritures sur cette page, de la plus récente à la plus ancienne ; d'autres suivent`,
     csv: "Télécharger tout ce qui correspond (CSV)", csvHelp: "Le téléchargement est une communication, portée au journal avec son destinataire.",
     recipients: (who: string) => `Destinataire : ${who}`,
     takeProof: "Preuve", ofEntry: (leaf: number) => `de l'écriture n° ${leaf}`,
@@ -313,11 +332,12 @@ export const fr = {
     entryProofTitle: "Preuve d'une écriture",
     entryProofHelp: "Dans « Opérations », le bouton « Preuve » de chaque ligne donne un fichier qui se vérifie sans le centre ni sa base de données.",
     checkHelp: "Vérification d'un fichier, sur n'importe quelle machine :", file: "FICHIER",
+    keyHelp: "La clé publique heads.pem (dossier keys/public du centre) se demande une fois à l'exploitant, qui la remet par une autre voie que les preuves.",
   },
   watching: {
     title: "Qui regarde en ce moment",
     empty: "Personne ne regarde d'image en ce moment.",
-    author: "Agent", camera: "Caméra", act: "Acte", since: "Depuis",
+    author: "Agent", camera: "Caméra", commune: "Commune", act: "Acte", since: "Depuis",
     history: "Qui a regardé", historyHelp: "Chaque consultation de cet historique est elle-même portée au journal.",
   },
   tables: {
@@ -325,8 +345,8 @@ export const fr = {
     cancel: "Annuler", reason: "Raison (portée au journal, sans nom ni plaque)", state: "État", name: "Nom",
     role: "Rôle", login: "Identifiant", commune: "Commune", convention: "Convention", authorisation: "Autorisation",
     conventions: "Conventions", authorisationsInForce: "Autorisations enregistrées, par caméras",
-    category: "Qualité", employer: "Commune employeuse (code INSEE)", rights: "Droits",
-    period: "Validité", deadline: "Échéance", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",
+    category: "Qualité", employer: "Commune employeuse", noEmployer: "Aucune (centre, syndicat, service de l'État)", rights: "Droits",
+    period: "Validité", deadline: "Échéance", validity: "Validité", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",
     lastFrame: "Dernière image", retention: "Conservation", agrement: "Agrément", action: "Décision",
     authority: "Autorité", partner: "avec",
     noAuthorisation: "Sans autorisation :", none: "Aucune", empty: "Rien à afficher.", allowed: "Accessibles", withMotif: "Accessibles avec un motif", open: "Ouvert", closed: "Clos le",
@@ -338,15 +358,17 @@ export const fr = {
     suspendTitle: (what: string) => `Suspendre : ${what}`, resumeTitle: (what: string) => `Rétablir : ${what}`,
     suspendHelp: "Effet immédiat : les images ouvertes sous ce droit sont coupées.",
     suspendConventionHelp: "Effet immédiat : les agents mis à disposition ne voient plus les caméras de la commune, et les images ouvertes sont coupées. L'enregistrement continue ; les agents de la commune gardent leurs accès.",
-    conventionKinds: named({ IV: "Mise à disposition (L. 132-14 IV)", V: "Avec l'État (L. 132-14 V)" }),
+    conventionKinds: named({ IV: "Mise à disposition (L. 132-14 IV)", V: "Avec l'État (L. 132-14 V)", COORDINATION: "Coordination avec les forces de l'État" }),
+    suspendRecordHelp: "Aucune image n'est coupée : cette convention n'ouvre pas d'accès. La suspension est portée au registre et au journal.",
     closeTitle: (what: string) => `Clôturer le compte ${what}`,
     closeHelp: "Le compte ne pourra plus ouvrir de session ; ses sessions en cours sont fermées.",
     secret: (login: string) => `Mot de passe du compte ${login}, affiché une seule fois :`,
-    secretHelp: "Remettez-le à la personne, qui le changera en touchant son nom en haut de l'écran.",
+    secretHelp: "Remettez-le à la personne, qui le changera en cliquant sur son nom en haut de l'écran.",
     reset: "Nouveau mot de passe", resetTitle: (what: string) => `Nouveau mot de passe : ${what}`,
     resetHelp: "L'ancien mot de passe ne vaudra plus ; les sessions en cours sont fermées.",
     grant: "Habiliter un agent", agent: "Agent", reference: "Référence de l'acte", from: "À compter du", to: "Jusqu'au (exclu)",
-    grantHelp: "Portez la désignation par l'autorité de la commune (CSI R.253-3) : sa référence, ses dates, ses droits.",
+    grantHelp: "Portez la désignation par l'autorité de la commune (CSI R.253-3) : sa référence, qui l'a signée, ses dates, ses droits.",
+    choose: "Choisir", signedBy: "Signé par (pour un agent de l'État, son chef de service)", signedOn: "Signé le",
     end: "Mettre fin", endTitle: (what: string) => `Mettre fin : ${what}`,
     endHelp: "Effet immédiat et définitif : les images ouvertes sous ce droit sont coupées.",
     createHelp: "Un compte neuf n'a aucun droit aux images : ils viennent avec une habilitation.",
@@ -354,6 +376,9 @@ export const fr = {
   banner: {
     since: "Depuis le",
     open: "Voir",
+    toConfirm: (n: number) => (n === 1 ? "Une décision attend une seconde personne." : `${n} décisions attendent une seconde personne.`),
+    toConfirmOf: (who: string, until: string) => `Proposée par ${who}, à confirmer avant ${until}.`,
+    toConfirmWhat: (what: string, camera: string | null) => (camera === null ? `${what}.` : `${what}, caméra ${camera}.`),
     CLOCK_UNTRUSTED: {
       effect: "Vous ne pouvez ouvrir aucune relecture ; le direct et l'enregistrement continuent.",
       whoMay: "Prend fin quand l'heure est de nouveau sûre, ou quand vous et une autre personne l'attestez.",
@@ -385,7 +410,7 @@ export const fr = {
       missing: (size: string) => `il manque ${size}`,
       spare: (size: string) => `il reste ${size}`,
       sumTitle: "Calcul",
-      noRate: "Rien n'a encore été enregistré : pas de débit, donc pas de besoin.",
+      noRate: "Le débit d'une journée n'est pas encore mesuré : le besoin n'est pas connu.", unknown: "pas encore connu",
       sumNeeded: (rate: string, days: string, needed: string) =>
         `Besoin : ${rate} par jour (débit du dernier jour) × ${days} de conservation en moyenne = ${needed}.`,
       sumWanted: (needed: string, held: string, wanted: string) => `À garder : besoin ${needed} + sous réquisition ${held} = ${wanted}.`,
@@ -516,7 +541,8 @@ export const fr = {
     act: (basis: string, reference: string, by: string | null, on: string | null) =>
       `${basis} ${reference}, ${by === null ? "signataire non enregistré" : `signé par ${by}`}${on === null ? "" : ` le ${on}`}`,
     proofHelp: "Le centre répond par un fichier signé, qui vaut pour la caméra et l'instant choisis, et porte la demande au journal.",
-    at: "À la date du", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, at: string) => `${who} ${isHabilite ? "était habilité" : "n'était pas habilité"} le ${at}.`,
+    at: "À la date du", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, camera: string, at: string) =>
+      `${who} : ${isHabilite ? "habilité" : "pas habilité"} pour la caméra ${camera} le ${at}.`,
     allowed: "permis", file: "Télécharger la réponse signée", checkHelp: "Vérification :",
   },
   dossiers: {
@@ -569,7 +595,7 @@ export const fr = {
     between: (first: string, last: string) => `images du ${first} au ${last}`,
     outOf: (expected: string) => `de ${expected}`,
     nothing: "rien",
-    absence: named(ABSENCES),
+    absence: named(CAUSES),
     noGap: "aucune",
     notTold: "Non transmis par l'enregistreur",
     away: "une partie du stockage n'a pu être lue",
@@ -584,6 +610,7 @@ export const fr = {
     signedAt: (at: string, key: string) => `signé le ${at}, clé ${key}`,
     inProgress: (days: number, of: number) => `Mois en cours : ${days} jours écoulés sur ${of}`,
     monthOver: "Mois terminé",
+    noDay: "Aucune journée entière n'a encore été comptée ce mois-ci.",
     total: "Ensemble des caméras",
     csv: "Télécharger le mois (CSV)",
     noneYet: "Aucun relevé encore : le premier est signé dans la nuit qui suit la première journée.",

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Alarm } from "../src/api/types";
+import type { Alarm, WaitingProposal } from "../src/api/types";
 import { announcement } from "../src/lib/announcement";
 import { balance, days, size } from "../src/recording/arithmetic";
 import { fromLocal, toLocal } from "../src/recording/local-input";
 import { sectionsOf } from "../src/recording/sections";
-import { notices } from "../src/shell/banner";
+import { firstToConfirm, notices } from "../src/shell/banner";
 
 const at = (iso: string): number => Date.parse(iso);
 
@@ -75,4 +75,17 @@ it("tells an announced interruption in one sentence", () => {
   expect(announcement({ cause: "planned", from: at("2026-11-26T09:00:00Z"), to: at("2026-11-26T10:00:00Z") })).toBe(
     "Arrêt prévu du 26/11/2026 10:00:00 au 26/11/2026 11:00:00",
   );
+});
+
+describe("what waits for a second person", () => {
+  const proposal = (decision: string, expires_at: number, mine = false): WaitingProposal => ({
+    id: decision, decision, reason: "", proposed_at: 0, proposed_by: "Superviseur", mine, expires_at, days: null,
+    camera: { id: "c", number: "01", name: "Place", commune: { insee: "27229", name: "Évreux" } },
+  });
+  it("is told to those who may confirm it, what falls first at the head, and a requisition's never by name", () => {
+    const list = [proposal("hold_release", 9), proposal("mask", 5), proposal("clock_release", 1, true)];
+    expect(firstToConfirm(list, "supervisor")).toMatchObject({ count: 2, decision: "mask", camera: "01 Place", until: 5 });
+    expect(firstToConfirm(list, "administrator")).toMatchObject({ count: 1, decision: null, camera: null });
+    expect(firstToConfirm([proposal("clock_release", 1, true)], "supervisor")).toBeNull();
+  });
 });

@@ -57,7 +57,8 @@ describe("calls", () => {
   });
 
   it("explain themselves", () => {
-    expect(explain({ kind: "refused", status: 403, code: "NO", reason: "Non." })).toBe("Non. (NO)");
+    expect(explain({ kind: "refused", status: 403, code: "NO", reason: "Non." })).toBe("Non.");
+    expect(explain({ kind: "refused", status: 403, code: "AUTH_SUSPENDED", reason: "Non." })).toBe("Non. Voyez votre superviseur.");
     expect(explain({ kind: "failed", reason: "Panne." })).toBe("Panne.");
   });
 });
@@ -100,16 +101,68 @@ describe("post", () => {
     expect(controller.state.get()).toEqual({ kind: "login", notice: null });
   });
 
+  it("tries by itself until the centre is back", async () => {
+    const { controller, table, later } = post({});
+    await controller.start();
+    await controller.start(); // the button, meanwhile
+    table["GET /api/session"] = SESSION;
+    later.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(controller.state.get().kind).toBe("unreachable"); // only the newest try is repeated
+    later.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(controller.state.get().kind).toBe("open");
+  });
+
+  it("keeps the screen while the centre is away or can't say", async () => {
+    const { controller, table } = post({ "GET /api/session": SESSION });
+    await controller.start();
+    table["GET /api/session"] = [503, { code: "SERVICE_UNAVAILABLE", reason: "Indisponible." }];
+    await controller.refresh();
+    expect(controller.state.get().kind).toBe("open");
+    delete table["GET /api/session"];
+    await controller.refresh();
+    expect(controller.state.get().kind).toBe("open");
+  });
+
+  it("asks for no login when the centre can't say who holds the post", async () => {
+    const { controller } = post({ "GET /api/session": [503, { code: "SERVICE_UNAVAILABLE", reason: "Indisponible." }] });
+    await controller.start();
+    expect(controller.state.get()).toEqual({ kind: "unreachable", reason: "Indisponible." });
+  });
+
+  it("says that a post is not closed yet, and tries until it is", async () => {
+    const { controller, table, later } = post({ "GET /api/session": SESSION });
+    await controller.start();
+    await controller.logout();
+    expect(controller.state.get()).toMatchObject({ kind: "login", notice: expect.stringContaining("pas encore fermée") });
+    table["DELETE /api/session"] = [401, { code: "NO_SESSION", reason: "" }];
+    later.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(controller.state.get()).toEqual({ kind: "login", notice: null });
+  });
+
+  it("closes nothing of who has logged in since", async () => {
+    const { controller, table, later } = post({ "GET /api/session": SESSION });
+    await controller.start();
+    await controller.logout();
+    Object.assign(table, { "POST /api/session": SESSION, "DELETE /api/session": {} });
+    expect(await controller.login("op", "x", null)).toBeNull();
+    later.shift()?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(controller.state.get().kind).toBe("open");
+  });
+
   it("says why a login is refused", async () => {
     const { controller } = post({ "POST /api/session": [401, { code: "LOGIN_REFUSED", reason: "Non." }] });
-    expect(await controller.login("op", "x", null)).toBe("Non. (LOGIN_REFUSED)");
+    expect(await controller.login("op", "x", null)).toBe("Non.");
   });
 
   it("changes the password and says why not", async () => {
     const { controller, table } = post({ "PUT /api/session/password": [200, { done: true }] });
     expect(await controller.changePassword("old", "new")).toBeNull();
     table["PUT /api/session/password"] = [401, { code: "LOGIN_REFUSED", reason: "Mot de passe incorrect." }];
-    expect(await controller.changePassword("old", "new")).toBe("Mot de passe incorrect. (LOGIN_REFUSED)");
+    expect(await controller.changePassword("old", "new")).toBe("Mot de passe incorrect.");
   });
 
   it("hides pictures at once when it is locked, and tries until the centre agrees", async () => {

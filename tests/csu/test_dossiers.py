@@ -205,7 +205,7 @@ async def test_row_02_at_its_term_nothing_is_recorded_or_shown(centre: Running) 
         assert (mine["state"], mine["steps"]) == ("EXPIREE", [])
         alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
         assert [a["message"] for a in alarms if a["subject"] == "27-2026-0900"] == [
-            "Autorisation 27-2026-0900 : expirée. Ses caméras ne sont plus ni enregistrées ni vues."
+            "Autorisation 27-2026-0900 (Bernay) : expirée. Ses caméras ne sont plus ni enregistrées ni vues."
         ]
     expired = [entry["about"] for entry in await centre.journal() if entry["op"] == "authorisation:expire"]
     assert sorted(expired) == ["27-2026-0900", "A-27016", "A-27229", "A-27681"]
@@ -424,6 +424,7 @@ async def test_alarms_come_nine_six_and_four_months_before_the_term(centre: Runn
         async with centre.person("superviseur") as supervisor:
             alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
             on = [a["message"] for a in alarms if a["subject"] == "A-27229" and a["ended"] is None]
+            assert all(message.startswith("Autorisation A-27229 (Évreux) : ") for message in on)
             seen.append([message.partition("moins de ")[2][:1] for message in on])
     assert seen == [[], ["9"], ["6"], ["4"], ["4"]]
 

@@ -334,7 +334,7 @@ class TestLeavers:
             # Asked again, it can only be sooner.
             assert (await administrator.post(path, REASON | {"days": 7})).status_code == 200
         told = await kept_alarms(centre)
-        assert told["LEAVER"]["message"] == "Agent vernon : il part, son compte sera fermé le 28/11/2026."
+        assert told["LEAVER"]["message"] == "Agent Police de Vernon : il part, son compte sera fermé le 28/11/2026."
         centre.clock.advance(days=5, seconds=-1)
         async with centre.person("vernon") as agent:
             centre.clock.advance(seconds=1)

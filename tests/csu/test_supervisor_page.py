@@ -54,6 +54,40 @@ async def test_what_waits_for_a_second_person_is_confirmed_by_one(centre: Runnin
     ]
 
 
+async def test_whoever_may_confirm_hears_of_it_wherever_they_are(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = (await camera_of(administrator))["id"]
+        kept = {"days": 7, "reason": "Décision du maire 12"}
+        assert (await administrator.post(f"/api/cameras/{camera}/retention", kept)).status_code == 201
+    async with served(centre) as origin:
+        async with page_of(origin, "administrateur", "accounts") as page:
+            await expect(page.get_by_test_id("accounts-table")).to_be_visible()
+            await expect(page.get_by_test_id("to-confirm")).to_have_count(0)
+        async with page_of(origin, "superviseur", "territory") as page:
+            await expect(page.get_by_test_id("to-confirm")).to_contain_text("Durée de conservation abrégée, caméra 01")
+            await page.get_by_test_id("to-confirm-open").click()
+            await expect(page.get_by_test_id("waiting-confirm")).to_be_visible()
+            await shot(page, "supervisor-to-confirm")
+
+
+async def test_a_habilitation_of_a_service_of_the_state_names_its_chief(centre: Running) -> None:
+    async with served(centre) as origin, page_of(origin, "superviseur", "persons") as page:
+        await page.get_by_test_id("grant").click()
+        dialog = page.get_by_test_id("grant-dialog")
+        await dialog.get_by_test_id("grant-submit").click()
+        await expect(dialog.locator("select:invalid")).to_have_count(2)  # nobody is chosen beforehand
+        await dialog.locator("[name=account]").select_option(label="Opérateur (Opérateur)")
+        await dialog.locator("[name=commune]").select_option(label="Vernon")
+        for name, text in (("reference", "HAB-77"), ("signed_by", "Maire de Vernon"), ("signed_on", "2026-11-02")):
+            await dialog.locator(f"[name={name}]").fill(text)
+        await dialog.locator("[name=from]").fill("2032-01-01")
+        await dialog.locator("[name=to]").fill("2033-01-01")
+        await dialog.get_by_test_id("grant-submit").click()
+        row = page.get_by_test_id("persons-table").locator("tr", has_text="HAB-77")
+        await expect(row).to_contain_text("Maire de Vernon")
+        await expect(row).to_contain_text("01/01/2032 – 31/12/2032")  # the last day on which it holds
+
+
 async def test_agents_stand_with_what_is_due_of_them_and_leave(centre: Running) -> None:
     async with served(centre) as origin, page_of(origin, "superviseur", "persons") as page:
         await expect(page.get_by_test_id("persons-table")).to_contain_text("Police de Vernon")
@@ -84,7 +118,7 @@ async def test_an_auditor_takes_the_signed_answer_on_a_past_habilitation(centre:
         await page.get_by_test_id("proof-camera").select_option(label="02 Place (Vernon)")
         await page.get_by_test_id("proof-apply").click()
         answer = page.get_by_test_id("proof-answer")
-        await expect(answer).to_be_visible()
+        await expect(answer.locator("h2")).to_contain_text("Police de Vernon : habilité pour la caméra 02 Place le ")
         await shot(page, "auditor-proof")
         async with page.expect_download() as downloading:
             await page.get_by_test_id("proof-file").click()

@@ -78,7 +78,7 @@ export class Api {
   }
 }
 
-/** The sentence to show for an answer that is not `ok`. */
+/** The sentence to show for an answer that is not `ok`, with whom to turn to where the centre says no. */
 export function explain(answer: Refused | Failed): string {
-  return answer.kind === "refused" ? `${answer.reason} (${answer.code})` : answer.reason;
+  return answer.kind === "refused" ? `${answer.reason} ${fr.advice(answer.code)}`.trim() : answer.reason;
 }

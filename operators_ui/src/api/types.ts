@@ -162,7 +162,7 @@ export const watching = member(
   "watching",
   array(
     object({
-      author: string, camera: nullable(string), camera_name: nullable(string), act: string, since: instant,
+      author: string, camera: nullable(string), camera_name: nullable(string), commune: nullable(string), act: string, since: instant,
     }),
   ),
 );
@@ -317,7 +317,7 @@ export const personHistory = member("versions", array(object({
 })));
 /** Was a person habilité for a camera at a date: what of the signed file the console shows; the whole is downloaded. */
 export const habilitationAnswer = member("answer", object({
-  login: string, at: instant, habilite: boolean,
+  login: string, camera: object({ number: string, name: string }), at: instant, habilite: boolean,
   rights: record(object({ allowed: boolean, code: nullable(string), reason: nullable(string) })),
   acts: withDefault(array(object({ basis: string, reference: string, signed_by: nullable(string), signed_on: nullable(string) })), []),
 }));

@@ -36,7 +36,7 @@ export function Entries({ scope }: { scope: Scope }): ReactNode {
       <Loaded value={value} problem={page === null || page.kind === "ok" ? null : page} onRetry={() => void load()}>
         {(shown) => (
           <>
-            <Shown entries={shown.entries} />
+            <Shown entries={shown.entries} isAll={before === null && shown.next === null} />
             <div className="pager">
               <button type="button" disabled={before === null} onClick={() => setBefore(null)}>{fr.journal.newest}</button>
               <button type="button" disabled={shown.next === null} onClick={() => setBefore(String(shown.next))} data-testid="journal-older">{fr.journal.older}</button>
@@ -103,7 +103,7 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
   );
 }
 
-function Shown({ entries }: { entries: readonly JournalEntry[] }): ReactNode {
+function Shown({ entries, isAll }: { entries: readonly JournalEntry[]; isAll: boolean }): ReactNode {
   const { journal } = fr;
   const [problem, setProblem] = useState<Refused | Failed | null>(null);
   if (entries.length === 0) return <p className="quiet" role="status" data-testid="journal-none">{journal.empty}</p>;
@@ -111,7 +111,7 @@ function Shown({ entries }: { entries: readonly JournalEntry[] }): ReactNode {
     <>
       {problem && <Problem problem={problem} />}
       <Table
-        label={journal.title} caption={journal.caption(entries.length)}
+        label={journal.title} caption={journal.caption(entries.length, isAll)}
         heads={[journal.leaf, journal.at, journal.author, journal.op, journal.camera, journal.interval, journal.motif, journal.result, journal.workstation, journal.proof]}
         empty={false} testid="journal-table"
       >
@@ -130,7 +130,7 @@ function EntryRow({ entry, onProblem }: { entry: JournalEntry; onProblem: (probl
       <td className="line">{dayAndClock(entry.at)}</td>
       <td>{entry.author}<small>{entry.quality && fr.category(entry.quality)}{entry.authority && ` · ${entry.authority}`}</small></td>
       <td>{entry.op_label ?? entry.op}<small>{[opClass, entry.about].filter(Boolean).join(" · ")}</small></td>
-      <td className="line">{entry.camera_name}</td>
+      <td>{entry.camera_name}</td>
       <td className="line">{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
       <td>{entry.motif ?? entry.given}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
       <td className="result">

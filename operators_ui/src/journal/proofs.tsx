@@ -39,6 +39,7 @@ export function Proofs(): ReactNode {
         <h2>{journal.entryProofTitle}</h2>
         <p className="quiet">{journal.entryProofHelp}</p>
         <p className="quiet">{journal.checkHelp} <code>csu journal check {journal.file} --key heads.pem</code></p>
+        <p className="quiet">{journal.keyHelp}</p>
       </section>
     </>
   );

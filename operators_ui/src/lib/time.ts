@@ -23,6 +23,9 @@ export const day = (at: number): string => dayNumeric.format(at);
 export const longDay = (at: number): string => dayLong.format(at);
 export const dayAndClock = (at: number): string => `${day(at)} ${clock(at)}${season(at)}`;
 
+/** The last day of what ends at this instant: a fact that ends at midnight does not hold on the day that begins then. */
+export const lastDay = (end: number): string => day(end - 1);
+
 /** `HH:MM`, and which of the two when the hour happens twice on that day (end of summer time). */
 export const hourLabel = (at: number): string => `${hourMinute.format(at)}${season(at)}`;
 

@@ -81,7 +81,8 @@ export class LiveSession {
     const requests = tiles.map(({ wanted }) => ({ camera: wanted.camera, act: "live" as const, stream: wanted.stream }));
     const answer = await this.api.send("POST", "/api/tickets", { requests }, tickets);
     if (answer.kind === "ok") return this.dispatch({ kind: "tickets", keys, results: answer.value });
-    const code = answer.kind === "refused" && answer.status !== 429 ? answer.code : null;
+    const decided = answer.kind === "refused" && answer.status !== 429 && answer.status < 500;
+    const code = decided ? answer.code : null;
     const reason = answer.kind === "refused" ? answer.reason : explain(answer);
     this.dispatch({ kind: "no-tickets", keys, reason, code });
   }

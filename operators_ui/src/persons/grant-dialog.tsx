@@ -31,13 +31,15 @@ export function GrantDialog(props: {
         {problem && <Problem problem={problem} />}
         <label>
           {tables.agent}
-          <select name="account" required autoFocus>
+          <select name="account" required autoFocus defaultValue="">
+            <option value="" disabled>{tables.choose}</option>
             {agents.map((person) => <option key={person.id} value={person.id}>{person.name} ({fr.role(person.role)})</option>)}
           </select>
         </label>
         <label>
           {tables.commune}
-          <select name="commune" required>
+          <select name="commune" required defaultValue="">
+            <option value="" disabled>{tables.choose}</option>
             {[...props.communes].map(([insee, name]) => <option key={insee} value={insee}>{name}</option>)}
           </select>
         </label>
@@ -48,6 +50,8 @@ export function GrantDialog(props: {
           ))}
         </fieldset>
         <label>{tables.reference}<input name="reference" required minLength={3} maxLength={60} autoComplete="off" /></label>
+        <label>{tables.signedBy}<input name="signed_by" required minLength={3} maxLength={80} autoComplete="off" /></label>
+        <label>{tables.signedOn}<input name="signed_on" type="date" required /></label>
         <label>{tables.from}<input name="from" type="date" required /></label>
         <label>{tables.to}<input name="to" type="date" required /></label>
         <div className="actions">

@@ -6,7 +6,7 @@ import { cameras as camerasBody, habilitationAnswer, type Person } from "../api/
 import { useAsked } from "../lib/asked";
 import { fields, type Decoded } from "../lib/decode";
 import { saveJson } from "../lib/save";
-import { dayAndClock } from "../lib/time";
+import { dayAndClock, MINUTE_MS } from "../lib/time";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { Badge, Problem } from "../shell/parts";
@@ -17,6 +17,7 @@ interface Answered {
   readonly shown: Decoded<typeof habilitationAnswer>;
   /** The file as it was signed. */
   readonly file: Readonly<Record<string, unknown>>;
+  readonly who: string;
 }
 
 export function Proof({ persons: all }: { persons: readonly Person[] }): ReactNode {
@@ -29,11 +30,13 @@ export function Proof({ persons: all }: { persons: readonly Person[] }): ReactNo
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const of = (name: string): string => String(form.get(name));
-    const at = Math.min(fromLocal(of("at")) ?? now(), now());
+    const typed = fromLocal(of("at")) ?? now();
+    const at = typed - now() < MINUTE_MS ? Math.min(typed, now()) : typed;
     const query = new URLSearchParams({ camera: of("camera"), at: new Date(at).toISOString() });
     const given = await api.get(`/api/persons/${of("person")}/habilitation?${query}`, fields);
     setProblem(given.kind === "ok" ? null : given);
-    setAnswered(given.kind === "ok" ? { file: given.value, shown: habilitationAnswer(given.value, "answer") } : null);
+    const who = all.find((one) => one.id === of("person"))?.name ?? "";
+    setAnswered(given.kind === "ok" ? { file: given.value, shown: habilitationAnswer(given.value, "answer"), who } : null);
   };
   return (
     <>
@@ -50,13 +53,13 @@ export function Proof({ persons: all }: { persons: readonly Person[] }): ReactNo
   );
 }
 
-function Shown({ shown, file }: Answered): ReactNode {
+function Shown({ shown, file, who }: Answered): ReactNode {
   const { persons } = fr;
-  const sentence = persons.answer(shown.login, shown.habilite, dayAndClock(shown.at));
+  const sentence = persons.answer(who, shown.habilite, `${shown.camera.number} ${shown.camera.name}`, dayAndClock(shown.at));
   return (
     <section className="commune" role="status" data-testid="proof-answer" data-habilite={shown.habilite}>
       <h2>{sentence}</h2>
-      <Table label={sentence} caption={sentence} heads={[fr.tables.rights, fr.journal.result]} empty={false} testid="proof-rights">
+      <Table label={sentence} heads={[fr.tables.rights, fr.journal.result]} empty={false} testid="proof-rights">
         {Object.entries(shown.rights).map(([right, one]) => (
           <tr key={right}>
             <th scope="row">{fr.right(right)}</th>

@@ -20,7 +20,8 @@ export function CameraChoice({ cameras }: { cameras: readonly Camera[] }): React
   return (
     <label>
       {fr.recording.camera}
-      <select name="camera" required autoFocus data-testid="camera-choice">
+      <select name="camera" required autoFocus defaultValue="" data-testid="camera-choice">
+        <option value="" disabled>{fr.tables.choose}</option>
         {grouped(cameras, "").map((commune) => (
           <optgroup key={commune.insee} label={commune.name}>
             {commune.cameras.map((camera) => <option key={camera.id} value={camera.id}>{camera.number} {camera.name}</option>)}

@@ -9,10 +9,11 @@ import { sectionsOf, type Section } from "./sections";
 import { Storage } from "./storage";
 import { Waiting } from "./waiting";
 
-export function RecordingView(): ReactNode {
+/** `first`: the part to begin with, where the person has it. */
+export function RecordingView({ first }: { first: Section | null }): ReactNode {
   const { session } = useDesk();
   const sections = sectionsOf(session.account.role);
-  const [section, setSection] = useState<Section>(sections[0] ?? "storage");
+  const [section, setSection] = useState<Section>(sections.find((one) => one === first) ?? sections[0] ?? "storage");
   return (
     <div className="table-page sections">
       <nav className="segmented" aria-label={fr.recording.sections}>

@@ -52,7 +52,8 @@ function Answering({ state, onDone }: { state: RecorderState; onDone: () => void
 function DirectoryRow({ one }: { one: Directory }): ReactNode {
   const { storage } = fr.recording;
   const { pressure } = one;
-  const spare = pressure === null ? null : balance(pressure).spare_bytes;
+  const isKnown = pressure !== null && pressure.bytes_per_day > 0;
+  const spare = isKnown ? balance(pressure).spare_bytes : null;
   return (
     <tr data-path={one.path} data-ready={one.ready}>
       <td><code>{one.path}</code></td>
@@ -62,10 +63,10 @@ function DirectoryRow({ one }: { one: Directory }): ReactNode {
       </td>
       <td className="line">{one.ready ? size(one.free_bytes) : "—"}</td>
       <td className="line">{pressure === null ? "—" : size(pressure.capacity_bytes)}</td>
-      <td className="line">{pressure === null ? "—" : size(pressure.needed_bytes)}</td>
+      <td className="line">{isKnown ? size(pressure.needed_bytes) : storage.unknown}</td>
       <td className="line">{pressure === null ? "—" : size(pressure.held_bytes)}</td>
       <td>{spare === null ? "—" : <Badge tone={spare < 0 ? "bad" : "good"}>{spare < 0 ? storage.missing(size(-spare)) : storage.spare(size(spare))}</Badge>}</td>
-      <td>{pressure === null ? "—" : pressure.full_at === null ? storage.fits : <Badge tone="bad">{dayAndClock(pressure.full_at)}</Badge>}</td>
+      <td>{!isKnown ? "—" : pressure.full_at === null ? storage.fits : <Badge tone="bad">{dayAndClock(pressure.full_at)}</Badge>}</td>
     </tr>
   );
 }
@@ -79,14 +80,16 @@ function Sum(props: { one: Directory; pressure: NonNullable<Directory["pressure"
     <section className="sum" data-testid="sum" data-path={props.one.path}>
       <h2>{storage.sumTitle} <code>{props.one.path}</code></h2>
       {sum.days === null ? <p className="quiet">{storage.noRate}</p> : (
-        <p>{storage.sumNeeded(size(pressure.bytes_per_day), days(sum.days), size(pressure.needed_bytes))}</p>
+        <>
+          <p>{storage.sumNeeded(size(pressure.bytes_per_day), days(sum.days), size(pressure.needed_bytes))}</p>
+          <p>{storage.sumWanted(size(pressure.needed_bytes), size(pressure.held_bytes), size(sum.wanted_bytes))}</p>
+          <p>
+            {storage.sumBalance(size(pressure.capacity_bytes), size(sum.wanted_bytes))}{" "}
+            <strong>{sum.spare_bytes < 0 ? storage.missing(size(-sum.spare_bytes)) : storage.spare(size(sum.spare_bytes))}</strong>
+          </p>
+          <p className="quiet">{storage.sumHelp}</p>
+        </>
       )}
-      <p>{storage.sumWanted(size(pressure.needed_bytes), size(pressure.held_bytes), size(sum.wanted_bytes))}</p>
-      <p>
-        {storage.sumBalance(size(pressure.capacity_bytes), size(sum.wanted_bytes))}{" "}
-        <strong>{sum.spare_bytes < 0 ? storage.missing(size(-sum.spare_bytes)) : storage.spare(size(sum.spare_bytes))}</strong>
-      </p>
-      <p className="quiet">{storage.sumHelp}</p>
       <ByCamera path={props.one.path} />
     </section>
   );

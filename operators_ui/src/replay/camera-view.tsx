@@ -104,7 +104,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
       />
       {state.kind === "motif" && (
         <MotifDialog
-          camera={camera.name} interval={state.interval} problem={state.problem}
+          camera={camera.name} interval={state.interval} problem={state.problem} given={state.given}
           onGive={(motif) => void controller.give(motif)} onCancel={() => controller.backToLive()}
         />
       )}

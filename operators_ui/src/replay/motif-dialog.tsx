@@ -10,11 +10,11 @@ import type { Interval } from "./interval";
 import type { GivenMotif } from "./replay-controller";
 
 export function MotifDialog(props: {
-  camera: string; interval: Interval; problem: Refused | null; onGive: (motif: GivenMotif) => void; onCancel: () => void;
+  camera: string; interval: Interval; problem: Refused | null; given: GivenMotif | null; onGive: (motif: GivenMotif) => void; onCancel: () => void;
 }): ReactNode {
   const { api } = useDesk();
   const [answer, setAnswer] = useState<Answer<Motif[]> | null>(null);
-  const [code, setCode] = useState("");
+  const [code, setCode] = useState(props.given?.code ?? "");
   useEffect(() => {
     void api.get("/api/motifs", array(motifBody)).then(setAnswer);
   }, [api]);
@@ -41,7 +41,7 @@ export function MotifDialog(props: {
         {chosen?.reference_required && (
           <label>
             {fr.motif.reference}
-            <input name="reference" required minLength={3} maxLength={40} data-testid="motif-reference" autoComplete="off" aria-describedby="reference-help" />
+            <input name="reference" required minLength={3} maxLength={40} defaultValue={props.given?.reference ?? ""} autoFocus={props.given !== null} data-testid="motif-reference" autoComplete="off" aria-describedby="reference-help" />
             <small id="reference-help">{fr.motif.referenceHelp}</small>
           </label>
         )}

@@ -14,7 +14,8 @@ export interface GivenMotif {
 
 export type ReplayState =
   | { readonly kind: "live" }
-  | { readonly kind: "motif"; readonly interval: Interval; readonly problem: Refused | null }
+  /** `given`: what was typed and refused, to be put right. */
+  | { readonly kind: "motif"; readonly interval: Interval; readonly problem: Refused | null; readonly given: GivenMotif | null }
   | { readonly kind: "preparing"; readonly interval: Interval }
   | { readonly kind: "stopped"; readonly interval: Interval; readonly problem: Refused | Failed }
   | { readonly kind: "playing"; readonly interval: Interval; readonly playback: Playback; readonly url: string };
@@ -33,7 +34,7 @@ export class ReplayController {
   /** Replay this interval, with the reason given before in this view, or after asking for one. */
   async want(interval: Interval): Promise<void> {
     this.release();
-    if (this.motif === null) this.state.set({ kind: "motif", interval, problem: null });
+    if (this.motif === null) this.state.set({ kind: "motif", interval, problem: null, given: null });
     else await this.open(interval, this.motif);
   }
 
@@ -92,8 +93,9 @@ export class ReplayController {
   /** A refusal about the reason itself is put right in the dialog; any other ends the request. */
   private refused(interval: Interval, problem: Refused): ReplayState {
     if (!problem.code.startsWith("MOTIF")) return { kind: "stopped", interval, problem };
+    const given = this.motif;
     this.motif = null;
-    return { kind: "motif", interval, problem };
+    return { kind: "motif", interval, problem, given };
   }
 
   private redeem(ticket: string): ReturnType<typeof ask<Playback>> {

@@ -1,8 +1,7 @@
-import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import { array } from "../lib/decode";
-import { motif as motifBody, type Motif } from "../api/types";
+import { useState, type FormEvent, type ReactNode } from "react";
 import { fr } from "../strings";
 import type { SessionController } from "./session-controller";
+import { useShiftMotifs } from "./shift-motifs";
 
 /** Read one field of a submitted form. */
 const text = (form: FormData, name: string): string => {
@@ -12,15 +11,9 @@ const text = (form: FormData, name: string): string => {
 
 export function LoginScreen(props: { controller: SessionController; notice: string | null }): ReactNode {
   const { controller } = props;
-  const [motifs, setMotifs] = useState<readonly Motif[]>([]);
+  const motifs = useShiftMotifs(controller);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<string | null>(null);
-
-  useEffect(() => {
-    void controller.api.get("/api/motifs?public", array(motifBody)).then((answer) => {
-      if (answer.kind === "ok") setMotifs(answer.value);
-    });
-  }, [controller]);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
@@ -50,11 +43,11 @@ export function LoginScreen(props: { controller: SessionController; notice: stri
           {fr.login.motif}
           <select name="motif" data-testid="login-motif" aria-describedby="motif-help">
             <option value="">{fr.login.noMotif}</option>
-            {motifs.map((motif) => (
+            {motifs.told.map((motif) => (
               <option key={motif.code} value={motif.code}>{motif.label}</option>
             ))}
           </select>
-          <small id="motif-help">{fr.login.motifHelp}</small>
+          <small id="motif-help">{motifs.isAway ? fr.login.noMotifs : fr.login.motifHelp}</small>
         </label>
         {refusal && <p className="notice notice-error" role="alert" data-testid="login-error">{refusal}</p>}
         <button type="submit" className="primary" disabled={busy} data-testid="login-submit">

@@ -16,6 +16,7 @@ export type PostState =
 const ENDED = new Set(["NO_SESSION", "SESSION_EXPIRED"]);
 const LOCKED = "SESSION_LOCKED";
 const RETRY_LOCK_MS = 2_000;
+const RETRY_START_MS = 3_000;
 
 export interface Environment {
   readonly now: () => number;
@@ -29,6 +30,10 @@ export class SessionController {
   private offset_ms = 0;
   /** Locked by the person at this post: no answer that was under way may open it again. */
   private held = false;
+  /** The person has left the post, and the centre has not said yet that the session is closed. */
+  private closing = false;
+  /** Counts tries to reach the centre: only the newest is repeated. */
+  private tries = 0;
 
   constructor(fetcher: Fetch, private readonly environment: Environment) {
     this.api = new Api(fetcher, (refused) => this.heard(refused));
@@ -37,22 +42,40 @@ export class SessionController {
   /** The centre's clock, milliseconds UTC. */
   readonly now = (): number => this.environment.now() + this.offset_ms;
 
+  /** Who holds the post. A centre that is away or can't say does not end what is on the screen: it is asked again. */
   async start(): Promise<void> {
+    this.tries++;
     const answer = await this.timed(() => this.api.get("/api/session", sessionBody));
-    if (answer.kind === "failed") this.state.set({ kind: "unreachable", reason: answer.reason });
-    else if (answer.kind === "refused") this.state.set({ kind: "login", notice: null });
+    if (answer.kind === "ok") return;
+    const { kind } = this.state.get();
+    if (kind === "open" || kind === "locked") return;
+    if (answer.kind === "refused" && ENDED.has(answer.code)) {
+      if (kind !== "login") this.state.set({ kind: "login", notice: null });
+      return;
+    }
+    this.state.set({ kind: "unreachable", reason: answer.reason });
+    const mine = ++this.tries;
+    this.environment.later(() => mine === this.tries && void this.start(), RETRY_START_MS);
   }
 
   /** Returns the sentence to show when the login is refused, else null. */
   async login(login: string, password: string, motif: string | null): Promise<string | null> {
+    this.closing = false;
     const body = motif === null ? { login, password } : { login, password, shift_motif: motif };
     const answer = await this.timed(() => this.api.send("POST", "/api/session", body, sessionBody));
     return answer.kind === "ok" ? null : explain(answer);
   }
 
+  /** The screen is left whatever the centre answers; the request is repeated until it has closed the session, or until
+   * somebody logs in here, which closes it too. */
   async logout(): Promise<void> {
-    await this.api.send("DELETE", "/api/session", undefined, nothing);
-    this.leave(null);
+    this.closing = true;
+    const answer = await this.api.send("DELETE", "/api/session", undefined, nothing);
+    if (!this.closing) return;
+    if (answer.kind === "ok" || (answer.kind === "refused" && ENDED.has(answer.code))) return this.leave(null);
+    this.held = false;
+    this.state.set({ kind: "login", notice: fr.login.notClosed });
+    this.environment.later(() => this.closing && void this.logout(), RETRY_LOCK_MS);
   }
 
   /** Pictures leave the screen at once, whatever the centre answers; the request is repeated until it is confirmed. */
@@ -113,13 +136,14 @@ export class SessionController {
   private leave(notice: string | null): void {
     this.api.useToken(null);
     this.held = false;
+    this.closing = false;
     this.state.set({ kind: "login", notice });
   }
 
   private heard(refused: Refused): void {
     const state = this.state.get();
     const held = state.kind === "open" || state.kind === "locked";
-    if (held && ENDED.has(refused.code)) this.leave(refused.code === "SESSION_EXPIRED" ? fr.login.expired : fr.login.ended);
+    if (held && !this.closing && ENDED.has(refused.code)) this.leave(refused.code === "SESSION_EXPIRED" ? fr.login.expired : fr.login.ended);
     else if (state.kind === "open" && refused.code === LOCKED) {
       this.state.set({ kind: "locked", session: state.session, confirmed: true });
     }

@@ -1,19 +1,15 @@
-import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import { motif as motifBody, type Motif } from "../api/types";
-import { array } from "../lib/decode";
+import { useState, type FormEvent, type ReactNode } from "react";
+import { useDesk } from "../shell/context";
 import { Dialog } from "../shell/parts";
 import { fr } from "../strings";
 import type { SessionController } from "./session-controller";
+import { useShiftMotifs } from "./shift-motifs";
 
 export function ShiftDialog(props: { controller: SessionController; onClose: () => void }): ReactNode {
   const { controller } = props;
-  const [motifs, setMotifs] = useState<readonly Motif[]>([]);
+  const motifs = useShiftMotifs(controller);
+  const now = useDesk().session.shift_motif?.code;
   const [refusal, setRefusal] = useState<string | null>(null);
-  useEffect(() => {
-    void controller.api.get("/api/motifs?public", array(motifBody)).then((answer) => {
-      if (answer.kind === "ok") setMotifs(answer.value);
-    });
-  }, [controller]);
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const motif = new FormData(event.currentTarget).get("motif");
@@ -26,10 +22,11 @@ export function ShiftDialog(props: { controller: SessionController; onClose: () 
       <form onSubmit={(event) => void submit(event)}>
         <label>
           {fr.login.motif}
-          <select name="motif" required data-testid="shift-motif">
-            {motifs.map((motif) => <option key={motif.code} value={motif.code}>{motif.label}</option>)}
+          <select key={motifs.told.length} name="motif" required defaultValue={now} data-testid="shift-motif">
+            {motifs.told.map((motif) => <option key={motif.code} value={motif.code}>{motif.label}</option>)}
           </select>
         </label>
+        {motifs.isAway && <p className="notice notice-warning" role="status">{fr.login.noMotifs}</p>}
         {refusal && <p className="notice notice-error" role="alert">{refusal}</p>}
         <div className="actions">
           <button type="button" onClick={props.onClose}>{fr.motif.cancel}</button>

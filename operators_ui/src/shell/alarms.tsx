@@ -5,7 +5,7 @@ import type { Api } from "../api/client";
 import { alarms as alarmsBody, type Alarm } from "../api/types";
 import type { Hints } from "../lib/hints";
 import { usePolled, type Polled } from "../lib/poll";
-import { clock, dayAndClock } from "../lib/time";
+import { clock, day, dayAndClock } from "../lib/time";
 import { fr } from "../strings";
 import { useDesk } from "./context";
 import { ReasonButton } from "./parts";
@@ -27,6 +27,7 @@ export function useAlarms(api: Api, hints: Hints): PolledAlarms {
 
 export function AlarmsBar(props: { polled: PolledAlarms; open: boolean; onToggle: () => void }): ReactNode {
   const list = useId();
+  const { now } = useDesk();
   const { value, problem, poke } = props.polled;
   const alarms = current(value ?? []);
   const newest = alarms[0];
@@ -39,13 +40,16 @@ export function AlarmsBar(props: { polled: PolledAlarms; open: boolean; onToggle
       >
         <strong>{problem ? fr.alarms.unknown : newest ? fr.alarms.count(alarms.length) : fr.alarms.none}</strong>
         {newest && <span className="alarms-newest">{newest.message}</span>}
-        {newest && <time>{clock(newest.since)}</time>}
+        {newest && <time>{at(newest.since, now())}</time>}
       </button>
       <span className="visually-hidden" role="status">{newest ? `${fr.alarms.count(alarms.length)} : ${newest.message}` : ""}</span>
       {props.open && <AlarmsPanel id={list} alarms={value ?? []} onDone={poke} />}
     </div>
   );
 }
+
+/** The day too, when it is another. */
+const at = (instant: number, now: number): string => (day(instant) === day(now) ? clock(instant) : dayAndClock(instant));
 
 const MAY_ACKNOWLEDGE = new Set(["supervisor", "administrator"]);
 
@@ -63,7 +67,7 @@ function AlarmsPanel(props: { id: string; alarms: readonly Alarm[]; onDone: () =
             <span>{alarm.message}</span>
             <small>
               {fr.alarms.since} {dayAndClock(alarm.since)}
-              {alarm.ended !== null && ` · ${fr.alarms.ended} ${clock(alarm.ended)}`} · <code>{alarm.code}</code>
+              {alarm.ended !== null && ` · ${fr.alarms.ended} ${dayAndClock(alarm.ended)}`} · <code>{alarm.code}</code>
             </small>
             {mayAcknowledge && alarm.is_event && alarm.ended === null && (
               <ReasonButton

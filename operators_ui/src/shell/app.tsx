@@ -17,7 +17,7 @@ export function App({ controller }: { controller: SessionController }): ReactNod
       return (
         <main className="centred">
           <div className="notice notice-error" role="alert" data-testid="unreachable">
-            <span>{state.reason}</span>
+            <span>{state.reason} {fr.failure.retrying}</span>
             <button type="button" onClick={() => void controller.start()}>{fr.failure.retry}</button>
           </div>
         </main>

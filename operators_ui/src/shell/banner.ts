@@ -1,7 +1,7 @@
 /** What a person at a post must know of the recorder: what is suspended, since when, what can't be done, who can end it.
  * Pure: from the alarms, which every role has. */
 
-import type { Alarm } from "../api/types";
+import type { Alarm, WaitingProposal } from "../api/types";
 import { fr } from "../strings";
 
 export interface Notice {
@@ -22,4 +22,29 @@ export function notices(alarms: readonly Alarm[], mayRelease: boolean): Notice[]
     const words = fr.banner[code];
     return [{ code, since: alarm.since, message: alarm.message, effect: words.effect, who: mayRelease ? words.whoMay : words.whoMayNot }];
   });
+}
+
+export interface ToConfirm {
+  readonly count: number;
+  /** Null: not to be told here. */
+  readonly decision: string | null;
+  readonly camera: string | null;
+  readonly who: string;
+  readonly until: number;
+}
+
+/** Decisions that supervisors alone take (CSI L.251-3). */
+const OF_SUPERVISORS = new Set(["mask", "unmask"]);
+
+/** What this person may confirm and falls first, and how many there are; null when there is none. */
+export function firstToConfirm(proposals: readonly WaitingProposal[], role: string): ToConfirm | null {
+  const others = proposals
+    .filter((one) => !one.mine && (role === "supervisor" || !OF_SUPERVISORS.has(one.decision)))
+    .sort((a, b) => a.expires_at - b.expires_at);
+  const [first] = others;
+  if (first === undefined) return null;
+  // That a requisition exists is secret (CPP 11), and the banner is on the wall's screen.
+  if (first.decision === "hold_release") return { count: others.length, decision: null, camera: null, who: first.proposed_by, until: first.expires_at };
+  const camera = first.camera === null ? null : `${first.camera.number} ${first.camera.name}`;
+  return { count: others.length, decision: first.decision, camera, who: first.proposed_by, until: first.expires_at };
 }

@@ -5,6 +5,7 @@ import type { Session } from "../api/types";
 import { Hints } from "../lib/hints";
 import { useKeys } from "../lib/keys";
 import type { SessionController } from "../session/session-controller";
+import type { Section } from "../recording/sections";
 import { fr } from "../strings";
 import { Pictures } from "../wall/pictures";
 import { useAlarms } from "./alarms";
@@ -23,6 +24,11 @@ export function Console(props: { controller: SessionController; session: Session
   const { controller, session } = props;
   const views = viewsOf(session.account.role);
   const [view, setView] = useState<View>(views[0] ?? "wall");
+  const [section, setSection] = useState<Section | null>(null);
+  const see = (next: View, part: Section | null = null): void => {
+    setView(next);
+    setSection(part);
+  };
   const [overlay, setOverlay] = useState<Overlay>("none");
   const [hints] = useState(() => new Hints("/api/events"));
   useEffect(() => () => hints.close(), [hints]);
@@ -48,13 +54,13 @@ export function Console(props: { controller: SessionController; session: Session
     <DeskContext value={desk}>
       <a className="skip" href="#content">{fr.shell.skip}</a>
       <TopBar
-        views={views} view={view} onView={setView} alarms={alarms} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
+        views={views} view={view} onView={see} alarms={alarms} alarmsOpen={overlay === "alarms"} onAlarms={() => toggle("alarms")}
         onLock={() => void controller.lock()} onLogout={() => void controller.logout()}
         onHelp={() => setOverlay("help")} onPassword={() => setOverlay("password")}
       />
-      <Notices alarms={alarms.value ?? []} onOpen={() => setView("recording")} />
+      <Notices alarms={alarms.value ?? []} onOpen={(part) => see("recording", part)} />
       <main id="content" className={`view view-${view}`} tabIndex={-1}>
-        {view === "wall" ? <Pictures /> : <TableView key={view} view={view} />}
+        {view === "wall" ? <Pictures /> : <TableView key={`${view} ${section}`} view={view} section={section} />}
       </main>
       {overlay === "help" && <Help onClose={() => setOverlay("none")} />}
       {overlay === "password" && <PasswordDialog controller={controller} onClose={() => setOverlay("none")} />}

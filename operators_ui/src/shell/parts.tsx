@@ -29,7 +29,7 @@ export function Problem(props: { problem: Refused | Failed; onRetry?: () => void
     <div className="notice notice-error" role="alert" data-testid="problem">
       {problem.kind === "refused" ? (
         <>
-          <span>{problem.reason}</span> <code>{problem.code}</code>
+          <span>{explain(problem)}</span> <code>{problem.code}</code>
         </>
       ) : (
         <span>{explain(problem)}</span>

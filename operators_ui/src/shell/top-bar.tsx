@@ -49,7 +49,7 @@ export function TopBar(props: TopBarProps): ReactNode {
         </span>
       </button>
       {props.views.includes("wall") && (
-        <button type="button" className="shift" onClick={chooseShift} data-testid="shift" title={fr.shell.changeShift}>
+        <button type="button" className="shift" onClick={chooseShift} data-testid="shift" title={shift === null ? fr.shell.changeShift : `${shift.label} (${fr.shell.changeShift.toLowerCase()})`}>
           <span>{fr.shell.shift}</span>
           <strong>{shift?.label ?? fr.shell.noShift}</strong>
         </button>

@@ -220,16 +220,16 @@ function Month({ figures, href }: { figures: CoverageMonth; href: string }): Rea
           : <Badge tone="good">{statements.monthOver}</Badge>}
         {" "}<span className="quiet">{statements.monthHelp}</span>
       </p>
-      <Table
+      {figures.cameras.length === 0 ? <p className="quiet" role="status">{statements.noDay}</p> : <Table
         label={statements.monthCaption} caption={statements.monthCaption}
         heads={[heads.camera, heads.days, heads.expected, heads.recorded, ...causes.map(statements.absence)]}
-        empty={figures.cameras.length === 0} testid="month-table"
+        empty={false} testid="month-table"
       >
         {figures.cameras.map((line) => (
           <MonthRow key={line.camera} line={line} causes={causes}><span className="number">{line.number}</span> {line.name}</MonthRow>
         ))}
         <MonthRow line={figures.total} causes={causes}>{statements.total}</MonthRow>
-      </Table>
+      </Table>}
       {figures.cameras.length > 0 && <p><a href={href} download data-testid="month-csv">{statements.csv}</a></p>}
     </>
   );

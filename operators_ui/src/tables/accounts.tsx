@@ -1,6 +1,7 @@
 import { useCallback, useState, type FormEvent, type ReactNode } from "react";
 import { nothing, type Failed, type Refused } from "../api/client";
-import { accounts as accountsBody, createdAccount, type Account } from "../api/types";
+import { accounts as accountsBody, createdAccount, territory as territoryBody, type Account, type TerritoryCommune } from "../api/types";
+import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day } from "../lib/time";
 import { useDesk } from "../shell/context";
@@ -13,6 +14,8 @@ const PERIOD_MS = 15_000;
 export function Accounts(): ReactNode {
   const { api } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/accounts", accountsBody), [api]), PERIOD_MS);
+  const { answer } = useAsked("/api/territory", territoryBody);
+  const communes = answer?.kind === "ok" ? answer.value : [];
   const [creating, setCreating] = useState(false);
   const { tables } = fr;
   return (
@@ -24,16 +27,19 @@ export function Accounts(): ReactNode {
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(accounts) => (
           <Table label={tables.accountsTitle} heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
-            {accounts.map((account) => <Row key={account.id} account={account} onDone={poke} />)}
+            {accounts.map((account) => <Row key={account.id} account={account} employer={nameOf(account.employer, communes)} onDone={poke} />)}
           </Table>
         )}
       </Loaded>
-      {creating && <NewAccount onClose={() => setCreating(false)} onDone={poke} />}
+      {creating && <NewAccount communes={communes} onClose={() => setCreating(false)} onDone={poke} />}
     </div>
   );
 }
 
-function Row(props: { account: Account; onDone: () => void }): ReactNode {
+const nameOf = (insee: string | null, communes: readonly TerritoryCommune[]): string =>
+  insee === null ? "—" : (communes.find((one) => one.insee === insee)?.name ?? insee);
+
+function Row(props: { account: Account; employer: string; onDone: () => void }): ReactNode {
   const { account } = props;
   return (
     <tr data-login={account.login}>
@@ -41,7 +47,7 @@ function Row(props: { account: Account; onDone: () => void }): ReactNode {
       <td>{account.name}</td>
       <td>{fr.role(account.role)}</td>
       <td>{fr.category(account.category)}</td>
-      <td>{account.employer ?? "—"}</td>
+      <td>{props.employer}</td>
       <td>{account.closed_at === null ? <Badge tone="good">{fr.tables.open}</Badge> : <Badge tone="quiet">{fr.tables.closed} {day(account.closed_at)}</Badge>}</td>
       <td>{account.closed_at === null && <Actions {...props} />}</td>
     </tr>
@@ -104,7 +110,7 @@ function OnceShown(props: { login: string; password: string; onClose: () => void
   );
 }
 
-function NewAccount(props: { onClose: () => void; onDone: () => void }): ReactNode {
+function NewAccount(props: { communes: readonly TerritoryCommune[]; onClose: () => void; onDone: () => void }): ReactNode {
   const { api } = useDesk();
   const [problem, setProblem] = useState<Refused | Failed | null>(null);
   const [created, setCreated] = useState<{ login: string; password: string } | null>(null);
@@ -128,7 +134,13 @@ function NewAccount(props: { onClose: () => void; onDone: () => void }): ReactNo
         <label>{tables.name}<input name="name" required minLength={2} maxLength={80} autoComplete="off" /></label>
         <Choice label={tables.role} name="role" options={fr.roles} />
         <Choice label={tables.category} name="category" options={fr.categories} />
-        <label>{tables.employer}<input name="employer" pattern="[0-9AB]{5}" autoComplete="off" /></label>
+        <label>
+          {tables.employer}
+          <select name="employer">
+            <option value="">{tables.noEmployer}</option>
+            {props.communes.map(({ insee, name }) => <option key={insee} value={insee}>{name} ({insee})</option>)}
+          </select>
+        </label>
         <div className="actions">
           <button type="button" onClick={props.onClose}>{tables.cancel}</button>
           <button type="submit" className="primary">{tables.confirm}</button>

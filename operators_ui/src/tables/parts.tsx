@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { Dated } from "../api/types";
-import { day } from "../lib/time";
+import { day, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
@@ -45,7 +45,7 @@ export function Period(props: { fact: Dated }): ReactNode {
   const left = daysLeft(fact, now());
   return (
     <>
-      {day(fact.from)} – {fact.to === null ? fr.tables.noEnd : day(fact.to)}
+      {day(fact.from)} – {fact.to === null ? fr.tables.noEnd : lastDay(fact.to)}
       {left !== null && left >= 0 && left < NEAR_DAYS && <small><Badge tone="warning">{fr.tables.remaining(left)}</Badge></small>}
     </>
   );
@@ -53,7 +53,7 @@ export function Period(props: { fact: Dated }): ReactNode {
 
 /** Suspending a legal fact or lifting the suspension. */
 export function SuspendButton(props: {
-  kind: "conventions" | "habilitations" | "authorisations"; id: string; what: string; fact: Dated; onDone: () => void;
+  kind: "conventions" | "habilitations" | "authorisations"; id: string; what: string; fact: Dated; onDone: () => void; help?: string;
 }): ReactNode {
   const { now } = useDesk();
   const state = validity(props.fact, now());
@@ -63,7 +63,7 @@ export function SuspendButton(props: {
     <ReasonButton
       label={fr.tables[verb]} path={`/api/${props.kind}/${props.id}/${verb}`} testid={`${verb}-${props.kind}`} id={props.id}
       title={verb === "suspend" ? fr.tables.suspendTitle(props.what) : fr.tables.resumeTitle(props.what)}
-      warning={verb === "resume" ? null : props.kind === "conventions" ? fr.tables.suspendConventionHelp : fr.tables.suspendHelp} onDone={props.onDone}
+      warning={verb === "resume" ? null : (props.help ?? fr.tables.suspendHelp)} onDone={props.onDone}
     />
   );
 }

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { JournalView } from "../journal/journal-view";
 import { PersonsView } from "../persons/persons-view";
 import { RecordingView } from "../recording/recording-view";
+import type { Section } from "../recording/sections";
 import type { View } from "../shell/views";
 import { Statements } from "../statements/statements-view";
 import { TerritoryView } from "../territory/territory-view";
@@ -11,7 +12,7 @@ import { Accounts } from "./accounts";
 import { Cameras } from "./cameras";
 import { Watching } from "./watching";
 
-export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
+export function TableView(props: { view: Exclude<View, "wall">; section: Section | null }): ReactNode {
   switch (props.view) {
     case "journal": return <JournalView />;
     case "watching": return <Watching />;
@@ -20,6 +21,6 @@ export function TableView(props: { view: Exclude<View, "wall"> }): ReactNode {
     case "territory": return <TerritoryView />;
     case "statements": return <Statements />;
     case "accounts": return <Accounts />;
-    case "recording": return <RecordingView />;
+    case "recording": return <RecordingView first={props.section} />;
   }
 }

@@ -38,19 +38,23 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
   const { session } = useDesk();
   const { commune } = props;
   const { tables } = fr;
+  const decides = MAY_SUSPEND_CONVENTIONS.has(session.account.role);
   if (commune.conventions.length === 0) return <p className="notice notice-warning">{tables.convention} : {tables.none.toLowerCase()}</p>;
   return (
-    <Table label={`${tables.convention}, ${commune.name}`} caption={`${tables.conventions}, ${commune.name}`} heads={[tables.convention, tables.period, tables.state, tables.action]} empty={false} testid="conventions-table">
+    <Table label={`${tables.convention}, ${commune.name}`} caption={`${tables.conventions}, ${commune.name}`} heads={[tables.convention, tables.period, tables.state, ...(decides ? [tables.action] : [])]} empty={false} testid="conventions-table">
       {commune.conventions.map((one) => (
         <tr key={one.id}>
           <td>{one.reference}<small>{tables.conventionKinds(one.kind)} {tables.partner} {one.partner}</small></td>
           <td><Period fact={one} /></td>
           <td><Standing fact={one} /></td>
-          <td>
-            {MAY_SUSPEND_CONVENTIONS.has(session.account.role) && (
-              <SuspendButton kind="conventions" id={one.id} what={`${commune.name}, ${one.reference}`} fact={one} onDone={props.onDone} />
-            )}
-          </td>
+          {decides && (
+            <td>
+              <SuspendButton
+                kind="conventions" id={one.id} what={`${commune.name}, ${one.reference}`} fact={one} onDone={props.onDone}
+                help={one.kind === "IV" ? tables.suspendConventionHelp : tables.suspendRecordHelp}
+              />
+            </td>
+          )}
         </tr>
       ))}
     </Table>
@@ -60,12 +64,13 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
 function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }): ReactNode {
   const { session } = useDesk();
   const { tables } = fr;
+  const decides = session.account.role === "administrator";
   const { groups, bare } = byAuthorisation(props.commune.cameras);
   return (
     <>
       <Table
         label={`${tables.authorisation}, ${props.commune.name}`} caption={`${tables.authorisationsInForce}, ${props.commune.name}`}
-        heads={[tables.authorisation, tables.cameras, tables.retention, tables.deadline, tables.state, tables.action]}
+        heads={[tables.authorisation, tables.cameras, tables.retention, tables.validity, tables.state, ...(decides ? [tables.action] : [])]}
         empty={groups.length === 0} testid="authorisations-table"
       >
         {groups.map(({ line, cameras }) => (
@@ -75,11 +80,7 @@ function Authorisations(props: { commune: TerritoryCommune; onDone: () => void }
             <td>{tables.days(line.retention_days)}</td>
             <td><Period fact={line} /></td>
             <td><Standing fact={line} /></td>
-            <td>
-              {session.account.role === "administrator" && (
-                <SuspendButton kind="authorisations" id={line.id} what={line.reference} fact={line} onDone={props.onDone} />
-              )}
-            </td>
+            {decides && <td><SuspendButton kind="authorisations" id={line.id} what={line.reference} fact={line} onDone={props.onDone} /></td>}
           </tr>
         ))}
       </Table>

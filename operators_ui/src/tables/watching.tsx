@@ -20,11 +20,12 @@ export function Watching(): ReactNode {
       <header><h1>{watching.title}</h1></header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(list) => list.length === 0 ? <p className="quiet" data-testid="watching-empty">{watching.empty}</p> : (
-          <Table label={watching.title} heads={[watching.author, watching.camera, watching.act, watching.since]} empty={false} testid="watching-table">
+          <Table label={watching.title} heads={[watching.author, watching.camera, watching.commune, watching.act, watching.since]} empty={false} testid="watching-table">
             {list.map((one) => (
               <tr key={`${one.author} ${one.camera} ${one.act} ${one.since}`} data-camera={one.camera}>
                 <td>{one.author}</td>
                 <td>{one.camera_name}</td>
+                <td>{one.commune ?? "—"}</td>
                 <td>{fr.act(one.act)}</td>
                 <td>{dayAndClock(one.since)}</td>
               </tr>

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { authorisations as authorisationsBody, type Authorisation } from "../api/types";
 import { usePolled } from "../lib/poll";
-import { day, dayAndClock } from "../lib/time";
+import { day, dayAndClock, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, Loaded } from "../shell/parts";
 import { dayNumber } from "../statements/months";
@@ -45,7 +45,7 @@ function Row({ one, isChosen, onChoose }: { one: Authorisation; isChosen: boolea
       <td>{one.commune.name}</td>
       <td>{dossiers.kinds(one.kind)}</td>
       <td><Badge tone={tone(one)}>{dossiers.states(one.state)}</Badge>{one.suspended_reason && <small>{one.suspended_reason}</small>}</td>
-      <td className="line">{one.from === null ? "—" : <>{day(one.from)} – {one.to === null ? fr.tables.noEnd : day(one.to)}</>}</td>
+      <td className="line">{one.from === null ? "—" : <>{day(one.from)} – {one.to === null ? fr.tables.noEnd : lastDay(one.to)}</>}</td>
       <td><Due one={one} /></td>
       <td>{one.lines.length}</td>
       <td>{one.blocked === null ? "—" : <>{one.blocked.reason} <small><code>{one.blocked.code}</code></small></>}</td>
@@ -92,7 +92,7 @@ function Detail({ one }: { one: Authorisation }): ReactNode {
         {one.lines.map((line) => (
           <tr key={line.camera.id}>
             <th scope="row"><span className="number">{line.camera.number}</span> {line.camera.name}</th>
-            <td>{line.finalites.map((number) => `${number}°`).join(", ")}</td>
+            <td>{[...line.finalites].sort((a, b) => Number(a) - Number(b)).map((number) => (/^\d/.test(number) ? `${number}°` : number)).join(", ")}</td>
             <td>{[line.visualised && dossiers.visualised, line.recorded && dossiers.recorded].filter(Boolean).join(", ")}</td>
             <td>{line.recorded ? fr.tables.days(line.retention_days) : "—"}</td>
             <td>{line.in_service_at === null ? dossiers.notYet : day(line.in_service_at)}</td>

@@ -1,10 +1,11 @@
 /** The timeline of one camera: canvas, keyboard, and the same facts as a table. */
 
-import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type FormEvent, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
 import { timeline as timelineBody, type Timeline } from "../api/types";
 import { explain } from "../api/client";
 import { usePolled } from "../lib/poll";
 import { dayAndClock, HOUR_MS, MINUTE_MS } from "../lib/time";
+import { fromLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { colourOf, draw, HEIGHT_PX, type Scene } from "./draw";
@@ -85,6 +86,7 @@ export function TimelineView(props: TimelineProps): ReactNode {
         <button type="button" onClick={() => look(scale.zoom(window_, 0.5, place, now()))} aria-label={fr.timeline.zoomIn}>+</button>
         <button type="button" onClick={() => look(scale.zoom(window_, 2, place, now()))} aria-label={fr.timeline.zoomOut}>−</button>
         <button type="button" onClick={() => look(scale.untilNow(now(), scale.span(window_)))}>{fr.timeline.now}</button>
+        <GoTo onGo={moveTo} onPick={props.onPick} />
         <DayNote window={window_} />
         <span className="timeline-place">{cursor !== null && dayAndClock(cursor)}</span>
         <Legend data={data} window={window_} />
@@ -96,6 +98,30 @@ export function TimelineView(props: TimelineProps): ReactNode {
       />
       {data && <TimelineTable data={data} window={window_} onPick={props.onPick} />}
     </section>
+  );
+}
+
+/** A day and a time, typed: for what happened hours or days ago. */
+function GoTo(props: { onGo: (at: number) => void; onPick: (at: number) => void }): ReactNode {
+  const { now } = useDesk();
+  const [isWrong, setWrong] = useState(false);
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const text = new FormData(event.currentTarget).get("at");
+    const at = fromLocal(String(text));
+    const replays = (event.nativeEvent as SubmitEvent).submitter?.dataset["act"] !== "look";
+    setWrong(at === null || at > now());
+    if (at === null || at > now()) return;
+    props.onGo(at);
+    if (replays) props.onPick(at);
+  };
+  return (
+    <form className="go-to" onSubmit={submit}>
+      <label>{fr.timeline.goTo} <input name="at" type="datetime-local" step={1} required aria-invalid={isWrong} data-testid="go-to" /></label>
+      <button type="submit" data-testid="go-to-replay">{fr.motif.submit}</button>
+      <button type="submit" data-act="look" data-testid="go-to-look">{fr.timeline.look}</button>
+      {isWrong && <small className="wrong" role="alert">{fr.timeline.notYet}</small>}
+    </form>
   );
 }
 

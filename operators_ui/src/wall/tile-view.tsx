@@ -116,6 +116,7 @@ function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; on
     <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
       <strong>{state.cut ? fr.wall.cut : fr.wall.refused}</strong>
       <span>{state.reason}</span>
+      <small className="advice">{fr.advice(state.code)}</small>
       <code>{state.code}</code>
       <button type="button" onClick={props.onAgain}>{fr.wall.again} <kbd>R</kbd></button>
     </div>
