@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
 LONGEST_DAYS = 31
+_SHORTEST_MONTH_DAYS = 28  # some less by an hour, when the clocks change
 UNFIXED_MINIMUM_DAYS = 8
 """Before this no recording goes for want of space, where the authorisation fixes no minimum (R.253-4: it may).
 
@@ -81,7 +82,7 @@ def deadline_at(oldest_at: datetime, retention_days: int) -> datetime:
     if oldest_at.tzinfo is None:
         raise ValueError("expected an aware datetime")
     by_days = oldest_at.astimezone(UTC) + timedelta(days=retention_days)
-    return min(by_days, month_later(oldest_at))
+    return by_days if retention_days < _SHORTEST_MONTH_DAYS else min(by_days, month_later(oldest_at))
 
 
 def month_later(at: datetime) -> datetime:

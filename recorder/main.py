@@ -244,13 +244,16 @@ class Recorder:
                 stream.storage_lost()
 
     def _tell_breaker(self, waited: Breaker | None, at_us: int) -> None:
-        """The alarm goes on while a directory is away or still judges: more may wait there."""
+        """The alarm comes with the first camera that waits, long before all are judged. It goes on while a directory
+        is away: more may wait there."""
         breaker = self.breaker
         if breaker is not None and waited is not None and breaker.reason != waited.reason:
             self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
-        if breaker is not None:
-            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", breaker.reason, at_us)
-        elif all(disk.answers and not any(b.segments for b in disk.state.breakers) for disk in self.disks.values()):
+        reasons = [one.reason for disk in self.disks.values() for one in disk.state.breakers if one.segments]
+        if breaker is not None or reasons:
+            reason = reasons[0] if breaker is None else breaker.reason
+            self.alarms.raise_("DESTRUCTION_BREAKER", "machine", reason, at_us)
+        elif all(disk.answers for disk in self.disks.values()):
             self.alarms.end("DESTRUCTION_BREAKER", "machine", at_us)
 
     async def _reconcile(self, disk: Disk) -> None:

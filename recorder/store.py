@@ -48,6 +48,8 @@ _GIVING_WAY = "giving_way"
 """The key in `meta` for the cameras that don't record here for want of space."""
 _STALE_US = 5_000_000
 """How long after a look at the clocks pictures may still be placed by the look before."""
+_SHORTENED_AT_ONCE = 20_000
+"""Segments whose deadlines one wave looks at, and those left of a camera: one that has a month, or many with little."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
 
 
@@ -216,9 +218,10 @@ class SegmentStore:
     def wave(self, now_us: int) -> None:
         """Sync what was written, then advance the durable lengths in one transaction."""
         self._write_changed()
-        if self._shortened:
+        looked_at = 0
+        while self._shortened and looked_at < _SHORTENED_AT_ONCE:
             key = next(iter(self._shortened))
-            self._shorten(*key, self._shortened.pop(key), now_us)
+            looked_at += self._shorten(*key, self._shortened.pop(key), now_us)
         self._bring_forward(now_us)
         idle = self._active - self._of_hour - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
@@ -298,7 +301,7 @@ class SegmentStore:
 
     def obey_terms(self, camera: str, authorisation: str, retention_days: int, act_us: int = 0) -> None:
         """The delay that an authorisation now fixes, by the orders of `act_us`. A shorter one brings deadlines forward,
-        one camera a wave."""
+        in the next waves."""
         values = (self.index.camera(camera), authorisation)
         known = self.index.query("SELECT retention_days FROM terms WHERE camera = ? AND authorisation = ?", values)
         if known and known[0][0] <= retention_days:
@@ -326,7 +329,7 @@ class SegmentStore:
         self.index.put(_GIVING_WAY, json.dumps(sorted(cameras)) if cameras else None)
 
     def apply_released(self) -> None:
-        """Shorter delays that two persons have released are applied, one camera a wave."""
+        """Shorter delays that two persons have released are applied, in the next waves."""
         for camera, authorisation, days, act_us in released_terms(self.index):
             self._shortened[camera, authorisation] = _Shorter(days, act_us, is_judged=True)
 
@@ -335,9 +338,9 @@ class SegmentStore:
         self.index.execute("INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (*values, retention_days))
         self.index.execute("DELETE FROM withheld WHERE camera = ? AND authorisation = ?", values)
 
-    def _shorten(self, camera: str, authorisation: str, shorter: "_Shorter", now_us: int) -> None:
+    def _shorten(self, camera: str, authorisation: str, shorter: _Shorter, now_us: int) -> int:
         """Bring deadlines under this authorisation forward to what it now says, never back; unless that is far beyond
-        plan (`breaker.py`): then they stay."""
+        plan (`breaker.py`): then they stay. How many segments were looked at."""
         number, retention_days = self.index.camera(camera), shorter.retention_days
         values = (number, authorisation)
         rows = self.index.query(
@@ -356,12 +359,13 @@ class SegmentStore:
                 earlier.append((new_us, segment))
         if withhold(self.index, number, authorisation, retention_days, unheld, now_us, shorter.act_us):
             log.warning("camera %s: a delay of %d days waits for two persons", camera, retention_days)
-            return
+            return len(rows)
         self._set_terms(camera, authorisation, retention_days)
         if earlier:
             self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
             self.index.count_hours(number)
             log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
+        return len(rows)
 
     def bring_forward(self, ahead: Ahead, now_us: int) -> None:
         """Deadlines of what was dated ahead of the truth come forward, one camera a wave. The caller commits; a crash

@@ -44,6 +44,7 @@ def test_days_count_24_hours_each() -> None:
 @given(instants, st.integers(1, 31))
 def test_never_more_than_the_days_nor_a_month(oldest: datetime, days: int) -> None:
     end = deadline_at(oldest, days)
+    assert end == min(oldest + timedelta(days=days), month_later(oldest))
     assert oldest < end <= oldest + timedelta(days=days)
     start, local = oldest.astimezone(PARIS), end.astimezone(PARIS)
     months = (local.year - start.year) * 12 + local.month - start.month

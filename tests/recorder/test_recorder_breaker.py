@@ -23,7 +23,9 @@ from recorder.breaker import release_breaker as release
 from recorder.clock import ClockMemory
 from recorder.destruction import destroy_due
 from recorder.machine import boot_id
+from recorder.main import Recorder, RecorderConfig
 from recorder.playback import Clip, PlaybackStore
+from recorder.writer import StorageState
 from streams.ticks import at_from_us
 
 HOUR_US = 3_600_000_000
@@ -183,7 +185,10 @@ def test_what_was_signed_for_is_not_what_other_orders_did_since(tmp_path: Path) 
         assert _count(made, 1) == 0 < _count(made, 2)
 
 
-def test_orders_are_told_under_one_name_once_all_cameras_are_judged(tmp_path: Path) -> None:
+def test_orders_are_told_under_one_name_once_all_cameras_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorder.store._SHORTENED_AT_ONCE", 1)
     with bench(tmp_path) as made:
         now_us = _old(made)
         for camera in (CAMERA, OTHER):
@@ -202,6 +207,34 @@ def test_orders_are_told_under_one_name_once_all_cameras_are_judged(tmp_path: Pa
         for camera in (CAMERA, OTHER):
             again.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US + 5)
         assert _waiting(again) == waiting
+
+
+def test_cameras_that_have_little_are_judged_in_one_wave(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        now_us = _old(made)
+        for camera in (CAMERA, OTHER):
+            made.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US)
+        made.store.wave(now_us)
+        waiting = _waiting(made)
+        assert waiting is not None
+        assert waiting.segments == _count(made, 1) + _count(made, 2)
+
+
+async def test_the_alarm_comes_before_all_is_judged_and_ends_when_nothing_waits(tmp_path: Path) -> None:
+    storage = {tmp_path / name: tmp_path / "state" / f"{name}.json" for name in ("one", "two")}
+    recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+
+    def told(name: str, *breakers: Breaker) -> list[str]:
+        recorder._storage_changed(recorder.disks[name], StorageState(True, 0, index=name, breakers=breakers))
+        return recorder.alarms.subjects("DESTRUCTION_BREAKER")
+
+    assert told("one") == told("two") == []
+    assert told("one", Breaker("retention", 5, 0, 0, judging=True)) == []
+    assert told("one", Breaker("retention", 5, 3, 30, judging=True)) == ["machine"]
+    assert recorder.breaker is None, "nobody can sign for what isn't all known"
+    assert told("one", Breaker("retention", 5, 7, 70)) == ["machine"]
+    assert recorder.breaker == Breaker("retention", 5, 7, 70)
+    assert told("one") == []
 
 
 def test_a_correction_ends_also_what_is_not_judged_yet(tmp_path: Path) -> None:
