@@ -85,11 +85,13 @@ class Adoption:
         self._storage = storage
         self._index = index
         self._now_us = now_us
-        self._newest: dict[str, int] = {}
         self._work = self._run()
 
     def begin(self) -> None:
-        """Numbers and hash chains go on after what is on the disk; facts are numbered under a new uuid."""
+        """Numbers and hash chains go on after what is on the disk; facts are numbered under a new uuid.
+
+        Only a camera's newest file may end in a part that isn't whole: it gets its row here.
+        """
         index = self._index
         if index.get(ADOPTING) is not None:
             return
@@ -98,7 +100,8 @@ class Adoption:
             for number, name in reversed(_newest_hours(self._storage, camera, self._now_us)):
                 scan = _scan(self._storage, name, verify=True)
                 if scan is not None and scan.entries:
-                    self._newest[camera] = number
+                    if scan.is_of(camera, number) and self._row_of(number) is None:
+                        self._file(scan)
                     index.set_chain(index.camera(camera), scan.digest)
                     last = max(last, number + _SPARE_NUMBERS)
                     break
@@ -145,27 +148,30 @@ class Adoption:
         log.info("index brought back from the files: %s", report)
 
     def _adopt(self, camera: str, number: int, name: str) -> None:
-        index = self._index
-        known = index.query("SELECT camera, start_us FROM segment WHERE id = ?", (number,))
-        known = known or index.query("SELECT camera, start_us FROM destroy WHERE segment = ?", (number,))
-        if known:
-            if (index.cameras()[known[0][0]], name) != (camera, file_name(camera, known[0][1], number)):
+        known = self._row_of(number)
+        if known is not None:
+            if (self._index.cameras()[known[0]], name) != (camera, file_name(camera, known[1], number)):
                 self.report.conflicts.append(name)
             return
-        scan = _scan(self._storage, name, verify=number == self._newest.get(camera))
+        scan = _scan(self._storage, name, verify=False)
+        if scan is None or not scan.is_of(camera, number) or scan.length < scan.file_size:
+            self.report.damaged.append(name)
         # Whole and without a part: a kill just after the header was synced. The next file bears its hash.
-        is_torn = scan is not None and not scan.entries and scan.length < scan.file_size
-        if scan is None or is_torn or (scan.header.camera, scan.header.segment) != (camera, number):
-            self.report.damaged.append(name)
-            return
-        if scan.length < scan.file_size and number != self._newest.get(camera):
-            self.report.damaged.append(name)
-        self._file(index.camera(camera), scan)
+        if scan is not None and scan.is_of(camera, number) and (scan.entries or scan.length == scan.file_size):
+            self._file(scan)
+
+    def _row_of(self, number: int) -> tuple[int, int] | None:
+        """Camera and start of the file that has this number, if any is known, also one marked for destruction."""
+        index = self._index
+        known: list[tuple[int, int]] = index.query("SELECT camera, start_us FROM segment WHERE id = ?", (number,))
+        known = known or index.query("SELECT camera, start_us FROM destroy WHERE segment = ?", (number,))
+        return known[0] if known else None
+
+    def _file(self, scan: Scan) -> None:
+        header, index = scan.header, self._index
+        camera = index.camera(header.camera)
         self.report.segments += 1
         self.report.size += scan.file_size
-
-    def _file(self, camera: int, scan: Scan) -> None:
-        header, index = scan.header, self._index
         entries = bytearray()
         previous_us = header.start_us
         for entry in scan.entries:

@@ -51,6 +51,10 @@ class Scan:
     entries: list[PartEntry]
     digest: bytes
 
+    def is_of(self, camera: str, segment: int) -> bool:
+        """Whether the file says that it is this one."""
+        return (self.header.camera, self.header.segment) == (camera, segment)
+
 
 def scan_parts(fd: int, verify_from: int, lost_from: int | None = None) -> Scan:
     """Read a file's header and parts. Sample data at or after `verify_from` (bytes) are hashed: the scan ends at the

@@ -213,6 +213,36 @@ def test_killed_while_adopting_it_goes_on(tmp_path: Path, recordings: Path) -> N
     assert _coverage(recordings, CAMERA).recorded_us == 180_000_000
 
 
+@pytest.mark.parametrize("cut", [1, 3000])
+def test_killed_while_adopting_a_torn_newest_file_is_still_no_damage(
+    tmp_path: Path, recordings: Path, cut: int
+) -> None:
+    """What the crash before tore is its end only: found at the first start, and remembered over the next ones."""
+    last = max(recordings.rglob("*.mp4"), key=lambda file: file.name[-14:])
+    os.truncate(last, last.stat().st_size - cut)
+    _forget_index(recordings)
+    made = start(tmp_path, NOW_US)
+    Adoption(made.storage, made.index, NOW_US).begin()
+    made.kill()
+    report = _adopt_all(tmp_path, NOW_US)
+    assert report.damaged == []
+    assert check(recordings, NOW_US, True).ok
+
+
+def test_killed_while_adopting_a_newest_file_that_a_power_cut_left_unwritten(tmp_path: Path, recordings: Path) -> None:
+    """Its last part has a header and the length, and not the pictures: it is no part."""
+    last = max(recordings.rglob("*.mp4"), key=lambda file: file.name[-14:])
+    with last.open("r+b") as file:
+        file.seek(-1000, os.SEEK_END)
+        file.write(bytes(1000))
+    _forget_index(recordings)
+    made = start(tmp_path, NOW_US)
+    Adoption(made.storage, made.index, NOW_US).begin()
+    made.kill()
+    assert _adopt_all(tmp_path, NOW_US).damaged == []
+    assert check(recordings, NOW_US, True).ok
+
+
 async def _told_ready(states: list[StorageState]) -> bool:
     return bool(states) and states[-1].ready
 
