@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from recorder.clock import ClockMemory
-from recorder.index import HOUR_US, Index
+from recorder.index import CLOSED, HOUR_US, UNCOUNTED, Index
 
 LEAP_US = 86_400_000_000
 RETENTION, CLOCK = "retention", "clock"
@@ -93,7 +93,7 @@ def planned(index: Index, clock: ClockMemory, due_us: int) -> int:
     plan = load_plan(index)
     followed = follow(plan, clock.boot_id, clock.seen_us, due_us)
     is_new = plan is not None and plan.leapt_us is None and followed.leapt_us is not None
-    if is_new and not _due_between(index, followed.due_us, due_us)[0]:
+    if is_new and not _is_any_due(index, followed.due_us, due_us):
         followed = Plan(clock.boot_id, clock.seen_us, due_us)  # the clock leapt, and nothing is due for it
     elif is_new:
         index.put("plan_act", (due_us - clock.seen_us) // LEAP_US)
@@ -165,7 +165,8 @@ def read_breakers(index: Index, judging: Collection[int] = ()) -> list[Breaker]:
     plan = load_plan(index)
     if plan is None or plan.leapt_us is None:
         return list(found.values())
-    return [Breaker(CLOCK, index.get("plan_act", 0), *_due_between(index, plan.due_us, plan.leapt_us)), *found.values()]
+    waiting, is_counting = _due_between(index, plan.due_us, plan.leapt_us), bool(index.get(UNCOUNTED))
+    return [Breaker(CLOCK, index.get("plan_act", 0), *waiting, judging=is_counting), *found.values()]
 
 
 def release_breaker(index: Index, breaker: str) -> bool:
@@ -203,6 +204,12 @@ def released_terms(index: Index) -> list[tuple[str, str, int, int]]:
             " JOIN camera c ON c.id = w.camera WHERE w.released"
         )
     ]
+
+
+def _is_any_due(index: Index, from_us: int, to_us: int) -> bool:
+    """Whether anything falls due in between, held or not."""
+    query = "SELECT 1 FROM segment WHERE deadline_us > ? AND deadline_us <= ? AND state = ? LIMIT 1"
+    return bool(index.query(query, (from_us, to_us, CLOSED)))
 
 
 def _due_between(index: Index, from_us: int, to_us: int) -> tuple[int, int]:

@@ -51,23 +51,28 @@ CREATE INDEX segment_by_deadline ON segment(deadline_us);
 CREATE INDEX segment_open ON segment(id) WHERE state = 0;
 -- Where a segment's parts are; apart, so that listing a month never reads it.
 CREATE TABLE part(segment INTEGER PRIMARY KEY, header_size INTEGER NOT NULL, entries BLOB NOT NULL);
--- What the closed segments of a camera's hour add up to, kept by triggers. early_us, late_us: the first and the last
--- early_us of them; deadline_us: the last deadline.
+-- What the closed segments of a camera's hour add up to, kept by triggers; those up to `uncounted` in meta are added by
+-- count_on. early_us, late_us: the first and the last early_us of them; deadline_us: the last deadline.
 CREATE TABLE hour(camera INTEGER NOT NULL, hour_us INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
     time_us INTEGER NOT NULL, early_us INTEGER NOT NULL, late_us INTEGER NOT NULL, deadline_us INTEGER NOT NULL,
     PRIMARY KEY(camera, hour_us)) WITHOUT ROWID;
-CREATE TRIGGER hour_filed AFTER INSERT ON segment WHEN new.state = 1 BEGIN INSERT INTO hour VALUES (new.camera,
-    new.start_us - new.start_us % 3600000000, 1, new.length, new.end_us - new.start_us, new.early_us, new.early_us,
-    new.deadline_us) ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + 1, bytes = bytes + excluded.bytes,
-    time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),
-    late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us); END;
-CREATE TRIGGER hour_closed AFTER UPDATE OF state ON segment WHEN old.state = 0 AND new.state = 1 BEGIN
+CREATE TRIGGER hour_filed AFTER INSERT ON segment WHEN new.state = 1
+    AND new.id > coalesce((SELECT value FROM meta WHERE key = 'uncounted'), 0) BEGIN
     INSERT INTO hour VALUES (new.camera,
     new.start_us - new.start_us % 3600000000, 1, new.length, new.end_us - new.start_us, new.early_us, new.early_us,
     new.deadline_us) ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + 1, bytes = bytes + excluded.bytes,
     time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),
     late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us); END;
-CREATE TRIGGER hour_left AFTER DELETE ON segment WHEN old.state = 1 BEGIN UPDATE hour SET count = count - 1,
+CREATE TRIGGER hour_closed AFTER UPDATE OF state ON segment WHEN old.state = 0 AND new.state = 1
+    AND new.id > coalesce((SELECT value FROM meta WHERE key = 'uncounted'), 0) BEGIN
+    INSERT INTO hour VALUES (new.camera,
+    new.start_us - new.start_us % 3600000000, 1, new.length, new.end_us - new.start_us, new.early_us, new.early_us,
+    new.deadline_us) ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + 1, bytes = bytes + excluded.bytes,
+    time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),
+    late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us); END;
+CREATE TRIGGER hour_left AFTER DELETE ON segment WHEN old.state = 1
+    AND old.id > coalesce((SELECT value FROM meta WHERE key = 'uncounted'), 0) BEGIN
+    UPDATE hour SET count = count - 1,
     bytes = bytes - old.length, time_us = time_us - (old.end_us - old.start_us)
     WHERE camera = old.camera AND hour_us = old.start_us - old.start_us % 3600000000; DELETE FROM hour
     WHERE camera = old.camera AND hour_us = old.start_us - old.start_us % 3600000000 AND count = 0; END;
@@ -108,10 +113,15 @@ CREATE INDEX fact_acked ON fact(acked_us) WHERE acked_us IS NOT NULL;
 """
 
 
+UNCOUNTED = "uncounted"
+"""The key in `meta` while the segments up to this number are not in `hour` yet."""
 _COUNT_HOURS = (
-    "INSERT INTO hour SELECT camera, start_us - start_us % 3600000000 AS hour_us, count(*), sum(length),"
+    "INSERT INTO hour SELECT camera, start_us - start_us % 3600000000 AS of_us, count(*), sum(length),"
     " sum(end_us - start_us), min(early_us), max(early_us), max(deadline_us) FROM segment"
-    " WHERE state = 1 AND camera BETWEEN ? AND ? GROUP BY camera, hour_us"
+    " WHERE state = 1 AND {} GROUP BY camera, of_us"
+    " ON CONFLICT(camera, hour_us) DO UPDATE SET count = count + excluded.count, bytes = bytes + excluded.bytes,"
+    " time_us = time_us + excluded.time_us, early_us = min(early_us, excluded.early_us),"
+    " late_us = max(late_us, excluded.late_us), deadline_us = max(deadline_us, excluded.deadline_us)"
 )
 
 
@@ -214,7 +224,20 @@ class Index:
     def count_hours(self, camera: int) -> None:
         """Add up the camera's hours anew, after deadlines have changed."""
         self.execute("DELETE FROM hour WHERE camera = ?", (camera,))
-        self.execute(_COUNT_HOURS, (camera, camera))
+        self.execute(_COUNT_HOURS.format("camera = ? AND id > ?"), (camera, self.get(UNCOUNTED) or 0))
+
+    def count_on(self, numbers: int) -> bool:
+        """Add to `hour` what an index of before has, so many segments' numbers further back; False when that is all.
+
+        The newest come first. The caller commits.
+        """
+        upto = self.get(UNCOUNTED)
+        if not upto:
+            return False
+        after: int = max(0, upto - numbers)
+        self.execute(_COUNT_HOURS.format("id > ? AND id <= ?"), (after, upto))
+        self.put(UNCOUNTED, after or None)
+        return after > 0
 
     def fact(self, at_us: int, kind: str, camera: str | None, **body: Any) -> None:
         """Add to the numbered feed; it is visible to readers with the next commit."""
@@ -241,7 +264,7 @@ def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring an index of a version before to this one, in place and in one transaction."""
+    """Bring an index of a version before to this one, in place and in one transaction; its hours are counted later."""
     (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or (None,)
     if version not in (1, 2):
         return
@@ -256,7 +279,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     )
     for made in _MADE_BY_3:
         connection.execute(_statement(made))
-    connection.execute(_COUNT_HOURS, (0, 2**62))
+    connection.execute("INSERT OR REPLACE INTO meta SELECT ?, max(id) FROM segment", (UNCOUNTED,))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
     connection.execute("COMMIT")
 

@@ -114,7 +114,8 @@ class Rounds:
         try:
             due_us = at_us if self._disks.standing.trusted else self._disks.standing.due_us
             space = await disk.read(partial(read_space, due_us=due_us))
-            self._relieve(disk, space, at_us)
+            if space is not None:
+                self._relieve(disk, space, at_us)
         except StorageDown as error:
             log.info("the space of %s isn't looked at now: %s", disk.name, error)
         except Exception:  # the task's top: a fault of ours in one look must not end the recording

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recorder.index import HOUR_US
+from recorder.index import HOUR_US, UNCOUNTED
 from recorder.pressure import STEP_S, Need, full_at_us
 from recorder.rates import read_rates
 
@@ -38,8 +38,10 @@ class Pressure:
     full_at_us: int | None
 
 
-def read_space(connection: sqlite3.Connection, due_us: int) -> Space:
-    """As it is when deadlines are held against `due_us`."""
+def read_space(connection: sqlite3.Connection, due_us: int) -> Space | None:
+    """As it is when deadlines are held against `due_us`; None while not all hours are counted (`Index.count_on`)."""
+    if connection.execute("SELECT value FROM meta WHERE key = ? AND value > 0", (UNCOUNTED,)).fetchall():
+        return None
     step_us = int(STEP_S * 1_000_000)
     ((recorded, early),) = connection.execute(
         "SELECT coalesce(sum(bytes), 0), coalesce(sum(CASE WHEN late_us <= ?1 THEN bytes WHEN early_us > ?1 THEN 0"

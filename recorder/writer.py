@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 WAVE_S = 1.0
 ADOPTION_S = 0.2
 """Of each wave, while files that the index lost are filed again."""
+COUNT_S = 0.2
+"""Of each wave, while the hours of an index of before are added up."""
+_COUNTED_AT_ONCE = 10_000
 REST_S = 0.1
 """Between looks at the queue: to be woken for each part of hundreds of cameras costs more than the work itself."""
 RETRY_S = 2.0
@@ -281,10 +284,16 @@ class Writer:
         tell_anchors(store.index, now, now if self._told_clock is None else self._told_clock.due_us)
         if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
             self._adoption = None
+        self._count(store.index)
         self._destroy()
         tell_destroyed(store.index, now)
         store.index.commit()
         self._report()
+
+    def _count(self, index: Index) -> None:
+        until_s = time.monotonic() + COUNT_S
+        while index.count_on(_COUNTED_AT_ONCE) and time.monotonic() < until_s:
+            pass
 
     def _destroy(self, limit: int = 200) -> int:
         """Look at the clock; destroy what is due when it can be trusted; open or close playback by it."""

@@ -21,6 +21,7 @@ from recorder.orders import OrdersFile
 from recorder.recovery import Recovery, recover
 from recorder.sealed import key_id
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.space import read_space
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
 
@@ -58,7 +59,17 @@ def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path)
     storage, index, _ = _open(before)
     counted = "SELECT sum(count), sum(bytes), min(early_us) FROM hour"
     expected = "SELECT count(*), sum(length), min(minimum_us) FROM segment"
+    assert index.query("SELECT * FROM hour") == []
+    with closing(open_reader(before / "recordings" / "index.db")) as reader:
+        assert read_space(reader, NOW_US) is None
+    while index.count_on(1):
+        index.commit()
     assert index.query(counted) == index.query(expected)
+    index.commit()
+    with closing(open_reader(before / "recordings" / "index.db")) as reader:
+        space = read_space(reader, NOW_US)
+    assert space is not None
+    assert [(space.recorded,)] == index.query("SELECT sum(length) FROM segment")
     store = SegmentStore(storage, index, Accounts(index))
     ((kept,),) = index.query("SELECT count(*) FROM segment")
     due_us = NOW_US + 16 * 86_400_000_000

@@ -232,6 +232,7 @@ def test_what_is_held_stays_whatever_the_want(tmp_path: Path) -> None:
         )
         made.index.commit()
         space = read_space(made.index._db, at_us)
+        assert space is not None
         assert space.held > 0
         assert space.early == space.recorded - space.held
         assert destroy_for_space(made.store, 10**12, at_us, at_us) == space.early
@@ -264,6 +265,7 @@ def test_the_arithmetic_of_an_index(tmp_path: Path) -> None:
             made.index.count_hours(number)
         rows = made.index.query("SELECT camera, sum(length) * 24 / count(*) FROM segment GROUP BY camera")
         space = read_space(made.index._db, START_US)
+        assert space is not None
         assert space.per_day == {CAMERA: rows[0][1], OTHER: rows[1][1]}
         assert sum(space.due.values()) == space.recorded
         days = {CAMERA: 15, OTHER: 10}
