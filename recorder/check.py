@@ -112,7 +112,7 @@ def _rows(connection: sqlite3.Connection) -> list[_Row]:
 def _held(connection: sqlite3.Connection) -> set[int]:
     """Segments that a hold keeps, whatever their deadline."""
     cursor = connection.execute(
-        "SELECT s.id FROM hold h JOIN segment s ON s.camera = h.camera AND s.start_us < h.to_us"
+        "SELECT s.id FROM hold h CROSS JOIN segment s ON s.camera = h.camera AND s.start_us < h.to_us"
         " AND s.end_us > h.from_us"
     )
     return {segment for (segment,) in cursor}

@@ -56,9 +56,10 @@ def read_space(connection: sqlite3.Connection, due_us: int) -> Space | None:
         )
     )
     held = 0
+    # CROSS JOIN: from the few holds to their segments; left to itself SQLite goes through all segments.
     for _, length, early_us, deadline_us in connection.execute(
-        "SELECT DISTINCT s.id, s.length, s.early_us, s.deadline_us FROM hold h JOIN segment s ON s.camera = h.camera"
-        " AND s.start_us < h.to_us AND s.end_us > h.from_us WHERE s.state = 1"
+        "SELECT DISTINCT s.id, s.length, s.early_us, s.deadline_us FROM hold h CROSS JOIN segment s"
+        " ON s.camera = h.camera AND s.start_us < h.to_us AND s.end_us > h.from_us WHERE s.state = 1"
     ):
         held += length
         due[deadline_us // HOUR_US] -= length

@@ -248,6 +248,35 @@ def test_what_is_due_is_not_told_as_gone_for_space(tmp_path: Path) -> None:
         assert destroy_due(made.store, due_us, due_us) > 0
 
 
+def test_reading_the_space_looks_at_hours_and_at_what_is_held_and_not_at_all_segments(tmp_path: Path) -> None:
+    """Counted in hundreds of SQLite's steps: a month of segments must not be gone through each minute."""
+    with bench(tmp_path) as made:
+        _footage(made, {CAMERA: 0, OTHER: 0})
+        made.index.execute("INSERT INTO hold VALUES ('h', 1, ?, ?, 'PV', 0)", (START_US, START_US + 1))
+        made.index.commit()
+
+        def steps() -> int:
+            taken = 0
+
+            def count() -> None:
+                nonlocal taken
+                taken += 1
+
+            made.index._db.set_progress_handler(count, 100)
+            read_space(made.index._db, START_US + DAY_US)
+            made.index._db.set_progress_handler(None, 0)
+            return taken
+
+        few = steps()
+        made.index.execute_many(
+            "INSERT INTO segment SELECT ?, 2, run, start_us, end_us, state, length, media_90k, deadline_us, minimum_us,"
+            " authorisation, previous, hash, released FROM segment WHERE id = 1",
+            [(number,) for number in range(1000, 4000)],
+        )
+        made.index.commit()
+        assert steps() <= few + 10
+
+
 @pytest.mark.parametrize(("room", "full"), [(15 * 24 * 100, None), (15 * 24 * 100 - 1, 15 * 24 - 1), (50, 0)])
 def test_it_is_told_long_before_when_it_will_be_full(room: int, full: int | None) -> None:
     needs, hour_us = [Need(24 * 100, 15)], START_US - START_US % HOUR_US
