@@ -191,7 +191,7 @@ async def test_that_space_will_be_short_is_told_before(stopped: RecorderProcess,
     _history(stopped, 1, datetime.now(UTC) - timedelta(days=5), hours_each=4)
     with closing(sqlite3.connect(stopped.paths.recordings / "index.db", isolation_level=None)) as index:
         index.execute("UPDATE hour SET bytes = 1 << 50")
-    stopped.prelude = "from recorder import main as looked; looked.PRESS_TICKS = 1"
+    stopped.prelude = "from recorder import rounds; rounds.PRESS_TICKS = 1"
     stopped.start()
     await _ordered(stopped, camera(cameras, 1))
 
