@@ -16,6 +16,7 @@ from csu import keys, proposals_routes
 from csu.accounts import routes as session_routes
 from csu.accounts.attempts import Attempts
 from csu.accounts.passwords import Passwords
+from csu.accounts.workstations import is_of_this_machine
 from csu.alarms import routes as alarm_routes
 from csu.audit import control_routes, security_routes
 from csu.audit import routes as journal_routes
@@ -29,7 +30,7 @@ from csu.events import Events
 from csu.holds import routes as hold_routes
 from csu.interruptions import routes as interruption_routes
 from csu.metrics import exposition
-from csu.persons import accounts_routes
+from csu.persons import accounts_routes, reading_routes
 from csu.persons import routes as person_routes
 from csu.recording import releases as release_routes
 from csu.recording import retention as retention_routes
@@ -71,8 +72,8 @@ async def health(request: Request) -> Health:
 
 @open_router.get("/metrics", response_class=PlainTextResponse, include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    """For a collector that reaches this port itself; through a reverse proxy there is nothing here."""
-    if "x-forwarded-for" in request.headers:
+    """For a collector on this machine; from elsewhere, and through a reverse proxy, there is nothing here."""
+    if "x-forwarded-for" in request.headers or not is_of_this_machine(request):
         raise not_found()
     return Response(await exposition(request.app.state.centre), media_type=CONTENT_TYPE_LATEST)
 
@@ -119,6 +120,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         onboarding_routes.router,
         authorisation_routes.router,
         person_routes.router,
+        reading_routes.router,
         accounts_routes.router,
         hold_routes.router,
         interruption_routes.router,

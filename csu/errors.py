@@ -2,13 +2,17 @@
 
 
 class Refusal(Exception):
-    """Raised to answer with `{"code", "reason"}`. Whatever had to be journalled has been committed before."""
+    """Raised to answer with `{"code", "reason"}`. Within an act it is journalled first (`Visit.refusing`)."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
         self.reason = reason
+
+
+class Told(Refusal):
+    """A refusal that is in the journal already."""
 
 
 def not_found() -> Refusal:

@@ -177,14 +177,17 @@ def _unfinished() -> ColumnElement[bool]:
 
 def _named() -> Select[Any]:
     account = tables.account
-    return select(_TABLE, account.c.name.label("proposer")).join(account, account.c.id == _TABLE.c.proposed_by)
+    columns = account.c.name.label("proposer"), account.c.closed_at.label("left_at")
+    return select(_TABLE, *columns).join(account, account.c.id == _TABLE.c.proposed_by)
 
 
 def _known(row: RowMapping) -> Known:
+    """What a person proposed is closed with their account: it is nobody's word any more."""
+    closed_at = row["closed_at"] if row["confirmed_at"] is not None else row["closed_at"] or row["left_at"]
     return Known(
         id=row["id"],
         decision=Decision(row["decision"]),
-        legal=Proposal(row["proposed_by"], row["proposed_at"], row["subject"], row["confirmed_at"], row["closed_at"]),
+        legal=Proposal(row["proposed_by"], row["proposed_at"], row["subject"], row["confirmed_at"], closed_at),
         proposer=row["proposer"],
         reason=row["reason"],
         content=json.loads(row["content"]),

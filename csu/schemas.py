@@ -1,8 +1,9 @@
 """Shapes that several routes share."""
 
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from csu.errors import invalid
 from csu.store.facts import KnownCamera, KnownCommune
@@ -10,6 +11,11 @@ from legal import motifs
 
 # One line of text, without control characters: what a person types into a field.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Insee = Annotated[str, Field(pattern=r"^[0-9AB]{5}$")]
+# The years that a centre deals with. RFC 3339 has others which PostgreSQL stores and Python can't read back: one of
+# those in an entry would stop the journal for good.
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
+Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))]
 
 
 class Body(BaseModel):

@@ -4,10 +4,11 @@ Three counters, each over five minutes: a login from one address (somebody guess
 many logins), a login from anywhere (many machines at one login; wide enough not to lock an operator out easily).
 """
 
+import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -25,48 +26,49 @@ class Attempts:
         self._monotonic = monotonic
         self._local: dict[str, tuple[int, float]] = {}
 
-    async def are_too_many(self, login: str, address: str) -> bool:
-        counters = _counters(login, address)
-        keys = list(counters)
+    async def begin(self, login: str, address: str) -> bool:
+        """Count a try as failed, before it is known; False, and not counted, when too many have failed. Many at once
+        are thus no more than one after another. It is counted here too: stopping Valkey, or emptying it, forgets
+        nothing."""
+        limits = _counters(login, address)
+        counts = {key: self._add(key, 1) for key in limits}
         try:
-            values = await self._valkey.mget(keys)
-            counts = [int(value or 0) for value in values]
-        except (RedisError, OSError):
-            counts = [self._local_count(key) for key in keys]
-        return any(count >= limit for count, limit in zip(counts, counters.values(), strict=True))
-
-    async def failed(self, login: str, address: str) -> None:
-        """Count one failure. It is counted here too, so that stopping Valkey forgets nothing."""
-        for key in _counters(login, address):
-            count, until_s = self._local.get(key, (0, 0.0))
-            now_s = self._monotonic()
-            self._local[key] = (count + 1, until_s) if until_s > now_s else (1, now_s + WINDOW_S)
-        self._forget_old()
-        try:
-            async with self._valkey.pipeline(transaction=True) as pipeline:
-                for key in _counters(login, address):
-                    pipeline.incr(key)
-                    pipeline.expire(key, WINDOW_S, nx=True)
-                await pipeline.execute()
+            values = await self._add_shared(limits, 1)
+            counts = {key: max(count, value) for (key, count), value in zip(counts.items(), values, strict=True)}
         except (RedisError, OSError) as error:
             _LOG.warning("failed logins are counted in this process only: %s", type(error).__name__)
+        if all(counts[key] <= limit for key, limit in limits.items()):
+            return True
+        await self._take_back(limits)
+        return False
 
     async def succeeded(self, login: str, address: str) -> None:
-        """A right password clears the counter of this login at this address."""
-        key = next(iter(_counters(login, address)))
-        self._local.pop(key, None)
-        try:
-            await self._valkey.delete(key)
-        except (RedisError, OSError):
-            return  # it expires by itself
+        """The try that began was no failure; it also clears the counter of this login at this address."""
+        both, *others = _counters(login, address)
+        await self._take_back(others)
+        self._local.pop(both, None)
+        with contextlib.suppress(RedisError, OSError):  # it expires by itself
+            await self._valkey.delete(both)
 
-    def _local_count(self, key: str) -> int:
-        count, until_s = self._local.get(key, (0, 0.0))
-        return count if until_s > self._monotonic() else 0
+    async def _take_back(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._add(key, -1)
+        with contextlib.suppress(RedisError, OSError):  # it expires by itself
+            await self._add_shared(keys, -1)
 
-    def _forget_old(self) -> None:
+    async def _add_shared(self, keys: Iterable[str], by: int) -> list[int]:
+        async with self._valkey.pipeline(transaction=True) as pipeline:
+            for key in keys:
+                pipeline.incrby(key, by)
+                pipeline.expire(key, WINDOW_S, nx=True)
+            return list((await pipeline.execute())[::2])
+
+    def _add(self, key: str, by: int) -> int:
         now_s = self._monotonic()
-        self._local = {key: value for key, value in self._local.items() if value[1] > now_s}
+        self._local = {one: value for one, value in self._local.items() if value[1] > now_s}
+        count, until_s = self._local.get(key, (0, now_s + WINDOW_S))
+        self._local[key] = (count + by, until_s)
+        return count + by
 
 
 def _counters(login: str, address: str) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """The one way through which every route passes: session, person, decision, journal, answer.
 
 A route takes a `Visit` by `Depends(Guard(act))` and does its work inside `visit.perform(...)`: there the decision is
-taken, the entry is written in the act's own transaction, and both are committed before the route answers. A refusal
-commits its own entry. Reads that are journalled when refused only, and that open no transaction, use `visit.permit`.
+taken, the entry is written in the act's own transaction, and both are committed before the route answers. A refusal,
+also one that is found in the midst of the act, undoes all of it and commits its own entry. Reads that are journalled
+when refused only, and that open no transaction, use `visit.permit`.
 """
 
 import hmac
@@ -10,9 +11,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi import Request
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
@@ -22,13 +24,14 @@ from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.audit.ops import QUIET
 from csu.centre_state import Centre
-from csu.errors import Refusal
+from csu.errors import Refusal, Told
 from csu.store.facts import KnownCamera
 from legal.facts import CENTRE, Subject
 from legal.motifs import Motif
 from legal.permissions import Act, Allowed, Refused, decide, reach
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CONFLICT = Refusal(409, "CONFLICT", "Cette référence est déjà prise, ou un élément nommé n'existe pas.")
 _WHILE_LOCKED = frozenset({Act.SESSION_READ, Act.SESSION_UNLOCK, Act.SESSION_CLOSE})
 
 
@@ -78,6 +81,8 @@ class Visit:
         outcome = decide(session.actor, self.act, CENTRE, None, self.centre.now())
         if isinstance(outcome, Refused):
             raise Refusal(403, outcome.code, outcome.reason)
+        if reach(session.actor, self.act, self.centre.now()) != self.communes:
+            raise Refusal(403, "NOT_HABILITE", "Vos droits viennent de changer : refaites la demande.")
 
     @asynccontextmanager
     async def perform(
@@ -98,7 +103,10 @@ class Visit:
         if window is not None:
             entry = replace(entry, from_at=window[0], to_at=window[1])
         await self._decide(subject, entry)
-        async with self.centre.store.transaction(None if whole_centre else self.communes) as connection:
+        async with (
+            self.refusing(entry),
+            self.centre.store.transaction(None if whole_centre else self.communes) as connection,
+        ):
             if self.act not in QUIET:
                 await entries.append(connection, [entry])
             yield connection
@@ -106,12 +114,20 @@ class Visit:
 
     @asynccontextmanager
     async def refusing(self, entry: Entry) -> AsyncIterator[None]:
-        """What a rule of the act itself refuses in this block is journalled before it is answered."""
+        """What a rule of the act itself, or a table's, refuses in this block is journalled, once, and then answered."""
         try:
             yield
-        except Refusal as refusal:
-            await self.record(entry.refused(Refused(refusal.code, refusal.reason, "CSI R.253-5")))
+        except Told:
             raise
+        except Refusal as refusal:
+            await self.refuse(entry, refusal)
+        except IntegrityError:
+            await self.refuse(entry, _CONFLICT)
+
+    async def refuse(self, entry: Entry, refusal: Refusal) -> NoReturn:
+        """Raises the refusal, journalled."""
+        await self.record(entry.refused(refusal))
+        raise Told(refusal.status, refusal.code, refusal.reason)
 
     def _entry_of_act(self, subject: Subject, camera: KnownCamera | None, detail: Mapping[str, Any]) -> Entry:
         if camera is not None:
@@ -121,8 +137,7 @@ class Visit:
     async def _decide(self, subject: Subject, entry: Entry) -> None:
         outcome = self.decide(self.act, subject)
         if isinstance(outcome, Refused):
-            await self.record(entry.refused(outcome))
-            raise Refusal(403, outcome.code, outcome.reason)
+            await self.refuse(entry, Refusal(403, outcome.code, outcome.reason))
 
     async def record(self, entry: Entry) -> None:
         """Commit an entry of its own: a refusal."""

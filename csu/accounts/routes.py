@@ -1,7 +1,7 @@
 """Login, lock, unlock, change of agent, the shift's motif; the list of motifs."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
@@ -82,16 +82,11 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionB
     await heed(centre, centre.now())
     motif = _shift_motif(login.shift_motif)
     workstation = workstation_of(request, centre)
-    if await centre.attempts.are_too_many(login.login, workstation):
-        raise _too_many(centre, None, workstation)
-    async with centre.store.transaction(None) as connection:
-        account = await _account(connection, login.login, centre.now())
-    if not await centre.passwords.matches(login.password, None if account is None else account["password_hash"]):
-        await _login_failed(centre, login.login, account, workstation)
-    assert account is not None  # `matches` is False without one
-    await centre.attempts.succeeded(login.login, workstation)
+    account, is_theirs = await _identify(centre, login.login, login.password, workstation, None)
+    if account is None or not is_theirs:
+        await _login_failed(centre, account, workstation)
     token = sessions.new_token()
-    session = await _open(centre, account["id"], token, motif, workstation, request)
+    session = await _open(centre, account, token, motif, workstation, request)
     _set_cookie(response, centre, token)
     return await _body(centre, session, token)
 
@@ -148,17 +143,30 @@ async def change_password(body: NewPassword, visit: Annotated[Visit, Depends(Gua
 
 async def _prove(visit: Visit, password: str) -> None:
     """That the person at the post knows the password; raises Refusal, journalled and counted, otherwise."""
-    centre, session = visit.centre, visit.session
-    if await centre.attempts.are_too_many(session.login, session.workstation):
-        raise _too_many(centre, session.login, session.workstation)
+    session = visit.session
+    _, is_theirs = await _identify(visit.centre, session.login, password, session.workstation, session.login)
+    if not is_theirs:
+        wrong = Refusal(401, _LOGIN_REFUSED.code, "Mot de passe incorrect.")
+        await visit.refuse(visit.entry(visit.act), wrong)
+
+
+async def _identify(
+    centre: Centre, login: str, password: str, workstation: str, known: str | None
+) -> tuple[RowMapping | None, bool]:
+    """The open account of a login, and whether the password is its own; counted. `known`: the login where it is sure to
+    be one. Raises Refusal 429."""
+    if not await centre.attempts.begin(login, workstation):
+        centre.security.note(centre.now(), Event("TOO_MANY_ATTEMPTS", known, workstation))
+        raise Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
     async with centre.store.transaction(None) as connection:
-        account = await _account(connection, session.login, visit.now)
-    if not await centre.passwords.matches(password, None if account is None else account["password_hash"]):
-        await centre.attempts.failed(session.login, session.workstation)
-        centre.security.note(visit.now, Event(_LOGIN_REFUSED.code, session.login, session.workstation))
-        await visit.record(visit.entry(visit.act).refused(_LOGIN_REFUSED))
-        raise Refusal(401, _LOGIN_REFUSED.code, "Mot de passe incorrect.")
-    await centre.attempts.succeeded(session.login, session.workstation)
+        account = await _account(connection, login, centre.now())
+    is_theirs = await centre.passwords.matches(password, None if account is None else account["password_hash"])
+    if is_theirs:
+        await centre.attempts.succeeded(login, workstation)
+    else:
+        event = Event(_LOGIN_REFUSED.code, None if account is None else login, workstation)
+        centre.security.note(centre.now(), event)
+    return account, is_theirs
 
 
 @router.put("/session/shift")
@@ -188,15 +196,8 @@ async def list_motifs(request: Request, public: str | None = None) -> list[Motif
 _LOGIN_REFUSED = Refused("LOGIN_REFUSED", "Identifiant ou mot de passe incorrect.", "CSI R.253-2")
 
 
-def _too_many(centre: Centre, login: str | None, workstation: str) -> Refusal:
-    centre.security.note(centre.now(), Event("TOO_MANY_ATTEMPTS", login, workstation))
-    return Refusal(429, "TOO_MANY_ATTEMPTS", "Trop d'essais : attendez cinq minutes.")
-
-
-async def _login_failed(centre: Centre, login: str, account: RowMapping | None, workstation: str) -> None:
-    """Count and journal; what was typed as a login is journalled only where it is one (it may be a password)."""
-    await centre.attempts.failed(login, workstation)
-    centre.security.note(centre.now(), Event(_LOGIN_REFUSED.code, None if account is None else login, workstation))
+async def _login_failed(centre: Centre, account: RowMapping | None, workstation: str) -> NoReturn:
+    """Journalled without what was typed as a login: it may be a password."""
     known = None if account is None else account["id"]
     name = "inconnu" if account is None else account["name"]
     author = Author(known, name, "non identifié", workstation)
@@ -207,19 +208,25 @@ async def _login_failed(centre: Centre, login: str, account: RowMapping | None, 
 
 
 async def _open(
-    centre: Centre, account: str, token: str, motif: str | None, workstation: str, request: Request
+    centre: Centre, known: RowMapping, token: str, motif: str | None, workstation: str, request: Request
 ) -> Session:
-    now = centre.now()
+    """A session for the account as it was when its password was proved. Raises Refusal, journalled, when the password
+    was replaced, or the account closed, meanwhile."""
+    now, account = centre.now(), known["id"]
     former = request.cookies.get(centre.cookie_name)
     async with centre.store.transaction(None) as connection:
+        # Locked: a password that is replaced ends the sessions of before, and this one is among them or is not opened.
+        held = await _account(connection, known["login"], now, lock=True)
+        if held is None or held["password_hash"] != known["password_hash"]:
+            await _login_failed(centre, known, workstation)
         row = None if former is None else await sessions.find(connection, former)
         if row is not None and sessions.in_force(row, now):
             await sessions.alter(connection, row["id"], ended_at=now)
         await sessions.open_session(connection, account, token, motif, workstation, now)
         opened = await sessions.find(connection, token)
-        session = None if opened is None else await sessions.with_person(connection, opened)
-        if session is None:
-            raise Refusal(401, _LOGIN_REFUSED.code, _LOGIN_REFUSED.reason)
+        assert opened is not None
+        session = await sessions.with_person(connection, opened)
+        assert session is not None  # the account is open, and locked
         written = [Entry("session:open", now, session.author, detail={"motif": motif})]
         posts = await sessions.elsewhere(connection, account, workstation, now)
         if posts:
@@ -236,12 +243,14 @@ async def _open(
     return session
 
 
-async def _account(connection: AsyncConnection, login: str, now: datetime) -> RowMapping | None:
-    """The account of a login, while it is open."""
+async def _account(connection: AsyncConnection, login: str, now: datetime, *, lock: bool = False) -> RowMapping | None:
+    """The account of a login, while it is open; with `lock` it stays as it is until the transaction ends."""
     account = tables.account
-    statement = select(account.c.id, account.c.name, account.c.password_hash)
+    statement = select(account.c.id, account.c.login, account.c.name, account.c.password_hash)
     not_left = or_(account.c.closes_at.is_(None), account.c.closes_at > now)
     statement = statement.where(account.c.login == login, account.c.closed_at.is_(None), not_left)
+    if lock:
+        statement = statement.with_for_update(read=True)
     return (await connection.execute(statement)).mappings().one_or_none()
 
 

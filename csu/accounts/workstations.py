@@ -16,6 +16,11 @@ def workstation_of(request: Request, centre: Centre) -> str:
     return workstation(peer, request.headers.getlist("x-forwarded-for"), trusted)
 
 
+def is_of_this_machine(request: Request) -> bool:
+    peer = None if request.client is None else _address(request.client.host)
+    return peer is not None and peer.is_loopback
+
+
 def workstation(peer: str, forwarded: Sequence[str], trusted: Container[IPv4Address | IPv6Address]) -> str:
     """The address nearest to us that is no trusted proxy's.
 

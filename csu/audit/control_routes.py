@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,7 +24,7 @@ from csu.audit.looks import Period
 from csu.audit.search import JournalFilter
 from csu.clock import iso
 from csu.errors import Refusal
-from csu.schemas import CommuneRef, MotifRef
+from csu.schemas import CommuneRef, Insee, Instant, MotifRef
 from csu.store import facts, tables
 from legal.motifs import KINDS
 from legal.permissions import Act
@@ -46,11 +46,11 @@ class PeriodQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    from_at: Annotated[AwareDatetime, Field(alias="from")]
-    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    from_at: Annotated[Instant, Field(alias="from")]
+    to_at: Annotated[Instant, Field(alias="to")]
     person: UUID | None = None
     camera: UUID | None = None
-    commune: Annotated[str | None, Field(pattern="^[0-9AB]{5}$")] = None
+    commune: Insee | None = None
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

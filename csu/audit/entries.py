@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.clock import iso
+from csu.errors import Refusal
 from csu.store import tables
 from legal import ledger
 from legal.motifs import Motif
@@ -59,7 +60,7 @@ class Entry:
     detail: Mapping[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: str(uuid4()))
 
-    def refused(self, refusal: Refused) -> Self:
+    def refused(self, refusal: Refused | Refusal) -> Self:
         return replace(self, result="refused", code=refusal.code, reason=refusal.reason)
 
 

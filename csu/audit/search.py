@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from csu.audit import ops
 from csu.audit.entries import Result
 from csu.audit.ops import OpClass
 from csu.clock import iso
-from csu.schemas import Line
+from csu.schemas import Insee, Instant, Line
 from csu.store import tables
 from legal.secrecy import Secrets, secrets_from
 
@@ -32,15 +32,15 @@ class JournalFilter(BaseModel):
     author: Annotated[Line | None, Field(max_length=100)] = None
     person: UUID | None = None
     camera: UUID | None = None
-    commune: Annotated[str | None, Field(pattern="^[0-9AB]{5}$")] = None
+    commune: Insee | None = None
     op: Annotated[Line | None, Field(max_length=40)] = None
     op_class: Annotated[OpClass | None, Field(alias="class")] = None
     motif: Annotated[Line | None, Field(max_length=40)] = None
     reference: Annotated[Line | None, Field(max_length=40)] = None
     result: Result | None = None
     code: Annotated[Line | None, Field(max_length=40)] = None
-    from_at: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    to_at: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    from_at: Annotated[Instant | None, Field(alias="from")] = None
+    to_at: Annotated[Instant | None, Field(alias="to")] = None
 
     def asked(self) -> dict[str, str]:
         """What was asked, for the entry of the reading."""

@@ -41,7 +41,11 @@ async def stamp(url: str, message: bytes, roots: Sequence[x509.Certificate]) -> 
         ):
             if answer.status != 200:
                 raise TimestampError(f"the authority answered {answer.status}")
-            token = await answer.content.read(_LARGEST_BYTES)
+            token = b""
+            async for part in answer.content.iter_any():
+                token += part
+                if len(token) > _LARGEST_BYTES:
+                    raise TimestampError(f"the authority's answer has over {_LARGEST_BYTES} bytes")
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise TimestampError(f"no answer from the authority: {type(error).__name__}") from error
     response = _decoded(token)

@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping, insert, select, update
 
 from csu import proposals
@@ -16,7 +16,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
 from csu.proposals import Waiting
-from csu.schemas import Body, CameraRef, Line
+from csu.schemas import Body, CameraRef, Instant, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
 from legal import motifs
@@ -35,8 +35,8 @@ class BasisRequest(Body):
     camera: UUID
     function: Function
     reference: Annotated[Line, Field(min_length=3, max_length=120)]
-    from_at: Annotated[AwareDatetime, Field(alias="from")]
-    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    from_at: Annotated[Instant, Field(alias="from")]
+    to_at: Annotated[Instant, Field(alias="to")]
 
 
 class BasisBody(BaseModel):

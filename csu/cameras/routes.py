@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of, cameras_of
@@ -15,7 +15,7 @@ from csu.clock import iso
 from csu.errors import Refusal, invalid
 from csu.gateway.faults import fault_reason
 from csu.gateway.gaps import gap_reason
-from csu.schemas import CommuneRef
+from csu.schemas import CommuneRef, Instant
 from csu.store.facts import AnnouncedInterruption, KnownCamera
 from legal.interruptions import Cause
 from legal.motifs import Motif
@@ -103,8 +103,8 @@ async def list_cameras(visit: Annotated[Visit, Depends(Guard(Act.CAMERA_LIST))])
 async def read_timeline(
     camera_id: UUID,
     visit: Annotated[Visit, Depends(Guard(Act.TIMELINE_READ))],
-    from_at: Annotated[AwareDatetime, Query(alias="from")],
-    to_at: Annotated[AwareDatetime, Query(alias="to")],
+    from_at: Annotated[Instant, Query(alias="from")],
+    to_at: Annotated[Instant, Query(alias="to")],
 ) -> TimelineBody:
     """What is recorded and what is missing, with causes; no picture."""
     if not timedelta() < to_at - from_at <= LONGEST_TIMELINE:

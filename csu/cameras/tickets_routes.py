@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from csu.accounts.guard import Guard, Visit
 from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.cameras.inventory import UNKNOWN_CAMERA
-from csu.schemas import Body, Line
+from csu.schemas import Body, Instant, Line
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
@@ -39,8 +39,8 @@ class LiveRequest(Body):
 class ReplayRequest(Body):
     camera: UUID
     act: Literal["replay"]
-    from_at: Annotated[AwareDatetime, Field(alias="from")]
-    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    from_at: Annotated[Instant, Field(alias="from")]
+    to_at: Annotated[Instant, Field(alias="to")]
     motif: MotifGiven | None = None
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from csu.commands import signed
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -22,8 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ask.add_argument("--at", required=True, metavar="T", help="date and time with its offset or Z")
     ask.add_argument("--output", type=Path, metavar="FILE", help="where to put the signed answer")
     verify = actions.add_parser("verify", help="check the signature of answers")
-    verify.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    verify.add_argument("--key", type=Path, metavar="PEM", help="public key (default: the centre's, keys/public)")
+    signed.add_arguments(verify)
     for action in (ask, verify):
         action.add_argument("--config", type=Path, metavar="FILE", help="settings; the demo's by default")
         action.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -67,7 +68,8 @@ async def _answer(
     """The signed file, journalled. Raises ValueError for a login or a camera that isn't known, or a date to come."""
     from sqlalchemy import select
 
-    from csu import keys, signed
+    from csu import keys
+    from csu import signed as documents
     from csu.audit import entries
     from csu.audit.entries import Entry
     from csu.clock import utc_now
@@ -104,7 +106,7 @@ async def _answer(
             await entries.append(connection, [entry])
     finally:
         await store.close()
-    return signed.to_file(answers.NAME, document, kid, signed.sign(document, key))
+    return documents.to_file(answers.NAME, document, kid, documents.sign(document, key))
 
 
 def _text(answer: dict[str, Any]) -> str:
@@ -131,12 +133,7 @@ def _verify(args: argparse.Namespace) -> int:
     from csu.signed import SignedFault, read_file
 
     try:
-        if args.key is not None:
-            public = keys.read_public(args.key)
-        else:
-            data = settings.load(args.config).paths if args.config else settings.Paths(settings.default_data())
-            public = keys.load_public(data.keys, "statements")
-        contents = {file: file.read_bytes() for file in args.files}
+        contents, public = signed.read(args)
     except (settings.SettingsError, keys.KeyFileError, OSError) as error:
         print(f"csu person: {error}", file=sys.stderr)
         return 2

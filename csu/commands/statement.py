@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from csu.commands import signed
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -23,8 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser(
         "verify", help="check signatures, and that statements given together follow one another"
     )
-    verify.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    verify.add_argument("--key", type=Path, metavar="PEM", help="public key (default: the centre's, keys/public)")
+    signed.add_arguments(verify)
     show = actions.add_parser("show", help="print the last statement of a commune's day, in French")
     show.add_argument("--commune", required=True, metavar="INSEE")
     show.add_argument("--day", required=True, metavar="YYYY-MM-DD")
@@ -41,12 +42,7 @@ def _verify(args: argparse.Namespace) -> int:
     from csu import keys, settings
 
     try:
-        if args.key is not None:
-            public = keys.read_public(args.key)
-        else:
-            data = settings.load(args.config).paths if args.config else settings.Paths(settings.default_data())
-            public = keys.load_public(data.keys, "statements")
-        contents = {file: file.read_bytes() for file in args.files}
+        contents, public = signed.read(args)
     except (settings.SettingsError, keys.KeyFileError, OSError) as error:
         print(f"csu statement: {error}", file=sys.stderr)
         return 2
@@ -67,16 +63,16 @@ def _faults(
     from csu.statements.document import chain_faults, read_file
 
     faults: list[tuple[Path, SignedFault]] = []
-    signed: dict[int, tuple[Path, dict[str, Any]]] = {}
+    read: dict[int, tuple[Path, dict[str, Any]]] = {}
     for file, content in contents.items():
         try:
             statement = read_file(content, public)
         except SignedFault as fault:
             faults.append((file, fault))
         else:
-            signed[id(statement)] = (file, statement)
-    broken = chain_faults([statement for _, statement in signed.values()])
-    return faults + [(signed[id(statement)][0], fault) for statement, fault in broken]
+            read[id(statement)] = (file, statement)
+    broken = chain_faults([statement for _, statement in read.values()])
+    return faults + [(read[id(statement)][0], fault) for statement, fault in broken]
 
 
 def _show(args: argparse.Namespace) -> int:

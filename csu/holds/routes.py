@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping, insert, select, update
 
 from csu import proposals
@@ -19,7 +19,7 @@ from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
 from csu.proposals import Known
 from csu.recording import asking
-from csu.schemas import Body, Line
+from csu.schemas import Body, Instant, Line
 from csu.store import tables
 from legal.permissions import Act
 from legal.two_persons import Decision
@@ -34,8 +34,8 @@ _NO_PROCEDURE = Refusal(
 
 class HoldRequest(Body):
     camera: UUID
-    from_at: Annotated[AwareDatetime, Field(alias="from")]
-    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    from_at: Annotated[Instant, Field(alias="from")]
+    to_at: Annotated[Instant, Field(alias="to")]
     requisition: Annotated[Line, Field(max_length=80)] = ""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping, Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,7 @@ from csu.audit.entries import Entry
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
 from csu.proposals import Known
-from csu.schemas import Body, CameraRef, Line
+from csu.schemas import Body, CameraRef, Instant, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
 from legal.interruptions import LONGEST, REASONS, Cause, Interruption, State
@@ -32,8 +32,8 @@ _IN_FORCE = frozenset({State.COMING, State.IN_FORCE})
 
 class InterruptionRequest(Body):
     camera: UUID
-    from_at: Annotated[AwareDatetime, Field(alias="from")]
-    to_at: Annotated[AwareDatetime, Field(alias="to")]
+    from_at: Annotated[Instant, Field(alias="from")]
+    to_at: Annotated[Instant, Field(alias="to")]
     reason: Annotated[Line, Field(max_length=20)]
 
 

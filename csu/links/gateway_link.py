@@ -213,18 +213,6 @@ def _about(granted: RowMapping | None, entry: Entry) -> Entry:
     author = Author(
         granted["author"], granted["author_name"], granted["quality"], granted["workstation"], granted["session"]
     )
-    return Entry(
-        op=entry.op,
-        at=entry.at,
-        author=author,
-        result=entry.result,
-        authority=granted["authority"],
-        commune=granted["commune"],
-        camera=granted["camera"],
-        camera_name=granted["camera_name"],
-        from_at=entry.from_at,
-        to_at=entry.to_at,
-        motif=Motif(granted["motif_code"], granted["motif_reference"]),
-        detail=entry.detail,
-        id=entry.id,
-    )
+    names = "authority", "commune", "camera", "camera_name"
+    motif = Motif(granted["motif_code"], granted["motif_reference"])
+    return replace(entry, author=author, motif=motif, **{name: granted[name] for name in names})

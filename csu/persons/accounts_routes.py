@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit
-from csu.errors import invalid, not_found
-from csu.schemas import Body, Done, Line
+from csu.errors import not_found
+from csu.schemas import Body, Done, Insee, Line
 from csu.store import tables
-from csu.territory.acting import attempt, demand
+from csu.territory.acting import demand
+from csu.territory.suspensions import SELF
 from legal import persons
-from legal.facts import CENTRE, Category, Role
+from legal.facts import Category, Role
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["persons"])
@@ -50,7 +51,7 @@ class NewAccount(Body):
     name: Annotated[Line, Field(min_length=2, max_length=80)]
     role: Role
     category: Category
-    employer: Annotated[str | None, Field(pattern=r"^[0-9AB]{5}$")] = None
+    employer: Insee | None = None
 
 
 class CreatedAccount(BaseModel):
@@ -80,7 +81,7 @@ async def create_account(
         "created_at": visit.now,
     }
     detail = {"account": row["id"], "about": body.login, "role": body.role, "category": body.category}
-    async with attempt(visit, CENTRE, detail) as connection:
+    async with visit.perform(detail=detail) as connection:
         demand(persons.fault_of_account(body.login, body.name, await open_names(connection)))
         await connection.execute(insert(tables.account).values(row))
     return CreatedAccount(id=row["id"], login=body.login, password=password)
@@ -112,8 +113,7 @@ async def _end_access(visit: Visit, account_id: UUID, **values: Any) -> str:
         known = select(account.c.login).where(account.c.id == str(account_id))
         login = await connection.scalar(known)
     async with visit.perform(detail={"account": str(account_id), "about": login}) as connection:
-        if str(account_id) == visit.session.actor.id:
-            raise invalid("Votre propre compte ne peut être traité que par un autre administrateur.")
+        demand(SELF if str(account_id) == visit.session.actor.id else None, 422)
         if (await connection.execute(statement.values(values))).rowcount == 0:
             raise not_found()
         await sessions.end_all(connection, str(account_id), visit.now)

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts import sessions
-from csu.alarms.keeper import end_alarm, raise_alarm
+from csu.alarms.keeper import keep
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.centre_state import Centre
@@ -58,15 +58,4 @@ async def _tell(connection: AsyncConnection, now: datetime) -> bool:
         for due in persons.dues(known.legal, now):
             subject = known.login if due.commune is None else f"{known.login} {due.commune}"
             wanted[due.code.value, subject] = (iso(due.by_at) or "", due.commune)
-    alarm = tables.alarm
-    statement = select(alarm.c.code, alarm.c.subject, alarm.c.detail)
-    rows = await connection.execute(statement.where(alarm.c.source == SOURCE, alarm.c.ended.is_(None)))
-    on = {(row[0], row[1]): row[2] for row in rows}
-    over = [key for key in on if key not in wanted or wanted[key][0] != on[key]]
-    fresh = [key for key in wanted if key not in on or key in over]
-    for code, subject in over:
-        await end_alarm(connection, SOURCE, code, subject, now)
-    for code, subject in fresh:
-        detail, commune = wanted[code, subject]
-        await raise_alarm(connection, SOURCE, code, subject, detail, commune, now)
-    return bool(over or fresh)
+    return await keep(connection, SOURCE, list(persons.Due), wanted, now)

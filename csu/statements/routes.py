@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from csu.accounts.guard import Guard, Visit
 from csu.errors import Refusal, invalid, not_found
-from csu.schemas import CommuneRef
+from csu.schemas import CommuneRef, Insee
 from csu.statements.days import month_of
 from csu.statements.month import figures, to_csv
 from csu.statements.reading import cameras_of, coverage_of, file_of, statement_by_number
@@ -26,9 +26,8 @@ from legal.secrecy import secrets_from
 router = APIRouter(prefix="/api", tags=["statements"])
 _STATEMENT = tables.statement
 _UNKNOWN = Refused("UNKNOWN_COMMUNE", "Commune inconnue.", "CSI R.253-3 II 2°")
-Insee = Annotated[str, Path(pattern="^[0-9AB]{5}$")]
 Number = Annotated[int, Path(ge=1, le=2**62)]
-Month = Annotated[str, Query(pattern="^[0-9]{4}-[0-9]{2}$")]
+Month = Annotated[str, Query(pattern="^20[0-9]{2}-[0-9]{2}$")]
 
 
 class CommuneStatements(CommuneRef):
@@ -192,8 +191,8 @@ async def _read(visit: Visit, insee: str, number: int) -> RowMapping:
     commune = await _commune_of(visit, insee)
     async with visit.perform(Subject(commune.legal), detail={"number": number}) as connection:
         row = await statement_by_number(connection, insee, number)
-    if row is None:
-        raise not_found()
+        if row is None:
+            raise not_found()
     return row
 
 
@@ -214,8 +213,7 @@ async def _commune_of(visit: Visit, insee: str) -> KnownCommune:
     subject = CENTRE if commune is None else Subject(commune.legal)
     outcome = visit.decide(Act.STATEMENT_READ, subject)
     if isinstance(outcome, Refused) and outcome.code != "OUT_OF_COMMUNE":
-        await visit.record(visit.entry(visit.act).refused(outcome))
-        raise Refusal(403, outcome.code, outcome.reason)
+        await visit.refuse(visit.entry(visit.act), Refusal(403, outcome.code, outcome.reason))
     if isinstance(outcome, Refused) or commune is None:
         refused = outcome if isinstance(outcome, Refused) and commune is not None else _UNKNOWN
         await visit.record(

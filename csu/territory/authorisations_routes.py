@@ -1,25 +1,25 @@
-"""Authorisations from draft to end: dossiers, their lines, each step with its own act, and what is due when.
+"""Authorisations from draft to end: dossiers, their lines, each step with its own act.
 
 A step answers with the authorisation as it stands after it. One that can't be taken is 409 with its code, and changes
 nothing; a line that no arrêté can say is 422.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
-from csu.schemas import Body, CameraRef, CommuneRef, Done, Line, Reason
-from csu.store import facts, tables
-from csu.store.facts import KnownCamera
+from csu.errors import Refusal
+from csu.schemas import Body, Day, Done, Insee, Line, Reason
+from csu.store import tables
 from csu.territory import dossiers
-from csu.territory.acting import NotDone, attempt, find, subject_of
+from csu.territory.acting import demand, find, subject_of
+from csu.territory.authorisations_reading import AuthorisationBody, Authorisations, shown
 from csu.territory.dossiers import Known
 from csu.territory.lines import Details, Terms, line_of, values_of
 from legal import authorisations as law
@@ -28,9 +28,7 @@ from legal.facts import Regime
 from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api/authorisations", tags=["authorisations"])
-_Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 _Reference = Annotated[Line, Field(min_length=3, max_length=60)]
-_Insee = Annotated[str, Field(pattern=r"^[0-9AB]{5}$")]
 
 
 class LineInput(Terms, Details, Body):
@@ -43,7 +41,7 @@ _Lines = Annotated[list[LineInput], Field(min_length=1, max_length=2000)]
 
 
 class Draft(Body):
-    commune: _Insee
+    commune: Insee
     # How the centre calls the file until there is an arrêté.
     dossier: _Reference
     kind: Literal[Kind.INITIALE, Kind.PROVISOIRE, Kind.REGISTRE] = Kind.INITIALE
@@ -65,78 +63,22 @@ class Lines(Body):
 class Dated(Body):
     """The act's own day."""
 
-    on: _Day
+    on: Day
 
 
 class Grant(Dated):
     """The arrêté: from its first day to the first on which it no longer holds, in Paris."""
 
     reference: _Reference
-    from_day: Annotated[_Day, Field(alias="from")]
-    to_day: Annotated[_Day, Field(alias="to")]
+    from_day: Annotated[Day, Field(alias="from")]
+    to_day: Annotated[Day, Field(alias="to")]
 
 
 class Service(Dated):
     """The préfet is told on `on` that these cameras (all, when none is named) come into service on `service_on`."""
 
-    service_on: _Day
+    service_on: Day
     cameras: Annotated[list[UUID] | None, Field(max_length=2000)] = None
-
-
-class LineBody(Terms, Details):
-    camera: CameraRef
-    regime: str
-    sent_on: date | None
-    service_on: date | None
-    in_service_at: datetime | None
-
-
-class EventBody(BaseModel):
-    event: str
-    at: datetime
-    on: date
-    reference: str | None
-    author: str | None
-
-
-class DeadlineBody(BaseModel):
-    """`code`: CDV_OPINION, REFUS_IMPLICITE, AUTH_EXPIRING, AUTH_EXPIRED."""
-
-    code: str
-    at: datetime
-
-
-class BlockBody(BaseModel):
-    code: str
-    reason: str
-
-
-class AuthorisationBody(BaseModel):
-    """`state` is of now, clocks included. `steps`: what a person may enter now, by its path. `blocked`: why the cameras
-    that wait can't be put into service now; null where nothing waits or nothing is missing."""
-
-    id: str
-    commune: CommuneRef
-    dossier: str
-    reference: str | None
-    kind: str
-    state: str
-    replaces: str | None
-    from_at: datetime | None = Field(serialization_alias="from")
-    to_at: datetime | None = Field(serialization_alias="to")
-    complete_on: date | None
-    suspended_at: datetime | None
-    suspended_reason: str | None
-    ended_at: datetime | None
-    lines: list[LineBody]
-    events: list[EventBody]
-    deadlines: list[DeadlineBody]
-    steps: list[str]
-    blocked: BlockBody | None
-
-
-class Authorisations(BaseModel):
-    authorisations: list[AuthorisationBody]
 
 
 @router.get("")
@@ -144,7 +86,7 @@ async def list_authorisations(visit: Annotated[Visit, Depends(Guard(Act.AUTHORIS
     """All of the person's communes, drafts and ended ones too."""
     async with visit.perform() as connection:
         known = await dossiers.all_of(connection)
-        return Authorisations(authorisations=await _shown(connection, visit, known))
+        return Authorisations(authorisations=await shown(connection, visit, known))
 
 
 @router.post("", status_code=201)
@@ -156,7 +98,7 @@ async def draft_authorisation(
     subject = await subject_of(visit, body.commune)
     identity = str(uuid4())
     detail = {"authorisation": identity, "about": body.dossier, "kind": body.kind}
-    async with attempt(visit, subject, detail) as connection:
+    async with visit.perform(subject, detail=detail) as connection:
         lines = await _checked(connection, body.commune, body.kind, body.lines)
         await _create(connection, identity, body.commune, body.dossier, body.kind, None, lines)
     return await _one(visit, identity)
@@ -168,13 +110,13 @@ async def change_lines(
 ) -> AuthorisationBody:
     """Replace a draft's lines. What was granted is changed by a modification only (CSI R.254-2)."""
     known, subject = await find(visit, authorisation_id)
-    async with attempt(visit, subject, {"authorisation": known.id, "about": known.name}) as connection:
+    async with visit.perform(subject, detail={"authorisation": known.id, "about": known.name}) as connection:
         now = await _locked(connection, known)
         if now.dossier.state is not State.BROUILLON:
             reason = (
                 "Ce qui a été demandé ou autorisé ne change que par un arrêté modificatif : ouvrez une modification."
             )
-            raise NotDone(Refused("AUTH_MODIFICATION_REQUIRED", reason, "CSI R.254-2"))
+            demand(Refused("AUTH_MODIFICATION_REQUIRED", reason, "CSI R.254-2"))
         lines = await _checked(connection, now.row["commune"], now.dossier.kind, body.lines)
         line = tables.authorisation_line
         await connection.execute(delete(line).where(line.c.authorisation == known.id))
@@ -190,45 +132,53 @@ async def amend_authorisation(
     known, subject = await find(visit, authorisation_id)
     identity = str(uuid4())
     detail = {"authorisation": identity, "replaces": known.id, "about": body.dossier, "kind": body.kind}
-    async with attempt(visit, subject, detail) as connection:
+    async with visit.perform(subject, detail=detail) as connection:
         now = await _locked(connection, known)
         if now.dossier.reference is None or law.state_at(now.dossier, visit.now) in law.ENDED:
             reason = "Seul un arrêté qui n'a pas pris fin se modifie ou se renouvelle."
-            raise NotDone(Refused("STEP_FORBIDDEN", reason, "CSI R.254-2, L.252-4"))
+            demand(Refused("STEP_FORBIDDEN", reason, "CSI R.254-2, L.252-4"))
         kept = {camera: values_of(now.line(camera)) for camera in now.lines}
         lines = kept | await _checked(connection, now.row["commune"], body.kind, body.lines)
         await _create(connection, identity, now.row["commune"], body.dossier, body.kind, known.id, lines)
     return await _one(visit, identity)
 
 
-@router.post("/{authorisation_id}/deposit")
-async def deposit(
-    authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_DEPOSIT))]
-) -> AuthorisationBody:
-    return await _step(visit, authorisation_id, Step(Event.DEPOSIT, body.on))
+# Steps that their own day tells. Each event is a path, and an act of its own.
+_DATED = {
+    Event.DEPOSIT: "The dossier goes to the préfecture.",
+    Event.COMPLETE: "The récépissé of the complete dossier: the delays of CSI R.252-15 run from its day.",
+    Event.EXTEND: "The commission takes its fourth month.",
+    Event.OPINION: "The commission has given its opinion.",
+    Event.REFUSE: "The préfet refuses.",
+}
+# Steps of today, with a reason.
+_REASONED = {
+    Event.WITHDRAW: "For good: viewing and recording stop at once (CSI R.254-2).",
+    Event.END_EVENT: "The event is over, and with it its provisional authorisation (CSI L.252-6).",
+    Event.DROP: "The commune gives the dossier up before it is decided.",
+}
 
 
-@router.post("/{authorisation_id}/complete")
-async def complete(
-    authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_COMPLETE))]
-) -> AuthorisationBody:
-    """The récépissé of the complete dossier: the delays of CSI R.252-15 run from its day."""
-    return await _step(visit, authorisation_id, Step(Event.COMPLETE, body.on))
+def _add_dated(event: Event, told: str) -> None:
+    guard = Guard(Act(f"authorisation:{event}"))
+
+    @router.post(f"/{{authorisation_id}}/{event}", name=event, description=told)
+    async def step(authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(guard)]) -> AuthorisationBody:
+        return await _step(visit, authorisation_id, Step(event, body.on))
 
 
-@router.post("/{authorisation_id}/extend")
-async def extend(
-    authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_EXTEND))]
-) -> AuthorisationBody:
-    """The commission takes its fourth month."""
-    return await _step(visit, authorisation_id, Step(Event.EXTEND, body.on))
+def _add_reasoned(event: Event, told: str) -> None:
+    guard = Guard(Act(f"authorisation:{event}"))
+
+    @router.post(f"/{{authorisation_id}}/{event}", name=event, description=told)
+    async def step(authorisation_id: UUID, body: Reason, visit: Annotated[Visit, Depends(guard)]) -> AuthorisationBody:
+        return await _step(visit, authorisation_id, Step(event, law.day_of(visit.now)), body)
 
 
-@router.post("/{authorisation_id}/opinion")
-async def opinion(
-    authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_OPINION))]
-) -> AuthorisationBody:
-    return await _step(visit, authorisation_id, Step(Event.OPINION, body.on))
+for _event, _told in _DATED.items():
+    _add_dated(_event, _told)
+for _event, _told in _REASONED.items():
+    _add_reasoned(_event, _told)
 
 
 @router.post("/{authorisation_id}/grant")
@@ -237,13 +187,6 @@ async def grant(
 ) -> AuthorisationBody:
     step = Step(Event.GRANT, body.on, reference=body.reference, from_on=body.from_day, to_on=body.to_day)
     return await _step(visit, authorisation_id, step)
-
-
-@router.post("/{authorisation_id}/refuse")
-async def refuse(
-    authorisation_id: UUID, body: Dated, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_REFUSE))]
-) -> AuthorisationBody:
-    return await _step(visit, authorisation_id, Step(Event.REFUSE, body.on))
 
 
 @router.post("/{authorisation_id}/notify")
@@ -280,30 +223,6 @@ async def resume(
     return Done()
 
 
-@router.post("/{authorisation_id}/withdraw")
-async def withdraw(
-    authorisation_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_WITHDRAW))]
-) -> AuthorisationBody:
-    """For good: viewing and recording stop at once (CSI R.254-2)."""
-    return await _step(visit, authorisation_id, Step(Event.WITHDRAW, law.day_of(visit.now)), body)
-
-
-@router.post("/{authorisation_id}/end-event")
-async def end_event(
-    authorisation_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_END_EVENT))]
-) -> AuthorisationBody:
-    """The event is over, and with it its provisional authorisation (CSI L.252-6)."""
-    return await _step(visit, authorisation_id, Step(Event.END_EVENT, law.day_of(visit.now)), body)
-
-
-@router.post("/{authorisation_id}/drop")
-async def drop(
-    authorisation_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_DROP))]
-) -> AuthorisationBody:
-    """The commune gives the dossier up before it is decided."""
-    return await _step(visit, authorisation_id, Step(Event.DROP, law.day_of(visit.now)), body)
-
-
 async def _step(
     visit: Visit, authorisation: UUID, step: Step, given: Reason | None = None, **more: Any
 ) -> AuthorisationBody:
@@ -314,11 +233,9 @@ async def _step(
     detail = {"authorisation": known.id, "about": step.reference or known.name, "on": step.on.isoformat()}
     if given is not None:
         detail["given"] = given.reason
-    async with attempt(visit, subject, detail) as connection:
+    async with visit.perform(subject, detail=detail) as connection:
         now = await _locked(connection, known)
-        refused = await dossiers.take(connection, now, step, visit.now, visit.session.actor.id, **more)
-        if refused is not None:
-            raise NotDone(refused)
+        demand(await dossiers.take(connection, now, step, visit.now, visit.session.actor.id, **more))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")
     return await _one(visit, known.id)
@@ -333,7 +250,7 @@ async def _locked(connection: AsyncConnection, known: Known) -> Known:
 async def _checked(
     connection: AsyncConnection, insee: str, kind: Kind, inputs: Sequence[LineInput]
 ) -> dict[str, dict[str, Any]]:
-    """Columns of the lines by camera. Raises NotDone for what no arrêté can say, and for a camera elsewhere."""
+    """Columns of the lines by camera. Raises Refusal for what no arrêté can say, and for a camera elsewhere."""
     camera = tables.camera
     statement = select(camera.c.id, camera.c.regime).where(camera.c.commune == insee)
     regimes = {row[0]: Regime(row[1]) for row in await connection.execute(statement)}
@@ -343,15 +260,13 @@ async def _checked(
         regime = regimes.get(identity)
         if regime is None or identity in lines:
             reason = "Une caméra est inconnue dans cette commune, ou nommée deux fois."
-            raise NotDone(Refused("UNKNOWN_CAMERA", reason, "CSI R.252-3"), 422)
+            raise Refusal(422, "UNKNOWN_CAMERA", reason)
         if kind not in law.REPLACING and (regime is Regime.HORS_CSI) != (kind is Kind.REGISTRE):
             reason = "Le registre est pour les lieux hors du code de la sécurité intérieure, et pour eux seuls."
-            raise NotDone(Refused("REGIME_ROLE_FORBIDDEN", reason, "CSI L.251-1"), 422)
+            demand(Refused("REGIME_ROLE_FORBIDDEN", reason, "CSI L.251-1"), 422)
         dumped = given.model_dump()
         line = line_of(dumped, dumped)
-        fault = law.fault_of_line(regime, line)
-        if fault is not None:
-            raise NotDone(fault, 422)
+        demand(law.fault_of_line(regime, line), 422)
         lines[identity] = values_of(line)
     return lines
 
@@ -389,83 +304,4 @@ async def _one(visit: Visit, identity: str) -> AuthorisationBody:
     async with visit.centre.store.transaction(visit.communes) as connection:
         known = await dossiers.find(connection, identity)
         assert known is not None
-        return (await _shown(connection, visit, [known]))[0]
-
-
-async def _shown(connection: AsyncConnection, visit: Visit, known: Sequence[Known]) -> list[AuthorisationBody]:
-    event, account = tables.authorisation_event, tables.account
-    statement = (
-        select(event, account.c.name.label("author_name"))
-        .outerjoin(account, account.c.id == event.c.author)
-        .where(event.c.authorisation.in_([one.id for one in known]))
-        .order_by(event.c.authorisation, event.c.n)
-    )
-    events: dict[str, list[EventBody]] = {}
-    for row in (await connection.execute(statement)).mappings():
-        told = EventBody(
-            event=row["event"],
-            at=row["at"],
-            on=row["on_day"],
-            reference=row["reference"],
-            author=row["author_name"],
-        )
-        events.setdefault(row["authorisation"], []).append(told)
-    async with visit.centre.store.facts() as guard:
-        communes = await facts.communes(guard)
-        cameras = await facts.cameras(guard, {camera for one in known for camera in one.lines})
-    return [
-        AuthorisationBody(
-            **{name: one.row[name] for name in _COLUMNS},
-            commune=CommuneRef.of(communes[one.row["commune"]]),
-            state=law.state_at(one.dossier, visit.now),
-            lines=sorted(
-                (_line(cameras[camera], one, camera) for camera in one.lines), key=lambda line: line.camera.number
-            ),
-            events=events.get(one.id, []),
-            deadlines=[DeadlineBody(code=due.code, at=due.at) for due in law.deadlines(one.dossier, visit.now)],
-            steps=[step.value for step in law.possible(one.dossier, visit.now)],
-            blocked=await _blocked(connection, one, visit.now),
-        )
-        for one in known
-    ]
-
-
-_COLUMNS = (
-    "id",
-    "dossier",
-    "reference",
-    "kind",
-    "replaces",
-    "from_at",
-    "to_at",
-    "complete_on",
-    "suspended_at",
-    "suspended_reason",
-    "ended_at",
-)
-
-
-def _line(camera: KnownCamera, known: Known, identity: str) -> LineBody:
-    row = known.lines[identity]
-    assert camera.subject.camera is not None
-    return LineBody(
-        **values_of(known.line(identity)),
-        camera=CameraRef.of(camera),
-        regime=camera.subject.camera.regime,
-        sent_on=row["sent_on"],
-        service_on=row["service_on"],
-        in_service_at=row["in_service_at"],
-    )
-
-
-async def _blocked(connection: AsyncConnection, known: Known, now: datetime) -> BlockBody | None:
-    dossier = known.dossier
-    state = law.state_at(dossier, now)
-    granted = state in (State.AUTORISEE, State.MISE_EN_SERVICE_NOTIFIEE, *law.IN_SERVICE)
-    if not granted or dossier.in_service.keys() == dossier.cameras:
-        return None
-    if state is State.AUTORISEE and Event.ACTIVATE not in law.possible(dossier, now):
-        return BlockBody(code="NOTICE_MISSING", reason="La mise en service n'est pas notifiée au préfet.")
-    step = Step(Event.ACTIVATE, law.day_of(now))
-    moved = law.apply(dossier, step, now, await dossiers.conditions(connection, known, now))
-    return BlockBody(code=moved.code, reason=moved.reason) if isinstance(moved, Refused) else None
+        return (await shown(connection, visit, [known]))[0]

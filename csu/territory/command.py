@@ -14,7 +14,7 @@ from csu.clock import utc_now
 from csu.settings import Database, Settings
 from csu.store.store import Store
 from csu.territory.document import Account, Document, DocumentError
-from csu.territory.importing import Importer
+from csu.territory.importing import Importer, Keep
 from legal.facts import Category, Role
 
 
@@ -28,13 +28,15 @@ class Report:
 
 def import_document(settings: Settings, database: Database, content: Document, passwords: Path | None) -> Report:
     """Import a document. Raises DocumentError, KeyFileError, sqlalchemy.exc.DBAPIError."""
-    given = {} if passwords is None else _read_passwords(passwords)
-    importer = _run(settings, database, content, given)
     if passwords is None:
-        return importer
-    if importer.printed:
-        _write_passwords(passwords, given | importer.printed)
-    return Report(importer.changes, {})
+        return _run(settings, database, content, {})
+    given = _read_passwords(passwords)
+
+    def keep(made: Mapping[str, str]) -> None:
+        if made:
+            _write_passwords(passwords, {**given, **made})
+
+    return Report(_run(settings, database, content, given, keep).changes, {})
 
 
 def create_administrator(settings: Settings, database: Database, login: str, name: str) -> str:
@@ -46,16 +48,20 @@ def create_administrator(settings: Settings, database: Database, login: str, nam
     return report.printed[login]
 
 
-def _run(settings: Settings, database: Database, content: Document, given: Mapping[str, str]) -> Report:
+def _run(
+    settings: Settings, database: Database, content: Document, given: Mapping[str, str], keep: Keep | None = None
+) -> Report:
     keys.ensure_keys(settings.paths.keys)
-    return asyncio.run(_import(settings, database, content, given))
+    return asyncio.run(_import(settings, database, content, given, keep))
 
 
-async def _import(settings: Settings, database: Database, content: Document, given: Mapping[str, str]) -> Report:
+async def _import(
+    settings: Settings, database: Database, content: Document, given: Mapping[str, str], keep: Keep | None
+) -> Report:
     store = Store(database, pool_size=2)
     try:
         box = SecretBox(settings.paths.keys)
-        importer = Importer(store, box, settings.paths.data, given, utc_now())
+        importer = Importer(store, box, settings.paths.data, given, utc_now(), keep=keep)
         changes = await importer.run(content)
         await sequence(store)
         return Report(changes, importer.made)
@@ -79,9 +85,12 @@ def _read_passwords(file: Path) -> dict[str, str]:
 
 def _write_passwords(file: Path, passwords: Mapping[str, str]) -> None:
     partial = file.with_name(f".{file.name}.new")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
-        json.dump(dict(passwords), output, indent=1)
-        output.flush()
-        os.fsync(output.fileno())
-    partial.rename(file)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+            json.dump(dict(passwords), output, indent=1)
+            output.flush()
+            os.fsync(output.fileno())
+        partial.rename(file)
+    except OSError as error:
+        raise DocumentError(f"{file}: {error.strerror}") from error

@@ -6,15 +6,15 @@ Dates are civil days in Paris, from the first day (included) to `to`, the first 
 import string
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from csu.schemas import Day, Insee
 from csu.territory import reference
-from csu.territory.lines import Details, Terms, line_of
+from csu.territory.lines import Details, Place, Terms, line_of
 from legal.authorisations import REPLACING, Kind, Line, fault_of_term
 from legal.facts import FINALITES, Basis, Category, Regime, Right, Role
 from legal.retention import RetentionRefused, check_retention
@@ -34,7 +34,6 @@ def _address(value: str) -> str:
     return value
 
 
-Insee = Annotated[str, Field(pattern=r"^[0-9AB]{5}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -44,8 +43,8 @@ class _Item(BaseModel):
 
 
 class Dated(_Item):
-    from_day: date = Field(alias="from")
-    to_day: date | None = Field(alias="to", default=None)
+    from_day: Day = Field(alias="from")
+    to_day: Day | None = Field(alias="to", default=None)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Dated":
@@ -56,13 +55,13 @@ class Dated(_Item):
 
 class Deliberation(_Item):
     reference: Text
-    on: date
+    on: Day
 
 
 class Engagement(_Item):
     """The engagement de conformité that the responsable de traitement sent to the CNIL (CSI R.253-7)."""
 
-    sent_on: date
+    sent_on: Day
     receipt: Text
 
 
@@ -96,20 +95,12 @@ class Convention(Dated):
     partner: Text
 
 
-class Site(_Item):
+class Site(Place, _Item):
     """A place where cameras are; those of cameras that no site describes are known by their name alone."""
 
     commune: Insee
     name: Text
     address: Text | None = None
-    latitude: Annotated[float | None, Field(ge=-90, le=90)] = None
-    longitude: Annotated[float | None, Field(ge=-180, le=180)] = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Site":
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("`latitude` and `longitude` go together")
-        return self
 
 
 class Camera(_Item):
@@ -145,7 +136,7 @@ class Authorisation(Dated, Terms):
     """An arrêté that is in service or will be at its date. One that has been imported changes by another that
     `replaces` it only (CSI R.254-2)."""
 
-    to_day: date = Field(alias="to")
+    to_day: Day = Field(alias="to")
     commune: Insee
     reference: Text
     kind: Kind = Kind.INITIALE
@@ -189,7 +180,7 @@ class Agrement(Dated):
     reference: Text
     prefet: Text | None = None
     departements: Annotated[list[str], Field(min_length=1)]
-    inquiry: date | None = None
+    inquiry: Day | None = None
 
 
 class Account(_Item):
@@ -212,7 +203,7 @@ class Habilitation(Dated):
     regimes: Annotated[list[Regime], Field(min_length=1)] | None = None
     reference: Text
     signed_by: Text | None = None
-    signed_on: date | None = None
+    signed_on: Day | None = None
 
 
 class Document(_Item):

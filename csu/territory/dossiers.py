@@ -1,6 +1,6 @@
 """Authorisations between their rows and `legal.authorisations`: read, moved by a step, written with its event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -107,6 +107,13 @@ async def conditions(connection: AsyncConnection, known: Known, at: datetime) ->
     )
 
 
+async def hold_cameras(connection: AsyncConnection, cameras: Collection[str]) -> None:
+    """Until the transaction ends nobody else puts these into service: two arrêtés at once would each see no other."""
+    camera = tables.camera
+    held = select(camera.c.id).where(camera.c.id.in_(cameras)).order_by(camera.c.id)
+    await connection.execute(held.with_for_update(key_share=True))
+
+
 async def covered(
     connection: AsyncConnection,
     cameras: frozenset[str],
@@ -148,6 +155,8 @@ async def take(
 
     `more`: columns of the row besides.
     """
+    if step.event is Event.ACTIVATE:
+        await hold_cameras(connection, known.dossier.cameras)
     needed = await conditions(connection, known, at) if step.event is Event.ACTIVATE else None
     moved = law.apply(known.dossier, step, at, needed)
     if isinstance(moved, Refused):

@@ -1,6 +1,6 @@
 """Bring the tables to what a document says: idempotent by natural keys, each change journalled, all or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,12 @@ from legal.authorisations import Event, Line, State, Step, changed_conditions, c
 from legal.facts import Category, Regime
 from legal.permissions import Refused
 
+Keep = Callable[[Mapping[str, str]], None]
+
 
 class Importer:
-    """One import. `made` holds the passwords of the accounts that it created: login to password."""
+    """One import. `made` holds the passwords of the accounts that it created: login to password; `keep` takes them
+    before anything is committed, so that no account is left whose password nobody has."""
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Importer:
         given: Mapping[str, str],
         now: datetime,
         hasher: Passwords | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._store = store
         self._box = box
@@ -55,6 +59,7 @@ class Importer:
         self._given = given
         self._now = now
         self._passwords = hasher or Passwords()
+        self._keep = keep
         self._entries: list[Entry] = []
         self.made: dict[str, str] = {}
 
@@ -67,6 +72,8 @@ class Importer:
                 await self._authorisations(connection, document, cameras)
                 await self._persons(connection, document)
                 await entries.append(connection, self._entries)
+                if self._keep is not None:
+                    self._keep(self.made)
         except IntegrityError as error:
             raise DocumentError(f"the database refuses: {error.orig}") from error
         return len(self._entries)
@@ -166,6 +173,7 @@ class Importer:
                 raise DocumentError(f"authorisation {item.reference}: unknown arrêté {item.replaces}")
         identity = str(uuid4())
         from_at, to_at = start_of(item.from_day), start_of(item.to_day)
+        await dossiers.hold_cameras(connection, lines.keys())
         elsewhere = await dossiers.covered(connection, frozenset(lines), from_at, to_at, {replaced})
         if elsewhere:
             other = sorted(elsewhere.values())[0]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from csu.schemas import Line as OneLine
 from legal.authorisations import Line, Plan
@@ -16,6 +16,19 @@ Position = tuple[_Latitude, _Longitude]
 # Corners; three at least.
 Zone = Annotated[list[Position], Field(min_length=3, max_length=100)]
 Mask = Annotated[list[tuple[_Share, _Share]], Field(min_length=3, max_length=100)]
+
+
+class Place(BaseModel):
+    """Where a site is."""
+
+    latitude: _Latitude | None = None
+    longitude: _Longitude | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Place":
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("`latitude` and `longitude` go together")
+        return self
 
 
 class Limits(BaseModel):

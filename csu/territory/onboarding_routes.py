@@ -1,6 +1,5 @@
 """A commune joins: what it answers for, its conventions, its sites. The INSEE code must be on the official list."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
@@ -10,18 +9,17 @@ from sqlalchemy import insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from csu.accounts.guard import Guard, Visit
-from csu.schemas import Body, Done, Line
+from csu.errors import Refusal
+from csu.schemas import Body, Day, Done, Insee, Line
 from csu.store import tables
 from csu.territory import reference
-from csu.territory.acting import NotDone, attempt, refuse, subject_of
+from csu.territory.acting import demand, subject_of
+from csu.territory.lines import Place
 from legal.authorisations import day_of, start_of
-from legal.facts import CENTRE
 from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api", tags=["territory"])
 _Text = Annotated[Line, Field(min_length=2, max_length=200)]
-_Insee = Annotated[str, Field(pattern=r"^[0-9AB]{5}$")]
-_Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 _MOST_FOUND = 20
 
 
@@ -34,8 +32,8 @@ class Onboarding(Body):
     controller: _Text | None = None
     dpo: _Text | None = None
     deliberation: _Text | None = None
-    deliberation_on: _Day | None = None
-    cnil_sent_on: _Day | None = None
+    deliberation_on: Day | None = None
+    cnil_sent_on: Day | None = None
     cnil_receipt: _Text | None = None
 
     @model_validator(mode="after")
@@ -47,18 +45,18 @@ class Onboarding(Body):
 
 
 class NewCommune(Onboarding):
-    insee: _Insee
+    insee: Insee
 
 
 class NewConvention(Body):
     """From the first day to the first on which it no longer holds; null has no term."""
 
-    commune: _Insee
+    commune: Insee
     kind: Literal["IV", "V", "COORDINATION"]
     reference: Annotated[Line, Field(min_length=3, max_length=60)]
     partner: _Text
-    from_day: Annotated[_Day, Field(alias="from")]
-    to_day: Annotated[_Day | None, Field(alias="to")] = None
+    from_day: Annotated[Day, Field(alias="from")]
+    to_day: Annotated[Day | None, Field(alias="to")] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "NewConvention":
@@ -67,17 +65,9 @@ class NewConvention(Body):
         return self
 
 
-class Site(Body):
+class Site(Place, Body):
     name: _Text
     address: _Text | None = None
-    latitude: Annotated[float | None, Field(ge=-90, le=90)] = None
-    longitude: Annotated[float | None, Field(ge=-180, le=180)] = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Site":
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("`latitude` and `longitude` go together")
-        return self
 
 
 class ListedCommune(BaseModel):
@@ -115,10 +105,9 @@ async def join_commune(body: NewCommune, visit: Annotated[Visit, Depends(Guard(A
     known = reference.communes().get(body.insee)
     if known is None:
         await visit.demand(detail={"about": body.insee})
-        unknown = Refused("INSEE_UNKNOWN", reference.unknown(body.insee), "Code officiel géographique")
-        await refuse(visit, CENTRE, {"about": body.insee}, unknown, 422)
-    assert known is not None
-    async with attempt(visit, CENTRE, {"about": body.insee}) as connection:
+        unknown = Refusal(422, "INSEE_UNKNOWN", reference.unknown(body.insee))
+        await visit.refuse(visit.entry(visit.act, detail={"about": body.insee}), unknown)
+    async with visit.perform(detail={"about": body.insee}) as connection:
         _check_days(visit, body)
         row = body.model_dump() | {"name": known.name, "departement": known.departement}
         await connection.execute(insert(tables.commune).values(row))
@@ -127,20 +116,21 @@ async def join_commune(body: NewCommune, visit: Annotated[Visit, Depends(Guard(A
 
 @router.put("/communes/{insee}")
 async def change_commune(
-    insee: _Insee, body: Onboarding, visit: Annotated[Visit, Depends(Guard(Act.COMMUNE_CHANGE))]
+    insee: Insee, body: Onboarding, visit: Annotated[Visit, Depends(Guard(Act.COMMUNE_CHANGE))]
 ) -> Done:
     """What is left out becomes unknown."""
     await visit.demand(detail={"about": insee})
     subject = await subject_of(visit, insee)
     values: dict[str, Any] = body.model_dump()
-    async with attempt(visit, subject, {"about": insee, "changes": sorted(body.model_fields_set)}) as connection:
+    detail = {"about": insee, "changes": sorted(body.model_fields_set)}
+    async with visit.perform(subject, detail=detail) as connection:
         _check_days(visit, body)
         await connection.execute(update(tables.commune).where(tables.commune.c.insee == insee).values(values))
     return Done()
 
 
 @router.put("/communes/{insee}/sites")
-async def enter_site(insee: _Insee, body: Site, visit: Annotated[Visit, Depends(Guard(Act.SITE_ENTER))]) -> Done:
+async def enter_site(insee: Insee, body: Site, visit: Annotated[Visit, Depends(Guard(Act.SITE_ENTER))]) -> Done:
     """A place where cameras are or will be, by its name."""
     await visit.demand(detail={"about": insee})
     subject = await subject_of(visit, insee)
@@ -148,7 +138,7 @@ async def enter_site(insee: _Insee, body: Site, visit: Annotated[Visit, Depends(
     place = {name: row[name] for name in ("address", "latitude", "longitude")}
     statement = upsert(tables.site).values(row)
     statement = statement.on_conflict_do_update(index_elements=["commune", "name"], set_=place)
-    async with attempt(visit, subject, {"about": body.name}) as connection:
+    async with visit.perform(subject, detail={"about": body.name}) as connection:
         await connection.execute(statement)
     return Done()
 
@@ -164,7 +154,7 @@ async def enter_convention(body: NewConvention, visit: Annotated[Visit, Depends(
         "to_at": None if body.to_day is None else start_of(body.to_day),
     }
     detail = {"convention": row["id"], "about": body.reference, "kind": body.kind}
-    async with attempt(visit, subject, detail) as connection:
+    async with visit.perform(subject, detail=detail) as connection:
         await connection.execute(insert(tables.convention).values(row))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")
@@ -172,7 +162,7 @@ async def enter_convention(body: NewConvention, visit: Annotated[Visit, Depends(
 
 
 def _check_days(visit: Visit, body: Onboarding) -> None:
-    """Raises NotDone for what would have been decided or declared in the future."""
+    """Raises Refusal for what would have been decided or declared in the future."""
     today = day_of(visit.now)
     if any(day is not None and day > today for day in (body.deliberation_on, body.cnil_sent_on)):
-        raise NotDone(Refused("DATES_INVALID", "Cette date est dans l'avenir.", "CSI R.253-7"), 422)
+        demand(Refused("DATES_INVALID", "Cette date est dans l'avenir.", "CSI R.253-7"), 422)

@@ -2,17 +2,15 @@
 
 from datetime import date, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from csu.accounts.guard import Guard, Visit
-from csu.schemas import Done, Reason
 from csu.store import tables
 from csu.territory import reference
-from csu.territory.suspensions import resume, suspend
+from csu.territory.suspensions import add_suspensions
 from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["territory"])
@@ -127,18 +125,5 @@ def _shown(row: dict[str, str]) -> dict[str, str]:
     return {name: row[name] for name in ("id", "number", "name", "site", "regime")}
 
 
-@router.post("/conventions/{fact_id}/suspend")
-async def suspend_convention(
-    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_SUSPEND))]
-) -> Done:
-    """Lent staff lose the commune's pictures at once (CSI L.132-14 IV)."""
-    await suspend(visit, tables.convention, fact_id, body)
-    return Done()
-
-
-@router.post("/conventions/{fact_id}/resume")
-async def resume_convention(
-    fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.CONVENTION_RESUME))]
-) -> Done:
-    await resume(visit, tables.convention, fact_id, body)
-    return Done()
+# Suspended, lent staff lose the commune's pictures at once (CSI L.132-14 IV).
+add_suspensions(router, "conventions", tables.convention)

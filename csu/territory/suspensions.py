@@ -1,38 +1,53 @@
 """Suspending a legal fact and lifting the suspension: effective at once on live sessions (CSI R.254-2, L.132-14-1)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import APIRouter, Depends
 from sqlalchemy import ColumnElement, Table, select, update
 
-from csu.accounts.guard import Visit
+from csu.accounts.guard import Guard, Visit
 from csu.errors import Refusal, not_found
-from csu.schemas import Reason
+from csu.schemas import Done, Reason
 from csu.store import facts
+from csu.territory.acting import demand
 from legal.facts import CENTRE, Subject
-from legal.permissions import Refused
+from legal.permissions import Act, Refused
 
 _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
+SELF = Refused(
+    "SECOND_PERSON_REQUIRED",
+    "Nul ne décide pour soi-même de ses droits : une autre personne doit le faire.",
+    "CSI R.253-3",
+)
 
 
-async def suspend(visit: Visit, table: Table, fact_id: UUID, given: Reason) -> None:
-    """From now on the fact is not in force; one that is suspended already keeps its date."""
-    values = {"suspended_at": visit.now, "suspended_reason": given.reason}
-    await alter(visit, table, fact_id, given, values, table.c.suspended_at.is_(None))
+def add_suspensions(router: APIRouter, path: str, table: Table) -> None:
+    """The routes `suspend` and `resume` of a table of dated facts, with the acts that are named for it."""
+    suspending, resuming = Guard(Act(f"{table.name}:suspend")), Guard(Act(f"{table.name}:resume"))
 
+    @router.post(f"/{path}/{{fact_id}}/suspend", name=f"suspend_{table.name}")
+    async def suspend(fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(suspending)]) -> Done:
+        """From now on the fact is not in force; one that is suspended already keeps its date."""
+        values = {"suspended_at": visit.now, "suspended_reason": body.reason}
+        await alter(visit, table, fact_id, body, values, table.c.suspended_at.is_(None))
+        return Done()
 
-async def resume(visit: Visit, table: Table, fact_id: UUID, given: Reason) -> None:
-    await alter(visit, table, fact_id, given, {"suspended_at": None, "suspended_reason": None})
+    @router.post(f"/{path}/{{fact_id}}/resume", name=f"resume_{table.name}")
+    async def resume(fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(resuming)]) -> Done:
+        await alter(visit, table, fact_id, body, {"suspended_at": None, "suspended_reason": None})
+        return Done()
 
 
 async def alter(
     visit: Visit, table: Table, fact_id: UUID, given: Reason, values: Mapping[str, Any], *unless: ColumnElement[bool]
 ) -> None:
-    """Change a dated fact where the conditions hold. A foreign fact, and one that does not exist, get the same 404."""
+    """Change a dated fact where the conditions hold. A foreign fact, and one that does not exist, get the same 404;
+    nobody changes the own right."""
     given.check()
     detail = {table.name: str(fact_id), "given": given.reason}
-    subject, reference = await _subject(visit, table, str(fact_id))
+    subject, row = await _find(visit, table, str(fact_id))
     outcome = _UNKNOWN if subject is None else visit.decide(visit.act, subject)
     if subject is None or (isinstance(outcome, Refused) and outcome.code == "OUT_OF_COMMUNE"):
         assert isinstance(outcome, Refused)
@@ -42,16 +57,16 @@ async def alter(
         if isinstance(general, Refused) and general.code != "OUT_OF_COMMUNE":
             raise Refusal(403, general.code, general.reason)
         raise not_found()
-    async with visit.perform(subject, detail=detail | {"about": reference}) as connection:
+    async with visit.perform(subject, detail=detail | {"about": row["reference"]}) as connection:
+        demand(SELF if row.get("account") == visit.session.actor.id else None, 422)
         await connection.execute(update(table).where(table.c.id == str(fact_id), *unless).values(values))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")
 
 
-async def _subject(visit: Visit, table: Table, fact_id: str) -> tuple[Subject | None, str | None]:
-    """The commune of a fact and its reference; None for both when there is no such fact."""
+async def _find(visit: Visit, table: Table, fact_id: str) -> tuple[Subject | None, Mapping[Any, Any]]:
+    """The commune of a fact and its row; None when there is no such fact."""
     async with visit.centre.store.facts() as connection:
-        statement = select(table.c.commune, table.c.reference).where(table.c.id == fact_id)
-        row = (await connection.execute(statement)).one_or_none()
+        row = (await connection.execute(select(table).where(table.c.id == fact_id))).mappings().one_or_none()
         known = await facts.communes(connection)
-    return (None, None) if row is None else (Subject(known[row[0]].legal), row[1])
+    return (None, {}) if row is None else (Subject(known[row["commune"]].legal), row)

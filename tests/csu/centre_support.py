@@ -25,7 +25,8 @@ ORIGIN = "http://localhost:8080"
 PASSWORD = "correct-horse-battery"
 START = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 # The real algorithm at its cheapest: hundreds of logins in these tests.
-QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK = Passwords(CHEAP)
 ROLES = ("operateur", "superviseur", "delegue", "auditeur", "administrateur")
 
 
@@ -194,7 +195,7 @@ async def running(database: Database, valkey: Valkey, data: Path) -> AsyncIterat
     settings = Settings(data=data, database=database, valkey=valkey)
     keys.ensure_keys(settings.paths.keys)
     clock = ManualClock()
-    centre = replace(build_centre(settings, clock), passwords=QUICK)
+    centre = replace(build_centre(settings, clock), passwords=Passwords(CHEAP))
     try:
         await load_territory(centre.store, data)
         yield Running(centre, clock, httpx.ASGITransport(create_app(centre, None), raise_app_exceptions=False))

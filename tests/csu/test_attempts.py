@@ -34,17 +34,17 @@ async def stopped(tmp_path: object) -> AsyncIterator[Redis]:
 
 async def fail(attempts: Attempts, times: int, login: str = "operateur", address: str = "a") -> None:
     for _ in range(times):
-        await attempts.failed(login, address)
+        assert await attempts.begin(login, address)
 
 
 async def test_two_processes_count_together(running: Redis) -> None:
     one, other = Attempts(running), Attempts(running)
     await fail(one, 3)
-    assert not await other.are_too_many("operateur", "a")
-    await fail(other, 2)
-    assert await one.are_too_many("operateur", "a")
-    assert not await one.are_too_many("operateur", "elsewhere")
-    assert not await one.are_too_many("auditeur", "a")
+    assert await other.begin("operateur", "a")
+    await fail(other, 1)
+    assert not await one.begin("operateur", "a")
+    assert await one.begin("operateur", "elsewhere")
+    assert await one.begin("auditeur", "a")
 
 
 async def test_success_forgets(running: Redis) -> None:
@@ -52,40 +52,47 @@ async def test_success_forgets(running: Redis) -> None:
     await fail(attempts, 4)
     await attempts.succeeded("operateur", "a")
     await fail(attempts, 4)
-    assert not await attempts.are_too_many("operateur", "a")
+    assert await attempts.begin("operateur", "a")
 
 
 async def test_many_logins_from_one_address(running: Redis) -> None:
     attempts = Attempts(running)
     for number in range(30):
-        await attempts.failed(f"login-{number}", "a")
-    assert await attempts.are_too_many("anybody", "a")
-    assert not await attempts.are_too_many("anybody", "b")
+        assert await attempts.begin(f"login-{number}", "a")
+    assert not await attempts.begin("anybody", "a")
+    assert await attempts.begin("anybody", "b")
 
 
 async def test_one_login_from_many_addresses(running: Redis) -> None:
     attempts = Attempts(running)
     for number in range(50):
-        await attempts.failed("operateur", f"address-{number}")
-    assert await attempts.are_too_many("operateur", "new")
+        assert await attempts.begin("operateur", f"address-{number}")
+    assert not await attempts.begin("operateur", "new")
 
 
 async def test_without_valkey_this_process_counts(stopped: Redis) -> None:
     clock = Monotonic()
     attempts = Attempts(stopped, clock)
     await fail(attempts, 5)
-    assert await attempts.are_too_many("operateur", "a")
+    assert not await attempts.begin("operateur", "a")
     clock.now_s = WINDOW_S + 1
-    assert not await attempts.are_too_many("operateur", "a")
+    assert await attempts.begin("operateur", "a")
 
 
 async def test_stopping_valkey_forgets_nothing_of_this_process(running: Redis, stopped: Redis) -> None:
     attempts = Attempts(running)
     await fail(attempts, 5)
     attempts._valkey = stopped
-    assert await attempts.are_too_many("operateur", "a")
+    assert not await attempts.begin("operateur", "a")
+
+
+async def test_emptying_valkey_forgets_nothing_of_this_process(running: Redis) -> None:
+    attempts = Attempts(running)
+    await fail(attempts, 5)
+    await running.flushall()
+    assert not await attempts.begin("operateur", "a")
 
 
 async def test_what_was_typed_as_a_login_is_not_legible_in_valkey(running: Redis) -> None:
-    await Attempts(running).failed("my-password", "a")
+    await Attempts(running).begin("my-password", "a")
     assert not any("password" in key for key in await running.keys())

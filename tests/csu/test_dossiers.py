@@ -1,5 +1,6 @@
 """Authorisations in the centre: a commune joins, each step through the API, clocks, orders, and what import refuses."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -286,6 +287,36 @@ async def test_row_05_the_notice_comes_first(centre: Running) -> None:
         centre.clock.advance(days=2)
     async with centre.person("administrateur") as administrator:
         assert (await step(administrator, identity, "activate"))["state"] == "ACTIVE"
+
+
+async def test_two_arretes_put_into_service_at_once_leave_one(centre: Running, superuser: str) -> None:
+    async with centre.person("administrateur") as administrator:
+        camera = await commune_joins(centre, administrator)
+        first = await granted(administrator, camera)
+        second = await drafted(administrator, camera, dossier="Dossier 2")
+        for path in ("deposit", "complete", "opinion"):
+            await step(administrator, second, path, {"on": TODAY})
+        await step(administrator, second, "grant", ARRETE | {"reference": "27-2026-0902"})
+        for identity in (first, second):
+            await step(administrator, identity, "notify", {"on": TODAY, "service_on": TODAY})
+        async with centre.centre.store.transaction(None) as connection:
+            known = await dossiers.find(connection, first, lock=True)
+            assert known is not None
+            today = Step(Event.ACTIVATE, law.day_of(centre.clock.at))
+            assert await dossiers.take(connection, known, today, centre.clock.at, None) is None
+            asked = asyncio.create_task(refused(administrator, second, "activate"))
+            async with await psycopg.AsyncConnection.connect(superuser, autocommit=True) as looking:
+                while not asked.done() and not await waits(looking):
+                    pass
+        assert await asked == "AUTH_OVERLAP"
+
+
+async def waits(looking: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether a transaction of the application waits for another."""
+    waiting = "usename = 'csu_app' AND wait_event_type = 'Lock'"
+    query = f"SELECT count(*) > 0 FROM pg_sleep(0.02), pg_stat_activity WHERE {waiting}"
+    row = await (await looking.execute(query.encode())).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def test_row_07_a_change_waits_for_the_amended_arrete(centre: Running) -> None:

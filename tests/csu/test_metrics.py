@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from centre_support import Running
+import httpx
+from centre_support import ORIGIN, Running
 
 from csu.alarms import keeper
 from csu.audit.sequencer import sequence
@@ -59,3 +60,9 @@ async def test_nothing_is_told_through_a_proxy(centre: Running) -> None:
     async with centre.browser() as browser:
         answer = await browser.http.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})
         assert answer.status_code == 404
+
+
+async def test_nothing_is_told_to_another_machine(centre: Running) -> None:
+    transport = httpx.ASGITransport(centre.transport.app, client=("192.0.2.1", 4))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+        assert (await http.get("/metrics")).status_code == 404

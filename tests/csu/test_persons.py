@@ -148,6 +148,30 @@ class TestHabilitations:
             assert history.status_code == 404
         assert set(await codes_of(centre, "habilitation:grant")) == {"REGIME_ROLE_FORBIDDEN", "OUT_OF_COMMUNE"}
 
+    async def test_nobody_decides_of_the_own_rights(self, centre: Running) -> None:
+        content = territory()
+        dates = {"from": "2026-01-01", "to": "2031-01-01"}
+        own = {"account": "superviseur", "commune": "27229", "rights": ["live"], "reference": "H-S", **dates}
+        content["habilitation"].append(own)
+        await import_again(centre, content)
+        async with centre.person("superviseur") as supervisor, centre.person("delegue") as delegate:
+            (held,) = (await persons(supervisor))["superviseur"]["habilitations"]
+            assert (await delegate.post(f"/api/habilitations/{held['id']}/suspend", REASON)).status_code == 200
+            for act in ("resume", "suspend", "end"):
+                answer = await supervisor.post(f"/api/habilitations/{held['id']}/{act}", REASON)
+                assert (answer.status_code, answer.json()["code"]) == (422, "SECOND_PERSON_REQUIRED")
+            (held,) = (await persons(supervisor))["superviseur"]["habilitations"]
+            assert held["suspended_at"] is not None
+        assert await codes_of(centre, "habilitation:resume") == ["SECOND_PERSON_REQUIRED"]
+
+    async def test_an_account_is_not_treated_by_itself_and_the_attempt_is_journalled(self, centre: Running) -> None:
+        async with centre.person("administrateur") as administrator:
+            own = administrator.account["id"]
+            for path, op in (("password", "account:reset"), ("close", "account:close")):
+                answer = await administrator.post(f"/api/accounts/{own}/{path}")
+                assert (answer.status_code, answer.json()["code"]) == (422, "SECOND_PERSON_REQUIRED")
+                assert await codes_of(centre, op) == ["SECOND_PERSON_REQUIRED"]
+
     async def test_a_delegate_without_delegation_designates_nobody(self, centre: Running, superuser: str) -> None:
         account = await make(centre, "c.durand", "PM", "27229", "Camille Durand")
         await raw(superuser, "UPDATE habilitation SET suspended_at = %s WHERE reference = 'D-1'", START)

@@ -61,6 +61,18 @@ async def test_both_persons_stand_in_the_journal(centre: Running) -> None:
     assert persons[0] in rows[2][3]
 
 
+async def test_what_somebody_proposed_whose_account_is_closed_is_confirmed_by_nobody(centre: Running) -> None:
+    async with supervisors(centre) as (first, second), centre.person("administrateur") as administrator:
+        camera = await _camera(first)
+        asked = body(camera, in_hours(0), in_hours(2), "HABITATION")
+        made = (await first.post("/api/interruptions/masked", asked)).json()
+        assert len((await second.get("/api/proposals")).json()["proposals"]) == 1
+        assert (await administrator.post(f"/api/accounts/{first.account['id']}/close")).status_code == 200
+        assert (await second.get("/api/proposals")).json() == {"proposals": []}
+        answer = await second.post(f"/api/interruptions/{made['id']}/confirm")
+        assert (answer.status_code, answer.json()["code"]) == (409, "NO_PROPOSAL")
+
+
 async def test_a_release_of_a_hold_that_nobody_confirms_is_proposed_anew(centre: Running) -> None:
     peer = Peer(centre)
     async with ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer):

@@ -1,8 +1,15 @@
 """Login, lock, change of agent, expiry, CSRF and origin, over HTTP."""
 
+import asyncio
+from dataclasses import replace
+
+import httpx
 import psycopg
 import pytest
-from centre_support import ORIGIN, PASSWORD, ROLES, Running
+from centre_support import CHEAP, ORIGIN, PASSWORD, ROLES, Browser, Running
+
+from csu.accounts.passwords import AT_ONCE, Passwords
+from csu.app import create_app
 
 
 async def test_a_person_logs_in_and_sees_the_own_session(centre: Running) -> None:
@@ -120,6 +127,50 @@ async def test_a_locked_post_opens_again_with_its_password_only(centre: Running)
 
 
 NEW = "a-quite-different-one"
+
+
+class Held(Passwords):
+    """Passwords whose checks end when they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__(CHEAP)
+        self.checked, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def matches(self, password: str, known_hash: str | None) -> bool:
+        matched = await super().matches(password, known_hash)
+        self.checked.set()
+        await self.let_go.wait()
+        return matched
+
+
+async def test_a_password_that_is_replaced_while_it_is_checked_opens_nothing(centre: Running) -> None:
+    passwords = Held()
+    slow = httpx.ASGITransport(create_app(replace(centre.centre, passwords=passwords), None))
+    async with (
+        centre.person("administrateur") as administrator,
+        httpx.AsyncClient(transport=slow, base_url=ORIGIN) as http,
+    ):
+        accounts = (await administrator.get("/api/accounts")).json()["accounts"]
+        account = next(one["id"] for one in accounts if one["login"] == "operateur")
+        late = Browser(http)
+        opening = asyncio.create_task(late.log_in("operateur"))
+        await passwords.checked.wait()
+        assert (await administrator.post(f"/api/accounts/{account}/password")).status_code == 200
+        passwords.let_go.set()
+        answer = await opening
+        assert (answer.status_code, answer.json()["code"]) == (401, "LOGIN_REFUSED")
+        assert (await late.get("/api/session")).status_code == 401
+    refused = [e for e in await centre.journal() if e["op"] == "session:open" and e["result"] == "refused"]
+    assert [(e["author"], e["code"]) for e in refused] == [("Opérateur", "LOGIN_REFUSED")]
+
+
+async def test_many_tries_at_once_are_no_more_than_one_after_another(centre: Running) -> None:
+    async with centre.browser() as browser:
+        tries = [browser.log_in("operateur", password=f"guess-{n}") for n in range(30)]
+        answers = await asyncio.gather(*tries, browser.log_in("operateur"))
+    told = [answer.json().get("code") for answer in answers]
+    assert told.count("LOGIN_REFUSED") <= 5 + AT_ONCE
+    assert told[-1] == "TOO_MANY_ATTEMPTS", "the right one among the guesses opens nothing either"
 
 
 async def test_one_changes_the_own_password(centre: Running) -> None:

@@ -1,5 +1,6 @@
 """Import, suspensions, accounts; and what a delegate may do in another commune."""
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from centre_support import PASSWORD, QUICK, START, Browser, Running, territory
 
 from csu.cameras.secrets import SecretBox, SecretError
 from csu.keys import KeyFileError
+from csu.territory.command import import_document
 from csu.territory.document import Document, DocumentError, read
 from csu.territory.importing import Importer
 
@@ -39,6 +41,17 @@ class TestImport:
         assert await import_again(centre, content) == 2
         (camera, convention) = [e for e in await centre.journal() if e["op"] == "territory:import"][1::-1]
         assert {camera["author"], convention["author"]} == {"Administration locale"}
+
+    async def test_passwords_that_no_file_takes_leave_no_account(self, centre: Running) -> None:
+        content = territory()
+        content["account"].append({"login": "c.durand", "name": "Camille Durand", "role": "operator", "category": "PM"})
+        settings, nowhere = centre.centre.settings, centre.centre.settings.data / "missing" / "passwords.json"
+        document = Document.model_validate(content)
+        with pytest.raises(DocumentError, match=r"passwords\.json: No such file"):
+            await asyncio.to_thread(import_document, settings, settings.database, document, nowhere)
+        async with centre.person("administrateur") as administrator:
+            accounts = (await administrator.get("/api/accounts")).json()["accounts"]
+        assert "c.durand" not in {account["login"] for account in accounts}
 
     async def test_a_new_password_of_a_camera_is_taken_over(self, centre: Running) -> None:
         (centre.centre.settings.data / "credentials").write_text("viewer:another")

@@ -1,6 +1,7 @@
 """The desk: tickets in, leases out, everything written down."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from test_gateway_spool import no_room_left
 
 from csu.gateway.desk import REFUSALS_FLUSH_S, REPLAY_FLUSH_S, Desk, Opened
 from csu.gateway.errors import Refused
+from csu.gateway.hub import Hub, LiveStream
+from csu.gateway.live import Viewer
 from csu.gateway.spool import Spool, time_text
 from csu.tickets import Act
 
@@ -136,6 +139,32 @@ async def test_a_gateway_that_stops_ends_also_what_is_opening(room: Room) -> Non
     assert await room.refused(room.issuer.text(make_ticket(room.clock.now()))) == "SHUTTING_DOWN"
     await room.desk.write_pending()
     assert [kind for kind, _ in await room.kinds()] == ["opened", "opened", "closed", "closed"]
+
+
+class Silent(Hub):
+    """A hub whose recorder says nothing of a stream."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nonexistent"))
+        self.asked = asyncio.Event()
+
+    async def find(self, camera: str, stream: str) -> LiveStream:
+        self.asked.set()
+        return await asyncio.Future()
+
+
+async def test_a_viewer_that_goes_while_its_stream_is_looked_for_leaves_nothing_open(room: Room) -> None:
+    hub, viewer_end = Silent(), asyncio.Transport()
+    viewer = Viewer(viewer_end, room.desk, hub)
+    text = room.issuer.text(make_ticket(room.clock.now()))
+    hearing = asyncio.create_task(viewer.hear(json.dumps({"type": "open", "tile": "1", "ticket": text})))
+    await hub.asked.wait()
+    hearing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hearing
+    await room.desk.write_pending()
+    assert await room.kinds() == [("opened", None), ("closed", "VIEWER_LEFT")]
+    assert room.desk.open_leases() == []
 
 
 async def test_an_asker_that_goes_away_leaves_nothing_open(room: Room) -> None:
