@@ -10,7 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
@@ -139,7 +139,7 @@ class Index:
         self.uuid: str = self.get("index")
 
     @classmethod
-    def open(cls, path: Path, directory: str, now_us: int) -> "Index":
+    def open(cls, path: Path, directory: str, now_us: int) -> Self:
         """Open or make the index of the directory of this identity. Raises IndexRefused."""
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:

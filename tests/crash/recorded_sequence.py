@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,14 @@ class Sequence:
         """The directory with its identity and its empty index, durable."""
         storage, index = _open(self._path)
         index.commit()
-        self._commit(index)
+        self.committed(index)
         index.close()
         storage.close()
 
     def run(self) -> None:
         self._attempt(lambda: None, BEGIN_US)
         for second in range(SECONDS):
-            self._attempt(lambda second=second: self._second(second), BEGIN_US + second * 1_000_000)  # type: ignore[misc]
+            self._attempt(partial(self._second, second), BEGIN_US + second * 1_000_000)
         self._attempt(self._end, BEGIN_US + SECONDS * 1_000_000)
 
     def _attempt(self, step: Callable[[], None], at_us: int) -> None:
@@ -81,15 +82,7 @@ class Sequence:
 
     def _start(self, at_us: int) -> None:
         storage, index = _open(self._path)
-        commit = index.commit
-
-        def committed() -> None:
-            if self._disk is not None:
-                self._disk.count("commit")
-            commit()
-            self._commit(index)
-
-        index.commit = committed  # type: ignore[method-assign]
+        index.sequence = self
         try:
             recover(storage, index, at_us, Cause.STORAGE, "storage_failed")
             self._store = SegmentStore(storage, index, Accounts(index))
@@ -161,14 +154,32 @@ class Sequence:
                 case RunEnded(end_us, reason):
                     store.end_run(camera, end_us, reason, Cause.NETWORK, reason)
 
-    def _commit(self, index: Index) -> None:
+    def committing(self) -> None:
+        if self._disk is not None:
+            self._disk.count("commit")
+
+    def committed(self, index: Index) -> None:
         self._log.append(("commit", image(index._db)))
 
 
-def _open(path: Path) -> tuple[StorageDirectory, Index]:
+class _ToldIndex(Index):
+    """Tells of each commit before and after it is done."""
+
+    sequence: Sequence | None = None
+
+    def commit(self) -> None:
+        if self.sequence is None:
+            super().commit()
+            return
+        self.sequence.committing()
+        super().commit()
+        self.sequence.committed(self)
+
+
+def _open(path: Path) -> tuple[StorageDirectory, _ToldIndex]:
     storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
     try:
-        return storage, Index.open(storage.index_path, storage.identity, BEGIN_US)
+        return storage, _ToldIndex.open(storage.index_path, storage.identity, BEGIN_US)
     except BaseException:
         storage.close()
         raise

@@ -45,11 +45,7 @@ asyncio.run(follow())
 _CENTRE = """
 import asyncio, sys
 from pathlib import Path
-from csu.keys import load_private
-from csu.settings import Paths, resolve
-from csu.tickets import REDEEM_WITHIN, Ticket
-from csu.tickets import sign as sign_ticket
-from recorder.channel import ChannelClient, ChannelError
+from recorder.channel import ChannelClient
 async def poll():
     async with ChannelClient(Path(sys.argv[1])) as client:
         while True:
@@ -65,11 +61,23 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         yield running
 
 
-async def _all_record(process: RecorderProcess, count: int = CAMERAS) -> None:
-    async def recording() -> bool:
-        return {await process.state(camera_id(n + 1)) for n in range(count)} == {"recording"}
+async def _until_all(process: RecorderProcess, state: str, count: int = CAMERAS) -> None:
+    async def are() -> bool:
+        return {await process.state(camera_id(n + 1)) for n in range(count)} == {state}
 
-    await wait_until(recording, 60)
+    await wait_until(are, 60)
+
+
+async def _recorded_for(process: RecorderProcess, seconds: int) -> None:
+    """Until every camera has recorded so long from now on, durably."""
+    since = datetime.now(UTC)
+
+    async def gone_on() -> bool:
+        accounts = [await process.coverage(camera_id(n + 1), since) for n in range(CAMERAS)]
+        ends = [at_from_text(account["runs"][-1]["to"]) for account in accounts if account["runs"]]
+        return len(ends) == CAMERAS and min(ends) > since + timedelta(seconds=seconds)
+
+    await wait_until(gone_on, 60)
 
 
 @asynccontextmanager
@@ -77,7 +85,7 @@ async def _undisturbed(tmp_path: Path, cameras: Simulator) -> AsyncIterator[Reco
     """All cameras record; at the end no run has broken, no picture is late, nothing was given up, every hash holds."""
     with recorder(tmp_path / "data") as process:
         await process.order(orders(*(camera(cameras, n + 1) for n in range(CAMERAS))))
-        await _all_record(process)
+        await _until_all(process, "recording")
         since = datetime.now(UTC)
         yield process
         for n in range(CAMERAS):
@@ -110,7 +118,7 @@ async def test_a_stopped_detector_and_a_stopped_centre(tmp_path: Path, cameras: 
             _stopped(_ANALYSIS, str(sockets.packets_socket), *(camera_id(n + 1) for n in range(CAMERAS))),
             _stopped(_CENTRE, str(sockets.recorder_socket)),
         ):
-            await asyncio.sleep(10)
+            await _recorded_for(process, 10)
 
 
 async def _slow_viewer(stack: AsyncExitStack, path: Path, number: int) -> None:
@@ -133,7 +141,7 @@ async def test_slow_viewers(tmp_path: Path, cameras: Simulator, viewers: int) ->
     async with _undisturbed(tmp_path, cameras) as process, AsyncExitStack() as stack:
         for n in range(viewers):
             await _slow_viewer(stack, process.paths.packets_socket, n)
-        await asyncio.sleep(10)
+        await _recorded_for(process, 10)
 
 
 _SETTINGS = """
@@ -231,9 +239,9 @@ async def test_slow_viewers_of_a_gateway_that_is_then_stopped(tmp_path: Path, ca
         for n in range(viewers):
             await _deaf_viewer(stack, gateway, n)
         await wait_until(partial(opened, viewers), 60)
-        await asyncio.sleep(5)
+        await _recorded_for(process, 5)
         gateway.process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(10)
+        await _recorded_for(process, 10)
 
 
 @pytest.mark.timeout(600)
@@ -243,15 +251,15 @@ async def test_a_reset_storm_of_the_whole_fleet(tmp_path: Path, fleet: int, stor
     with simulator(tmp_path / "simulator", fleet) as simulated, recorder(tmp_path / "data") as process:
         since = datetime.now(UTC)
         await process.order(orders(*(camera(simulated, n + 1) for n in range(fleet))))
-        await _all_record(process, fleet)
+        await _until_all(process, "recording", fleet)
         for _ in range(storms):
             async with ChannelClient(simulated.control) as control:
                 for n in range(fleet):
                     await control.call("fault", camera=n + 1, fault="reset")
-                await asyncio.sleep(2)
+                await _until_all(process, "lost", fleet)
                 for n in range(fleet):
                     await control.call("fault", camera=n + 1, fault=None)
-            await _all_record(process, fleet)
+            await _until_all(process, "recording", fleet)
         for n in range(fleet):
             account = await process.coverage(camera_id(n + 1), since)
             pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: piece["from"])

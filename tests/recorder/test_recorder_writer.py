@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ class Loop:
         taken = True
         for event in events:
             size = event.part.data_bytes if isinstance(event, PartReady) else 0
-            taken &= self.writer.submit(lambda store, e=event: apply(store, CAMERA, (e,)), size)  # type: ignore[misc]
+            taken &= self.writer.submit(partial(apply, camera=CAMERA, events=(event,)), size)
         return taken
 
     async def record(self, seconds: int, start: int = 0) -> None:
