@@ -110,20 +110,6 @@ class Plan:
         """Of the film: clips only."""
         return sum(piece.media_90k for piece in self.slices) / TICKS_PER_S
 
-    def media_s(self, at: datetime) -> float:
-        """Where in the film an instant is; an instant in a gap is where the film goes on after it."""
-        last = 0.0
-        for item in self.items:
-            if not isinstance(item, Clip):
-                continue
-            if at < item.from_at:
-                return item.media_from_s
-            if at < item.to_at:
-                share = (at - item.from_at) / (item.to_at - item.from_at)
-                return item.media_from_s + share * (item.media_to_s - item.media_from_s)
-            last = item.media_to_s
-        return last
-
 
 class PlaybackStore:
     """The recorder's storage directories, read. Opens their indexes for each question, so it holds no transaction."""

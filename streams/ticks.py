@@ -26,10 +26,6 @@ def ticks_from_us(us: int) -> int:
     return (us * 9 + 50) // 100
 
 
-def seconds_from_90k(ticks_90k: int) -> float:
-    return ticks_90k / TICKS_PER_S
-
-
 def at_from_us(us: int) -> datetime:
     """Microseconds since 1970 (UTC, as `time.time_ns() // 1000`) to an aware datetime."""
     return _EPOCH + timedelta(microseconds=us)

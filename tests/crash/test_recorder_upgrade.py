@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from make_recordings_of_before import BEGIN_US, CAMERAS, FILES, SECONDS, make
+from recorder_process import wait_until
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
@@ -16,13 +17,16 @@ from recorder.check import check
 from recorder.coverage import read_coverage
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
-from recorder.index import Index, open_reader, read_facts
+from recorder.holds import Rulings
+from recorder.index import UNCOUNTED, Index, open_reader, read_facts
+from recorder.machine import MachineClock
 from recorder.orders import OrdersFile
 from recorder.recovery import Recovery, recover
 from recorder.sealed import key_id
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.space import read_space
 from recorder.store import NewSegment, SegmentStore
+from recorder.writer import StorageState, Writer
 from streams.packets import Packet, VideoFormat
 
 NOW_US = BEGIN_US + 600_000_000
@@ -81,6 +85,31 @@ def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path)
     index.close()
     storage.close()
     assert not list(before.rglob("*.mp4"))
+
+
+async def test_a_running_recorder_counts_the_hours(before: Path) -> None:
+    states: list[StorageState] = []
+    writer = Writer(
+        before / "recordings",
+        before / "state" / "storage.json",
+        MachineClock(),
+        Rulings(before / "state" / "holds"),
+        states.append,
+        lambda state: None,
+        wave_s=0.05,
+    )
+    writer.start()
+
+    async def counted() -> bool:
+        if not states or states[-1].index is None:
+            return False
+        return await writer.ask(lambda store: store.index.get(UNCOUNTED)) is None
+
+    await wait_until(counted)
+    hours = await writer.ask(lambda store: store.index.query("SELECT sum(count), sum(bytes) FROM hour"))
+    assert hours == await writer.ask(lambda store: store.index.query("SELECT count(*), sum(length) FROM segment"))
+    await writer.stop()
+    assert check(before / "recordings", NOW_US, deep=True).ok
 
 
 def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
