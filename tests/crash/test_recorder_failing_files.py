@@ -51,7 +51,7 @@ def test_an_operation_fails(tmp_path: Path, failure: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_every_operation_fails_in_turn(tmp_path: Path, failure: int) -> None:
     calls, _ = _record(tmp_path / "whole", -1, failure)

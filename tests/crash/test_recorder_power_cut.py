@@ -111,7 +111,7 @@ def test_a_cut_between_any_two_operations(recording: tuple[Path, list[Op]], tmp_
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_every_cut_with_everything_that_may_be_lost(recording: tuple[Path, list[Op]], tmp_path: Path) -> None:
     before, log = recording
     for upto in _cuts(log):
@@ -140,7 +140,7 @@ def test_a_second_cut_while_recovering(recording: tuple[Path, list[Op]], tmp_pat
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_every_second_cut_while_recovering(recording: tuple[Path, list[Op]], tmp_path: Path) -> None:
     before, log = recording
     for upto in range(0, len(log), 5):
