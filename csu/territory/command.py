@@ -40,12 +40,15 @@ def import_document(settings: Settings, database: Database, content: Document, p
 
 
 def create_administrator(settings: Settings, database: Database, login: str, name: str) -> str:
-    """Create an administrator's account and return its password. Raises DocumentError when the login exists."""
+    """Create an administrator's account and return its password. Raises DocumentError when the login exists; that
+    account stays as it is."""
     account = Account(login=login, name=name, role=Role.ADMINISTRATOR, category=Category.SANS_IMAGES)
-    report = _run(settings, database, Document(account=[account]), {})
-    if login not in report.printed:
-        raise DocumentError(f"the account {login} exists already")
-    return report.printed[login]
+
+    def keep(made: Mapping[str, str]) -> None:
+        if login not in made:
+            raise DocumentError(f"the account {login} exists already")
+
+    return _run(settings, database, Document(account=[account]), {}, keep).printed[login]
 
 
 def _run(

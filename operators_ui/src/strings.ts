@@ -94,6 +94,7 @@ const named = (names: Readonly<Record<string, string>>) => (name: string): strin
 /** Whom a person turns to when the centre refuses, by code. */
 const ADVICE: Readonly<Record<string, string>> = {
   NOT_HABILITE: "La commune habilite ses agents : voyez votre superviseur.",
+  OUT_OF_COMMUNE: "Aucune habilitation pour cette commune ne vous est enregistrée : voyez votre superviseur.",
   AGREMENT_MISSING: "L'agrément est donné par le préfet : voyez votre superviseur.",
   CONVENTION_MISSING: "La commune doit conclure ou rétablir la convention : voyez votre superviseur.",
   AUTH_MISSING: "L'autorisation est donnée par le préfet : voyez votre superviseur.",
@@ -180,9 +181,10 @@ export const fr = {
     count: (n: number) => (n === 1 ? "1 alarme" : `${n} alarmes`),
     unknown: "Alarmes : sans nouvelles du centre",
     title: "Alarmes du centre",
-    since: "depuis",
-    ended: "terminée",
+    since: "depuis le",
+    ended: "terminée le",
     empty: "Aucune alarme en cours.",
+    stale: "Le centre ne répond pas : seules les alarmes déjà connues sont montrées, et il peut y en avoir d'autres.",
     acknowledge: "Acquitter",
     acknowledgeTitle: "Acquitter l'alarme",
   },
@@ -207,6 +209,7 @@ export const fr = {
     noMotifReason: "Le direct demande un motif de vacation ; il est porté au journal pour chaque caméra regardée.",
     chooseMotif: "Choisir le motif",
     cut: "Accès retiré",
+    restored: "Accès rétabli", restoredReason: "Le droit est de nouveau ouvert : redemandez l'image.",
     lost: "Caméra perdue",
     stale: "Image figée",
     lastFrame: "image de",
@@ -474,6 +477,7 @@ export const fr = {
       pending: (step: "begin" | "end", who: string, until: string) =>
         `${step === "begin" ? "Masquage proposé" : "Fin proposée"} par ${who}, à confirmer avant ${until}`,
       confirm: "Confirmer",
+      about: (reason: string, from: string, to: string, who: string) => `${reason}, du ${from} au ${to}. Proposé par ${who}.`,
       confirmTitle: (step: "begin" | "end", what: string) => `${step === "begin" ? "Masquer" : "Lever le masquage de"} ${what}`,
       confirmHelp: {
         begin: "Les images ouvertes de cette caméra sont coupées, et plus rien n'en est enregistré jusqu'à la fin.",
@@ -511,6 +515,7 @@ export const fr = {
       states: { in_force: "En vigueur", proposed: "Levée proposée", released: "Levée" },
       proposedAt: (at: string) => `le ${at}`,
       propose: "Proposer la levée", confirm: "Confirmer la levée",
+      about: (camera: string, from: string, to: string) => `${camera}, du ${from} au ${to}.`,
       releaseTitle: (requisition: string) => `Lever la conservation ${requisition}`,
       proposeHelp: "Une autre personne devra confirmer. Ce qui est échu sera alors effacé sans retour.",
       confirmHelp: "Ce qui est échu sera effacé sans retour.",

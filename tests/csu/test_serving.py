@@ -275,7 +275,9 @@ async def test_administrators_and_imports_by_command(machine: Machine) -> None:
     assert made.returncode == 0
     login, password = made.stdout.strip().split("\t")
     assert login == "premier"
-    assert machine.csu("admin", "create", "--login", "premier").returncode == 2
+    again = machine.csu("admin", "create", "--login", "premier", "--name", "Autre nom")
+    assert again.returncode == 2
+    assert again.stderr.strip().endswith("csu admin: the account premier exists already")
     assert machine.csu("admin", "create", "--login", "Pas Bon").returncode == 2
     document = machine.paths.data / "more.toml"
     who = 'login = "${who}"\nname = "Personne ${who}"'
@@ -292,6 +294,7 @@ async def test_administrators_and_imports_by_command(machine: Machine) -> None:
     machine.start()
     async with machine.browser() as browser:
         await wait_until(lambda: answers(browser, "/api/health", 200))
-        assert (await browser.log_in("premier", None, password)).status_code == 200
+        first = await browser.log_in("premier", None, password)
+        assert (first.status_code, first.json()["account"]["name"]) == (200, "Administrateur du centre")
         assert (await browser.log_in("un", None, json.loads(passwords.read_text())["un"])).status_code == 200
     assert machine.stop() == 0

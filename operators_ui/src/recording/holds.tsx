@@ -81,6 +81,7 @@ function Row({ hold, camera, onDone }: { hold: Hold; camera: Camera | undefined;
           label={state === "proposed" ? words.confirm : words.propose} title={words.releaseTitle(hold.requisition)}
           path={`/api/holds/${hold.id}/release`} testid="release-hold" onDone={onDone} body={() => undefined}
         >
+          {camera && <p>{words.about(`${camera.number} ${camera.name} (${camera.commune.name})`, dayAndClock(hold.from), dayAndClock(hold.to))}</p>}
           <p className="notice notice-warning">{state === "proposed" ? words.confirmHelp : words.proposeHelp}</p>
         </Step>
       )}</td>

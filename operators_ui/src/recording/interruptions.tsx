@@ -85,6 +85,7 @@ function Decision({ one, onDone }: { one: Interruption; onDone: () => void }): R
     <>
       {pending !== null && !pending.mine && (
         <Step label={words.confirm} title={words.confirmTitle(pending.step, what)} path={`${path}/confirm`} testid="confirm-interruption" onDone={onDone} body={() => undefined}>
+          <p>{words.about(one.reason, dayAndClock(one.from), dayAndClock(one.to), pending.proposed_by)}</p>
           <p className="notice notice-warning">{words.confirmHelp[pending.step]}</p>
         </Step>
       )}{" "}

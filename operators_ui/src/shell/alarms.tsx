@@ -43,7 +43,7 @@ export function AlarmsBar(props: { polled: PolledAlarms; open: boolean; onToggle
         {newest && <time>{at(newest.since, now())}</time>}
       </button>
       <span className="visually-hidden" role="status">{newest ? `${fr.alarms.count(alarms.length)} : ${newest.message}` : ""}</span>
-      {props.open && <AlarmsPanel id={list} alarms={value ?? []} onDone={poke} />}
+      {props.open && <AlarmsPanel id={list} alarms={value ?? []} isStale={tone === "unknown"} onDone={poke} />}
     </div>
   );
 }
@@ -53,14 +53,15 @@ const at = (instant: number, now: number): string => (day(instant) === day(now) 
 
 const MAY_ACKNOWLEDGE = new Set(["supervisor", "administrator"]);
 
-function AlarmsPanel(props: { id: string; alarms: readonly Alarm[]; onDone: () => void }): ReactNode {
+function AlarmsPanel(props: { id: string; alarms: readonly Alarm[]; isStale: boolean; onDone: () => void }): ReactNode {
   const { session } = useDesk();
   const mayAcknowledge = MAY_ACKNOWLEDGE.has(session.account.role);
   const sorted = [...current(props.alarms), ...props.alarms.filter((alarm) => alarm.ended !== null)];
   return (
     <section id={props.id} className="panel alarms-panel" aria-label={fr.alarms.title} data-testid="alarms-panel">
       <h2>{fr.alarms.title}</h2>
-      {sorted.length === 0 && <p className="quiet">{fr.alarms.empty}</p>}
+      {props.isStale && <p className="notice notice-warning" role="status" data-testid="alarms-stale">{fr.alarms.stale}</p>}
+      {sorted.length === 0 && !props.isStale && <p className="quiet">{fr.alarms.empty}</p>}
       <ul>
         {sorted.map((alarm) => (
           <li key={alarm.id} data-testid="alarm" data-code={alarm.code} className={alarm.ended === null ? "" : "quiet"}>

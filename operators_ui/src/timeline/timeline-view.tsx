@@ -91,7 +91,7 @@ export function TimelineView(props: TimelineProps): ReactNode {
         <span className="timeline-place">{cursor !== null && dayAndClock(cursor)}</span>
         <Legend data={data} window={window_} />
       </div>
-      {problem && <p className="notice notice-warning" role="status">{fr.timeline.unavailable} {explain(problem)}</p>}
+      {problem && <p className="notice notice-warning" role="status">{problem.kind === "failed" && fr.timeline.unavailable} {explain(problem)}</p>}
       <TimelineCanvas
         canvas={canvas} window={window_} place={place} onKey={pressed} onHover={setCursor} onPick={props.onPick}
         onPan={(by_ms) => look(scale.pan(window_, by_ms, now()))}

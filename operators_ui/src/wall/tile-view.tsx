@@ -1,5 +1,6 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import type { Camera } from "../api/types";
+import { announcement } from "../lib/announcement";
 import { age as ageText } from "../lib/time";
 import type { LiveSession } from "../live/live-session";
 import type { Tile, TileState } from "../live/session-state";
@@ -93,7 +94,7 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
     case "opening":
       return <p className="tile-cover" role="status">{fr.wall.opening}{fault && <small>{fault}</small>}</p>;
     case "refused":
-      return <TileRefusal state={state} onAgain={props.onAgain} />;
+      return <TileRefusal state={state} camera={camera} onAgain={props.onAgain} />;
     case "waiting":
       return (
         <div className="tile-strip" role="status">
@@ -103,21 +104,31 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
     case "live":
       return state.lost && (
         <div className="tile-strip tile-lost" role="status" data-testid="tile-lost">
-          <strong>{fr.wall.lost}</strong> <span>{state.lost.reason || fault || state.lost.fault}</span>
+          <strong>{fr.wall.lost}</strong> <span>{state.lost.reason || fault || state.lost.fault}</span>{" "}
+          {camera.interruption && <span>{announcement(camera.interruption)}.</span>}
         </div>
       );
   }
 }
 
-function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; onAgain: () => void }): ReactNode {
-  const { state } = props;
+/** Refusals that end when a right is given back: the reason shown is then no longer true. */
+const OF_RIGHTS = new Set([
+  "NOT_HABILITE", "OUT_OF_COMMUNE", "AGREMENT_MISSING", "CONVENTION_MISSING", "AUTH_MISSING", "AUTH_EXPIRED", "AUTH_SUSPENDED", "MASK_LOCKED",
+]);
+/** The inventory is asked for every few seconds: before that it may be of before the refusal. */
+const INVENTORY_IS_NEWER_MS = 12_000;
+
+function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; camera: Camera; onAgain: () => void }): ReactNode {
+  const { state, camera } = props;
+  const [since] = useState(() => Date.now());
+  const isBack = camera.live.allowed && OF_RIGHTS.has(state.code) && Date.now() - since > INVENTORY_IS_NEWER_MS;
   if (state === NO_MOTIF) return <p className="tile-cover" data-testid="tile-refused" data-code={state.code}>{state.reason}</p>;
   return (
     <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
-      <strong>{state.cut ? fr.wall.cut : fr.wall.refused}</strong>
-      <span>{state.reason}</span>
-      <small className="advice">{fr.advice(state.code)}</small>
-      <code>{state.code}</code>
+      <strong>{isBack ? fr.wall.restored : state.cut ? fr.wall.cut : fr.wall.refused}</strong>
+      <span>{isBack ? fr.wall.restoredReason : state.reason}</span>
+      {!isBack && <small className="advice">{fr.advice(state.code)}</small>}
+      {!isBack && <code>{state.code}</code>}
       <button type="button" onClick={props.onAgain}>{fr.wall.again} <kbd>R</kbd></button>
     </div>
   );
