@@ -19,7 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Visit
 from csu.errors import Refusal
+from csu.schemas import MotifGiven
 from csu.store import tables
+from legal import motifs
+from legal.motifs import Motif
 from legal.permissions import Refused
 from legal.two_persons import Decision, Proposal, may_propose, second_person
 
@@ -38,6 +41,12 @@ class Known:
     reason: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     commune: str | None = None
+
+    @property
+    def motif(self) -> Motif | None:
+        """Why it was proposed; None where the decision has a reference of its own."""
+        code = self.content.get("motif")
+        return None if code is None else Motif(code, self.content["motif_reference"])
 
     @property
     def told(self) -> dict[str, str]:
@@ -100,30 +109,44 @@ async def demand_none(visit: Visit, decision: Decision, subject: str) -> None:
     refuse(may_propose(None if known is None else known.legal, visit.now))
 
 
+def demand_motif(decision: Decision, given: MotifGiven | None) -> Motif:
+    """The coded reason that a decision bears, with its reference (CSI R.253-5). Raises Refusal 422, not journalled."""
+    motif = None if given is None else given.legal
+    fault = motifs.fault_of(motif, decision)
+    if motif is None or fault is not None:
+        raise Refusal(422, "MOTIF_REQUIRED", fault or "")
+    return motif
+
+
 async def propose(
     connection: AsyncConnection,
     visit: Visit,
     decision: Decision,
     subject: str,
     *,
+    motif: Motif | None,
     commune: str | None = None,
-    reason: str = "",
     content: Mapping[str, Any] | None = None,
 ) -> Known:
     """In the transaction of the proposing act; what expired without confirmation is closed. Raises Refusal when another
-    came first: the whole act is then undone."""
+    came first: the whole act is then undone.
+
+    `motif`: what `demand_motif` has let through; None for a decision whose `content` names the text that it rests on.
+    """
+    assert (motif is None) == (not motifs.for_act(decision))
     person, proposal = visit.session.actor.id, str(uuid4())
     about = _TABLE.c.decision == decision.value, _TABLE.c.subject == subject, _unfinished()
     known = await latest(connection, decision, subject)
     refuse(may_propose(None if known is None else known.legal, visit.now))
     await connection.execute(update(_TABLE).where(*about).values(closed_at=visit.now))
+    told = {**(content or {}), **_stored(motif)}
     row = {
         "id": proposal,
         "decision": decision.value,
         "subject": subject,
         "commune": commune,
-        "reason": reason,
-        "content": json.dumps(content or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        "reason": "" if motif is None else f"{motifs.KINDS[motif.code].label}, {motif.reference}",
+        "content": json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
         "proposed_at": visit.now,
         "proposed_by": person,
     }
@@ -134,6 +157,10 @@ async def propose(
     found = await find(connection, proposal, decision)
     assert found is not None
     return found
+
+
+def _stored(motif: Motif | None) -> dict[str, str | None]:
+    return {} if motif is None else {"motif": motif.code, "motif_reference": motif.reference}
 
 
 def demand(known: Known | None, visit: Visit, *, subject: str | None) -> Known:

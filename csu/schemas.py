@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from csu.errors import invalid
 from csu.store.facts import KnownCamera, KnownCommune
 from legal import motifs
+from legal.motifs import Motif
 
 # One line of text, without control characters: what a person types into a field.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -34,6 +35,21 @@ class Reason(Body):
         fault = motifs.fault_of_prose(self.reason)
         if fault is not None:
             raise invalid(fault)
+
+
+class MotifGiven(Body):
+    """A coded reason; its reference is a number."""
+
+    code: Annotated[Line, Field(max_length=40)]
+    reference: Annotated[Line, Field(max_length=80)] | None = None
+
+    @property
+    def legal(self) -> Motif:
+        return Motif(self.code, self.reference)
+
+
+class WithMotif(Body):
+    motif: MotifGiven | None = None
 
 
 class CommuneRef(BaseModel):

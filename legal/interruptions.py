@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from legal import motifs
 from legal.facts import FOREVER
 from legal.two_persons import Proposal
 
@@ -29,11 +30,7 @@ REASONS: dict[Cause, dict[str, str]] = {
         "VOIRIE": "Travaux de voirie ou de mobilier urbain",
         "ESSAI": "Essai ou réglage",
     },
-    Cause.MASKED: {
-        "HABITATION": "L'image montre l'intérieur ou l'entrée d'une habitation",
-        "CHAMP": "La caméra est sortie du champ autorisé",
-        "AUTORITE": "Demande de l'autorité préfectorale, de la CNIL ou de la commission",
-    },
+    Cause.MASKED: {kind.code: kind.label for kind in motifs.for_act(motifs.MASK)},
 }
 
 

@@ -12,13 +12,19 @@ from legal.facts import OUTSIDE
 
 LIVE = "live"
 REPLAY = "replay"
+# The decisions of two persons that want one, by the names of `two_persons.Decision`.
+MASK, UNMASK, RETENTION = "mask", "unmask", "retention"
+HOLD_RELEASE, CLOCK_RELEASE, BREAKER_RELEASE = "hold_release", "clock_release", "breaker_release"
 
 # Digits with a few letters and separators: long enough for the numbering of any register, too short for
 # prose.
 _REFERENCE = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z ./_-]{2,39}")
 _WORD = re.compile(r"[A-Za-z]{5,}")
-# Number plates: SIV (2009) and FNI, with or without separators.
-_PLATE = re.compile(r"[A-Z]{2}[ -]?[0-9]{3}[ -]?[A-Z]{2}|[0-9]{1,4}[ -]?[A-Z]{2,3}[ -]?(?:[0-9]{2}|2[AB])", re.I)
+# Number plates, with or without separators: SIV (2009) anywhere in a reference; FNI as all of it, since numbers of
+# registers look alike ("2026-INT-12").
+_PLATE = re.compile(
+    r".*\b[A-Z]{2}[ -]?[0-9]{3}[ -]?[A-Z]{2}\b.*|[0-9]{1,4}[ -]?[A-Z]{2,3}[ -]?(?:[0-9]{2}|2[AB])", re.I
+)
 # The same in the midst of prose. Written apart they count in capitals only: "le 123 du" is no plate.
 _PLATE_IN_PROSE = re.compile(
     r"\b(?:(?i:[A-Z]{2}-?[0-9]{3}-?[A-Z]{2})|[A-Z]{2} [0-9]{3} [A-Z]{2}"
@@ -57,6 +63,10 @@ def _replay(code: str, label: str, *finalites: str, is_secret: bool = False) -> 
     return MotifKind(code, label, frozenset({REPLAY}), served, reference_required=True, is_secret=is_secret)
 
 
+def _decision(code: str, label: str, *decisions: str, is_secret: bool = False) -> MotifKind:
+    return MotifKind(code, label, frozenset(decisions), None, reference_required=True, is_secret=is_secret)
+
+
 KINDS: dict[str, MotifKind] = {
     kind.code: kind
     for kind in (
@@ -76,6 +86,19 @@ KINDS: dict[str, MotifKind] = {
         _replay("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
         _replay("REQUISITION", "Réquisition judiciaire", is_secret=True),
         _replay("DROIT_ACCES", "Demande de droit d'accès"),
+        _decision("HABITATION", "L'image montre l'intérieur ou l'entrée d'une habitation", MASK),
+        _decision("CHAMP", "La caméra est sortie du champ autorisé", MASK),
+        _decision("FIN_MASQUAGE", "La cause du masquage a pris fin", UNMASK),
+        _decision("COMMUNE", "Décision de la commune", RETENTION),
+        _decision("DPO", "Analyse d'impact ou avis du délégué à la protection des données", RETENTION),
+        _decision(
+            "AUTORITE",
+            "Demande de l'autorité préfectorale, de la CNIL ou de la commission",
+            *(MASK, UNMASK, RETENTION),
+        ),
+        _decision("HEURE_VERIFIEE", "Heure de la machine comparée à une source sûre", CLOCK_RELEASE),
+        _decision("VOLUME_VERIFIE", "Cause et volume des effacements vérifiés", BREAKER_RELEASE),
+        _decision("PROCEDURE_CLOSE", "Procédure close, ou images remises", HOLD_RELEASE, is_secret=True),
     )
 }
 

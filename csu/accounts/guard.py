@@ -92,16 +92,19 @@ class Visit:
         detail: Mapping[str, Any] | None = None,
         camera: KnownCamera | None = None,
         window: tuple[datetime, datetime] | None = None,
+        motif: Motif | None = None,
         whole_centre: bool = False,
     ) -> AsyncIterator[AsyncConnection]:
         """The transaction of this visit's act, journalled; raises Refusal 403, journalled, when it is not allowed.
 
-        `camera` and `window`: what the entry says it was about. `whole_centre` is for acts whose rows belong to no
-        commune's scope of this person (their own session).
+        `camera` and `window`: what the entry says it was about; `motif`: a lawful one, that it was done for.
+        `whole_centre` is for acts whose rows belong to no commune's scope of this person (their own session).
         """
         entry = self._entry_of_act(subject, camera, detail or {})
         if window is not None:
             entry = replace(entry, from_at=window[0], to_at=window[1])
+        if motif is not None:
+            entry = replace(entry, motif=motif)
         await self._decide(subject, entry)
         async with (
             self.refusing(entry),

@@ -104,7 +104,7 @@ async def propose_basis(body: BasisRequest, visit: Annotated[Visit, Depends(Guar
         _demand_allowed(body.function, camera, Validity(body.from_at, body.to_at))
         async with visit.perform(camera.subject, camera=camera, detail=content) as connection:
             known = await proposals.propose(
-                connection, visit, Decision.LEGAL_BASIS, str(uuid4()), commune=camera.insee, content=content
+                connection, visit, Decision.LEGAL_BASIS, str(uuid4()), motif=None, commune=camera.insee, content=content
             )
     return Waiting.of(known, visit)
 

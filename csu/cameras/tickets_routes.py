@@ -12,7 +12,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.cameras.inventory import UNKNOWN_CAMERA
-from csu.schemas import Body, Instant, Line
+from csu.schemas import Body, Instant, MotifGiven
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
@@ -23,11 +23,6 @@ from legal.permissions import Act, Allowed, Refused, scope
 router = APIRouter(prefix="/api/tickets", tags=["pictures"])
 MOST_REQUESTS = 64
 LONGEST_REPLAY = timedelta(hours=24)
-
-
-class MotifGiven(Body):
-    code: Annotated[Line, Field(max_length=40)]
-    reference: Annotated[Line, Field(max_length=80)] | None = None
 
 
 class LiveRequest(Body):
@@ -135,7 +130,7 @@ def _motif(visit: Visit, request: LiveRequest | ReplayRequest) -> Motif | None:
     if isinstance(request, LiveRequest):
         code = visit.session.shift_motif
         return None if code is None else Motif(code)
-    return None if request.motif is None else Motif(request.motif.code, request.motif.reference)
+    return None if request.motif is None else request.motif.legal
 
 
 def _safe_motif(motif: Motif | None, outcome: Allowed | Refused) -> Motif | None:

@@ -19,8 +19,9 @@ from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
 from csu.proposals import Known
 from csu.recording import asking
-from csu.schemas import Body, Instant, Line
+from csu.schemas import Body, Instant, Line, WithMotif
 from csu.store import tables
+from legal.motifs import Motif
 from legal.permissions import Act
 from legal.two_persons import Decision
 from recorder.decisions import Hold, Release
@@ -109,8 +110,11 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
 
 
 @router.post("/{fact_id}/release")
-async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.HOLD_RELEASE))]) -> HoldBody:
-    """The first person proposes, another confirms: then the recorder is told, and what is past its deadline dies."""
+async def release_hold(
+    fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.HOLD_RELEASE))], body: WithMotif | None = None
+) -> HoldBody:
+    """The first person proposes, with a motif; another confirms: then the recorder is told, and what is past its
+    deadline dies."""
     await visit.demand()
     async with visit.centre.store.transaction(visit.communes) as connection:
         statement = select(_HOLD).where(_HOLD.c.id == str(fact_id))
@@ -121,15 +125,17 @@ async def release_hold(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.
     detail = {"hold": row["id"]}
     async with visit.refusing(visit.entry(visit.act, commune=row["commune"], detail=detail)):
         if row["released_at"] is None and (known is None or not known.legal.is_open(visit.now)):
-            known = await _propose(visit, row, detail)
+            motif = proposals.demand_motif(Decision.HOLD_RELEASE, None if body is None else body.motif)
+            known = await _propose(visit, row, motif, detail)
         else:
             row, known = await _confirm(visit, row, known, detail)
     return HoldBody(**_shown(row, known, visit))
 
 
-async def _propose(visit: Visit, row: RowMapping, detail: dict[str, str]) -> Known:
-    async with visit.perform(detail={**detail, "step": "proposed"}) as connection:
-        return await proposals.propose(connection, visit, Decision.HOLD_RELEASE, row["id"], commune=row["commune"])
+async def _propose(visit: Visit, row: RowMapping, motif: Motif, detail: dict[str, str]) -> Known:
+    decision, commune = Decision.HOLD_RELEASE, row["commune"]
+    async with visit.perform(motif=motif, detail={**detail, "step": "proposed"}) as connection:
+        return await proposals.propose(connection, visit, decision, row["id"], motif=motif, commune=commune)
 
 
 async def _confirm(
@@ -137,7 +143,7 @@ async def _confirm(
 ) -> tuple[RowMapping, Known]:
     known = proposals.demand(known, visit, subject=row["id"])
     await asking.release(visit, Release("hold", row["id"], (known.legal.person, visit.session.actor.id)))
-    async with visit.perform(detail={**detail, **known.told, "step": "released"}) as connection:
+    async with visit.perform(motif=known.motif, detail={**detail, **known.told, "step": "released"}) as connection:
         await proposals.confirm(connection, visit, known)
         changing = update(_HOLD).where(_HOLD.c.id == row["id"]).values(released_at=visit.now).returning(_HOLD)
         return (await connection.execute(changing)).mappings().one(), known

@@ -16,10 +16,11 @@ from csu.audit.entries import Entry
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, invalid, not_found
 from csu.proposals import Known
-from csu.schemas import Body, CameraRef, Instant, Line
+from csu.schemas import Body, CameraRef, Instant, Line, WithMotif
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
 from legal.interruptions import LONGEST, REASONS, Cause, Interruption, State
+from legal.motifs import Motif
 from legal.permissions import Act, Refused
 from legal.two_persons import Decision
 
@@ -30,11 +31,18 @@ _OVER = Refusal(409, "INTERRUPTION_OVER", "Cette interruption est terminée, ou 
 _IN_FORCE = frozenset({State.COMING, State.IN_FORCE})
 
 
-class InterruptionRequest(Body):
+class _Announcement(Body):
     camera: UUID
     from_at: Annotated[Instant, Field(alias="from")]
     to_at: Annotated[Instant, Field(alias="to")]
+
+
+class PlannedRequest(_Announcement):
     reason: Annotated[Line, Field(max_length=20)]
+
+
+class MaskRequest(_Announcement, WithMotif):
+    """`motif`: why it is masked, and the number of the request or the report that it rests on."""
 
 
 class PendingBody(BaseModel):
@@ -112,18 +120,25 @@ async def list_interruptions(visit: Annotated[Visit, Depends(Guard(Act.INTERRUPT
 
 @router.post("/planned", status_code=201)
 async def plan_interruption(
-    body: InterruptionRequest, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_PLAN))]
+    body: PlannedRequest, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_PLAN))]
 ) -> InterruptionBody:
     """In force at once: what will be missing is said to be planned."""
-    return await _announce(visit, Cause.PLANNED, body)
+    await visit.demand()
+    if body.reason not in REASONS[Cause.PLANNED]:
+        raise invalid(f"Motif inconnu ; attendu : {', '.join(REASONS[Cause.PLANNED])}.")
+    return await _announce(visit, Cause.PLANNED, await camera_of(visit, str(body.camera)), body, body.reason)
 
 
 @router.post("/masked", status_code=201)
 async def propose_masking(
-    body: InterruptionRequest, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_MASK))]
+    body: MaskRequest, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_MASK))]
 ) -> InterruptionBody:
     """Nothing is masked yet: another supervisor has thirty minutes to confirm."""
-    return await _announce(visit, Cause.MASKED, body)
+    await visit.demand()
+    camera = await camera_of(visit, str(body.camera))
+    async with visit.refusing(visit.entry(visit.act, camera)):
+        motif = proposals.demand_motif(Decision.MASK, body.motif)
+    return await _announce(visit, Cause.MASKED, camera, body, motif.code, motif)
 
 
 @router.post("/{fact_id}/confirm")
@@ -146,9 +161,10 @@ async def confirm_interruption(
 
 @router.post("/{fact_id}/end")
 async def end_interruption(
-    fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_END))]
+    fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.INTERRUPTION_END))], body: WithMotif | None = None
 ) -> InterruptionBody:
-    """A planned one ends now, or never begins; a masking that is in force, or decided, is only proposed to end."""
+    """A planned one ends now, or never begins; a masking that is in force, or decided, is only proposed to end, with a
+    motif."""
     await visit.demand()
     told, camera = await _find(visit, fact_id)
     state = told.legal.state(visit.now)
@@ -164,15 +180,14 @@ async def end_interruption(
             raise _OVER
         if told.legal.cause is Cause.PLANNED:
             return await _change(visit, told, camera, "end", ended)
+        motif = proposals.demand_motif(Decision.UNMASK, None if body is None else body.motif)
         await proposals.demand_none(visit, Decision.UNMASK, told.row["id"])
-        return await _change(visit, told, camera, "end proposed", {})
+        return await _change(visit, told, camera, "end proposed", {}, motif=motif)
 
 
-async def _announce(visit: Visit, cause: Cause, body: InterruptionRequest) -> InterruptionBody:
-    await visit.demand()
-    camera = await camera_of(visit, str(body.camera))
-    if body.reason not in REASONS[cause]:
-        raise invalid(f"Motif inconnu ; attendu : {', '.join(REASONS[cause])}.")
+async def _announce(
+    visit: Visit, cause: Cause, camera: KnownCamera, body: _Announcement, reason: str, motif: Motif | None = None
+) -> InterruptionBody:
     if not body.from_at < body.to_at <= body.from_at + LONGEST or body.to_at <= visit.now:
         raise invalid("La période doit finir après son début et après maintenant, et durer 31 jours au plus.")
     row: dict[str, Any] = {
@@ -180,20 +195,20 @@ async def _announce(visit: Visit, cause: Cause, body: InterruptionRequest) -> In
         "commune": camera.insee,
         "camera": camera.id,
         "cause": cause.value,
-        "reason": body.reason,
+        "reason": reason,
         "from_at": body.from_at,
         "to_at": body.to_at,
         "announced_at": visit.now,
         "announced_by": visit.session.actor.id,
         "decided_at": visit.now if cause is Cause.PLANNED else None,
     }
-    detail = {"interruption": row["id"], "given": REASONS[cause][body.reason]}
+    detail = {"interruption": row["id"]} | ({"given": REASONS[cause][reason]} if motif is None else {})
     async with visit.perform(
-        camera.subject, camera=camera, window=(body.from_at, body.to_at), detail=detail
+        camera.subject, camera=camera, window=(body.from_at, body.to_at), motif=motif, detail=detail
     ) as session:
         await session.execute(insert(_TABLE).values(row))
         if cause is Cause.MASKED:
-            await proposals.propose(session, visit, Decision.MASK, row["id"], commune=camera.insee)
+            await proposals.propose(session, visit, Decision.MASK, row["id"], motif=motif, commune=camera.insee)
         (told,) = await _read(session, _named().where(_TABLE.c.id == row["id"]))
     await _tell(visit)
     return _shown(told, camera, visit)
@@ -209,13 +224,21 @@ async def _find(visit: Visit, fact_id: UUID) -> tuple[_Read, KnownCamera]:
 
 
 async def _change(
-    visit: Visit, told: _Read, camera: KnownCamera, step: str, values: dict[str, Any], confirmed: Known | None = None
+    visit: Visit,
+    told: _Read,
+    camera: KnownCamera,
+    step: str,
+    values: dict[str, Any],
+    *,
+    confirmed: Known | None = None,
+    motif: Motif | None = None,
 ) -> InterruptionBody:
     """One step, journalled; someone else's that came first is a conflict. Without `values` an end is proposed."""
+    motif = motif if confirmed is None else confirmed.motif
     subject = told.row["id"]
     detail = {"interruption": subject, "step": step} | ({} if confirmed is None else confirmed.told)
     window = told.row["from_at"], told.row["to_at"]
-    async with visit.perform(camera.subject, camera=camera, window=window, detail=detail) as connection:
+    async with visit.perform(camera.subject, camera=camera, window=window, motif=motif, detail=detail) as connection:
         if confirmed is not None:
             await proposals.confirm(connection, visit, confirmed)
         elif step == "withdrawn":
@@ -226,7 +249,7 @@ async def _change(
             if done.rowcount == 0:
                 raise Refusal(409, "CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.")
         else:
-            await proposals.propose(connection, visit, Decision.UNMASK, subject, commune=camera.insee)
+            await proposals.propose(connection, visit, Decision.UNMASK, subject, motif=motif, commune=camera.insee)
         (told,) = await _read(connection, _named().where(_TABLE.c.id == subject))
     await _tell(visit)
     return _shown(told, camera, visit)

@@ -19,7 +19,7 @@ from csu.errors import Refusal, not_found
 from csu.proposals import Known, Waiting
 from csu.recording import asking
 from csu.recording.state import read_state
-from csu.schemas import Line, Reason
+from csu.schemas import Line, WithMotif
 from legal.permissions import Act
 from legal.two_persons import Decision, other_subject
 from recorder.decisions import Release
@@ -33,8 +33,8 @@ _SUBJECTS: dict[Decision, Literal["clock", "breaker"]] = {
 _DECISIONS: dict[str, Decision] = {subject: decision for decision, subject in _SUBJECTS.items()}
 
 
-class ProposalRequest(Reason):
-    """`freeze` as the recorder's state names it; `reason`: what the person has checked."""
+class ProposalRequest(WithMotif):
+    """`freeze` as the recorder's state names it; `motif`: what the person has checked."""
 
     subject: Literal["clock", "breaker"]
     freeze: Annotated[Line, Field(min_length=1, max_length=200)]
@@ -51,16 +51,16 @@ async def propose_release(
     body: ProposalRequest, visit: Annotated[Visit, Depends(Guard(Act.RELEASE_PROPOSE))]
 ) -> ReleaseBody:
     """Nothing is freed yet: another person has thirty minutes to confirm."""
-    detail = {"subject": body.subject, "freeze": body.freeze, "given": body.reason}
+    detail = {"subject": body.subject, "freeze": body.freeze}
     await visit.demand(detail=detail)
-    body.check()
     decision = _DECISIONS[body.subject]
     async with visit.refusing(visit.entry(visit.act, detail=detail)):
+        motif = proposals.demand_motif(decision, body.motif)
         if await _freeze_now(visit, body.subject) != body.freeze:
             proposals.refuse(other_subject())
         await proposals.demand_none(visit, decision, body.freeze)
-        async with visit.perform(detail=detail) as connection:
-            return shown(await proposals.propose(connection, visit, decision, body.freeze, reason=body.reason), visit)
+        async with visit.perform(motif=motif, detail=detail) as connection:
+            return shown(await proposals.propose(connection, visit, decision, body.freeze, motif=motif), visit)
 
 
 @router.post("/{fact_id}/confirm")
@@ -73,13 +73,13 @@ async def confirm_release(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(A
     if known is None:
         raise not_found()
     subject, freeze = _SUBJECTS[known.decision], known.legal.subject
-    detail |= known.told | {"subject": subject, "freeze": freeze, "given": known.reason}
+    detail |= known.told | {"subject": subject, "freeze": freeze}
     async with visit.refusing(visit.entry(visit.act, detail=detail)):
         proposals.demand(known, visit, subject=freeze)
         proposals.demand(known, visit, subject=await _freeze_now(visit, subject))
         persons = known.legal.person, visit.session.actor.id
         await asking.release(visit, Release(subject, freeze, persons))
-        async with visit.perform(detail=detail) as connection:
+        async with visit.perform(motif=known.motif, detail=detail) as connection:
             await proposals.confirm(connection, visit, known)
             done = await proposals.find(connection, known.id, known.decision)
     assert done is not None

@@ -18,7 +18,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, not_found
 from csu.proposals import Known, Waiting
-from csu.schemas import CameraRef, Reason
+from csu.schemas import CameraRef, WithMotif
 from csu.store import facts, in_force, tables
 from legal.facts import Validity
 from legal.permissions import Act
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/api", tags=["recorder"])
 _NO_LINE = Refusal(409, "AUTH_MISSING", "Aucune autorisation en vigueur ne permet d'enregistrer cette caméra.")
 
 
-class RetentionRequest(Reason):
+class RetentionRequest(WithMotif):
     days: Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -72,20 +72,20 @@ async def propose_retention(
 ) -> Waiting:
     """Nothing changes yet: another person has thirty minutes to confirm."""
     await visit.demand()
-    body.check()
     camera = await camera_of(visit, str(camera_id))
-    detail = {"days": body.days, "given": body.reason}
+    detail = {"days": body.days}
     async with visit.refusing(visit.entry(visit.act, camera, detail=detail)):
+        motif = proposals.demand_motif(Decision.RETENTION, body.motif)
         await _check(visit, camera.id, body.days)
         await proposals.demand_none(visit, Decision.RETENTION, camera.id)
-        async with visit.perform(camera.subject, camera=camera, detail=detail) as connection:
+        async with visit.perform(camera.subject, camera=camera, motif=motif, detail=detail) as connection:
             known = await proposals.propose(
                 connection,
                 visit,
                 Decision.RETENTION,
                 camera.id,
+                motif=motif,
                 commune=camera.insee,
-                reason=body.reason,
                 content={"days": body.days},
             )
     return Waiting.of(known, visit)
@@ -102,11 +102,11 @@ async def confirm_retention(
     if known is None:
         raise not_found()
     camera, days = await camera_of(visit, known.legal.subject), int(known.content["days"])
-    detail = known.told | {"days": days, "given": known.reason}
+    detail = known.told | {"days": days}
     async with visit.refusing(visit.entry(visit.act, camera, detail=detail)):
         proposals.demand(known, visit, subject=camera.id)
         await _check(visit, camera.id, days)
-        async with visit.perform(camera.subject, camera=camera, detail=detail) as connection:
+        async with visit.perform(camera.subject, camera=camera, motif=known.motif, detail=detail) as connection:
             await proposals.confirm(connection, visit, known)
             changing = update(tables.camera).where(tables.camera.c.id == camera.id).values(kept_days=days)
             await connection.execute(changing)

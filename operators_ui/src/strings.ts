@@ -275,6 +275,7 @@ export const fr = {
     choose: "Choisir un motif",
     motif: "Motif",
     reference: "Référence : numéro de procédure ou d'intervention",
+    number: "Numéro de la décision, de la demande ou de l'intervention (porté au journal)",
     referenceHelp: "Des chiffres et des sigles ; jamais un nom ni une plaque.",
     submit: "Relire",
     cancel: "Annuler",
@@ -453,7 +454,6 @@ export const fr = {
         subject === "clock"
           ? "Comparez l'heure de la machine à une source sûre. Une fois le gel levé, ce qui est échu à cette heure est effacé sans retour."
           : "Vérifiez pourquoi il y a tant à effacer. Une fois le gel levé, ces enregistrements sont effacés sans retour.",
-      checked: "Ce que vous avez vérifié (porté au journal, sans nom ni plaque)",
       confirm: "Confirmer la levée",
       confirmTitle: "Confirmer la levée du gel",
       confirmHelp: (subject: string) =>

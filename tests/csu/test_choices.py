@@ -21,8 +21,11 @@ async def kept(centre: Running) -> list[int]:
     return sorted(order.retention_days for order in told.cameras)
 
 
+CHOSEN = {"code": "COMMUNE", "reference": "DEL 2026-12"}
+
+
 async def propose(person: Browser, camera: str, days: int) -> Any:
-    return await person.post(f"/api/cameras/{camera}/retention", {"days": days, "reason": "Décision du maire 12"})
+    return await person.post(f"/api/cameras/{camera}/retention", {"days": days, "motif": CHOSEN})
 
 
 async def test_a_retention_is_shortened_by_two_within_the_arrete(centre: Running, database: Database) -> None:
@@ -59,6 +62,26 @@ async def test_a_retention_is_shortened_by_two_within_the_arrete(centre: Running
         connection.execute("SELECT set_config('csu.communes', '*', true)")
         with pytest.raises(psycopg.errors.CheckViolation):
             connection.execute("UPDATE camera SET kept_days = 3")
+
+
+async def test_a_retention_is_changed_for_a_coded_motif_with_a_number(centre: Running) -> None:
+    async with centre.person("superviseur") as supervisor, centre.person("administrateur") as administrator:
+        path = f"/api/cameras/{(await camera_of(supervisor))['id']}/retention"
+        for motif in (
+            None,
+            {"code": "COMMUNE"},
+            {"code": "INTERVENTION", "reference": "2026-12"},
+            CHOSEN | {"code": "?"},
+        ):
+            answer = await supervisor.post(path, {"days": 7, "motif": motif})
+            assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
+        proposed = (await supervisor.post(path, {"days": 7, "motif": CHOSEN})).json()
+        assert proposed["reason"] == "Décision de la commune, DEL 2026-12"
+        assert (await administrator.post(f"/api/retentions/{proposed['id']}/confirm")).status_code == 200
+    done = [e for e in await centre.journal() if e["op"].startswith("retention:") and e["result"] == "done"]
+    assert {(e["op"], e["motif"], e["motif_reference"]) for e in done} == {
+        (op, "Décision de la commune", "DEL 2026-12") for op in ("retention:propose", "retention:confirm")
+    }
 
 
 async def told(person: Browser, camera: str) -> tuple[int, int, str | None]:

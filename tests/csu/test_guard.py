@@ -39,14 +39,17 @@ BODIES: dict[str, Any] = {
     f"{_AUTHORISATION}/grant": _ACT | {"reference": "ARR-1", "from": "2026-11-23", "to": "2031-11-23"},
     f"{_AUTHORISATION}/notify": _ACT | {"service_on": "2026-11-23"},
     "/api/interruptions/planned": INTERRUPTION,
-    "/api/interruptions/masked": INTERRUPTION | {"reason": "HABITATION"},
+    "/api/interruptions/masked": {name: told for name, told in INTERRUPTION.items() if name != "reason"}
+    | {"motif": {"code": "HABITATION", "reference": "2026-117"}},
+    "/api/interruptions/{fact_id}/end": {},
+    "/api/holds/{fact_id}/release": {},
     "/api/holds": {
         "camera": str(uuid4()),
         "from": "2026-11-23T14:00:00Z",
         "to": "2026-11-23T14:10:00Z",
         "requisition": "PV 2026/00417",
     },
-    "/api/cameras/{camera_id}/retention": {"days": 7, "reason": "essai"},
+    "/api/cameras/{camera_id}/retention": {"days": 7, "motif": {"code": "COMMUNE", "reference": "2026-12"}},
     "/api/legal-bases": {
         "camera": str(uuid4()),
         "function": "DEPOT",
@@ -54,7 +57,11 @@ BODIES: dict[str, Any] = {
         "from": "2026-11-23T14:00:00Z",
         "to": "2027-11-23T14:00:00Z",
     },
-    "/api/recorder/releases": {"subject": "clock", "freeze": "boot:1:2", "reason": "Heure vérifiée"},
+    "/api/recorder/releases": {
+        "subject": "clock",
+        "freeze": "boot:1:2",
+        "motif": {"code": "HEURE_VERIFIEE", "reference": "2026-118"},
+    },
     "/api/habilitations": {
         "account": str(uuid4()),
         "commune": "27229",

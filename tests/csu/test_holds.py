@@ -34,6 +34,9 @@ class Peer:
         return {"id": self.holds[-1].id, "segments": 2, "bytes": 100, "first": None, "last": None}
 
 
+CLOSED = {"motif": {"code": "PROCEDURE_CLOSE", "reference": "PV 2026/00418"}}
+
+
 async def _camera(person: Any) -> str:
     cameras = (await person.get("/api/cameras")).json()["cameras"]
     return str(cameras[0]["id"])
@@ -63,7 +66,9 @@ async def test_a_hold_is_put_listed_and_released_by_two(centre: Running) -> None
         assert [(h.id, h.camera, h.requisition) for h in peer.holds] == [(hold["id"], camera, "PV 2026/00417")]
         assert [h["id"] for h in (await administrator.get("/api/holds")).json()["holds"]] == [hold["id"]]
         release = f"/api/holds/{hold['id']}/release"
-        proposed = await supervisor.post(release)
+        without = await supervisor.post(release)
+        assert (without.status_code, without.json()["code"]) == (422, "MOTIF_REQUIRED")
+        proposed = await supervisor.post(release, CLOSED)
         assert (proposed.status_code, proposed.json()["released_at"]) == (200, None)
         again = await supervisor.post(release)
         assert (again.status_code, again.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
@@ -79,6 +84,7 @@ async def test_a_hold_is_put_listed_and_released_by_two(centre: Running) -> None
             ("hold:put", "done"),
             ("hold:list", "done"),
             ("hold:release", "done"),
+            ("hold:release", "refused"),
             ("hold:release", "refused"),
             ("hold:release", "done"),
         ]

@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 from centre_support import START, Browser, Running
 
+from legal.interruptions import REASONS, Cause
 
-def body(camera: str, begins: datetime, ends: datetime, reason: str) -> dict[str, str]:
-    return {"camera": camera, "from": begins.isoformat(), "to": ends.isoformat(), "reason": reason}
+END = {"motif": {"code": "FIN_MASQUAGE", "reference": "INT 2026-118"}}
+
+
+def body(camera: str, begins: datetime, ends: datetime, reason: str) -> dict[str, Any]:
+    """Of planned work, or of a masking with its motif."""
+    told = {"camera": camera, "from": begins.isoformat(), "to": ends.isoformat()}
+    if reason in REASONS[Cause.MASKED]:
+        return told | {"motif": {"code": reason, "reference": "INT 2026-117"}}
+    return told | {"reason": reason}
 
 
 def in_hours(hours: float) -> datetime:
@@ -96,9 +104,12 @@ async def test_a_mask_takes_two_supervisors_and_so_does_lifting_it(centre: Runni
         # Nobody lifts a mask alone, an administrator not at all.
         lifted = await administrator.post(f"{path}/end")
         assert (lifted.status_code, lifted.json()["code"]) == (403, "REGIME_ROLE_FORBIDDEN")
-        ending = await second.post(f"{path}/end")
+        for wrong in (None, {}, {"motif": {"code": "FIN_MASQUAGE"}}, {"motif": {"code": "CHAMP", "reference": "12-1"}}):
+            without = await second.post(f"{path}/end", wrong)
+            assert (without.status_code, without.json()["code"]) == (422, "MOTIF_REQUIRED")
+        ending = await second.post(f"{path}/end", END)
         assert (ending.json()["state"], ending.json()["pending"]["step"]) == ("in_force", "end")
-        twice = await first.post(f"{path}/end")
+        twice = await first.post(f"{path}/end", END)
         assert (twice.status_code, twice.json()["code"]) == (409, "ALREADY_PROPOSED")
         assert (await second.post(f"{path}/confirm")).json()["code"] == "SECOND_PERSON_REQUIRED"
         assert (await operator.tickets(live))[0]["refused"]["code"] == "MASK_LOCKED"
@@ -113,7 +124,17 @@ async def test_a_mask_takes_two_supervisors_and_so_does_lifting_it(centre: Runni
             (answer,) = await operator.tickets({"camera": camera, "act": "replay", "motif": motif, **window})
             assert ("ticket" in answer) == may, answer
             assert may or answer["refused"]["code"] == "MASK_LOCKED"
-    steps = [e for e in await centre.journal() if e["op"] in ("interruption:mask", "interruption:confirm")]
+    journal = await centre.journal()
+    told = [(e["op"], e["motif"], e["motif_reference"]) for e in journal if e["motif_reference"] is not None]
+    hidden = ("L'image montre l'intérieur ou l'entrée d'une habitation", "INT 2026-117")
+    lifted_for = ("La cause du masquage a pris fin", "INT 2026-118")
+    assert sorted(one for one in told if one[0].startswith("interruption:")) == [
+        ("interruption:confirm", *hidden),
+        ("interruption:confirm", *lifted_for),
+        ("interruption:end", *lifted_for),
+        ("interruption:mask", *hidden),
+    ]
+    steps = [e for e in journal if e["op"] in ("interruption:mask", "interruption:confirm")]
     assert {(e["op"], e["result"]) for e in steps} == {
         ("interruption:mask", "done"),
         ("interruption:mask", "refused"),
@@ -144,6 +165,27 @@ async def test_a_masking_that_nobody_confirms_in_time_never_holds(centre: Runnin
         told = (await later.get("/api/interruptions")).json()["interruptions"]
         assert {one["id"]: one["state"] for one in told} == {late["id"]: "expired", withdrawn["id"]: "withdrawn"}
         assert (await camera_of(later))["interruption"] is None
+
+
+@pytest.mark.parametrize(
+    "motif",
+    [
+        None,
+        {"code": "HABITATION"},
+        {"code": "ENTRETIEN", "reference": "2026-117"},
+        {"code": "HABITATION", "reference": "chez M. Dupont"},
+        {"code": "HABITATION", "reference": "AB-123-CD"},
+    ],
+)
+async def test_a_mask_has_a_coded_motif_and_a_number(centre: Running, motif: Any) -> None:
+    async with centre.person("superviseur") as supervisor:
+        asked = body((await camera_of(supervisor))["id"], in_hours(0), in_hours(1), "HABITATION") | {"motif": motif}
+        answer = await supervisor.post("/api/interruptions/masked", asked)
+        assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
+        assert (await supervisor.get("/api/interruptions")).json()["interruptions"] == []
+    (entry,) = [e for e in await centre.journal() if e["op"] == "interruption:mask"]
+    assert (entry["result"], entry["code"], entry["motif_reference"]) == ("refused", "MOTIF_REQUIRED", None)
+    assert entry["camera"] == asked["camera"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from centre_support import Running
 from sqlalchemy import text
-from test_holds import Peer, _body, _camera
+from test_holds import CLOSED, Peer, _body, _camera
 from test_interruptions import body, in_hours, supervisors
 
 from csu.settings import Database
@@ -23,7 +23,7 @@ async def test_the_database_itself_wants_two_persons(centre: Running, database: 
             await supervisor.post("/api/interruptions/masked", body(camera, in_hours(0), in_hours(2), "HABITATION"))
         ).json()["id"]
         hold = (await supervisor.post("/api/holds", _body(camera))).json()["id"]
-        assert (await supervisor.post(f"/api/holds/{hold}/release")).status_code == 200
+        assert (await supervisor.post(f"/api/holds/{hold}/release", CLOSED)).status_code == 200
     for statement, error in (
         ("UPDATE proposal SET confirmed_at = now(), confirmed_by = proposed_by", psycopg.errors.CheckViolation),
         (f"UPDATE hold SET released_at = now() WHERE id = '{hold}'", psycopg.errors.CheckViolation),
@@ -78,12 +78,12 @@ async def test_a_release_of_a_hold_that_nobody_confirms_is_proposed_anew(centre:
     async with ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer):
         async with centre.person("superviseur") as supervisor:
             hold = (await supervisor.post("/api/holds", _body(await _camera(supervisor)))).json()["id"]
-            assert (await supervisor.post(f"/api/holds/{hold}/release")).json()["release_proposed_by_me"]
+            assert (await supervisor.post(f"/api/holds/{hold}/release", CLOSED)).json()["release_proposed_by_me"]
         centre.clock.advance(minutes=30)
         async with centre.person("administrateur") as administrator, centre.person("superviseur") as supervisor:
             (listed,) = (await administrator.get("/api/holds")).json()["holds"]
             assert listed["release_proposed_at"] is None
-            late = (await administrator.post(f"/api/holds/{hold}/release")).json()
+            late = (await administrator.post(f"/api/holds/{hold}/release", CLOSED)).json()
             assert (late["released_at"], late["release_proposed_by_me"]) == (None, True)
             assert peer.releases == []
             done = (await supervisor.post(f"/api/holds/{hold}/release")).json()
@@ -101,7 +101,7 @@ async def test_what_the_recorder_refuses_confirms_nothing(centre: Running) -> No
         centre.person("administrateur") as administrator,
     ):
         hold = (await supervisor.post("/api/holds", _body(await _camera(supervisor)))).json()["id"]
-        await supervisor.post(f"/api/holds/{hold}/release")
+        await supervisor.post(f"/api/holds/{hold}/release", CLOSED)
         peer.refusal = "STORAGE_DOWN"
         away = await administrator.post(f"/api/holds/{hold}/release")
         assert (away.status_code, away.json()["code"]) == (503, "RECORDER_UNREACHABLE")
@@ -131,11 +131,11 @@ async def test_all_that_waits_is_in_one_list(centre: Running) -> None:
     ):
         camera = await _camera(supervisor)
         hold = (await supervisor.post("/api/holds", _body(camera))).json()["id"]
-        assert (await supervisor.post(f"/api/holds/{hold}/release")).status_code == 200
+        assert (await supervisor.post(f"/api/holds/{hold}/release", CLOSED)).status_code == 200
         centre.clock.advance(minutes=5)
         asked = body(camera, in_hours(1), in_hours(2), "HABITATION")
         assert (await supervisor.post("/api/interruptions/masked", asked)).status_code == 201
-        kept = {"days": 7, "reason": "Décision du maire 12"}
+        kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
         assert (await administrator.post(f"/api/cameras/{camera}/retention", kept)).status_code == 201
         told = (await supervisor.get("/api/proposals")).json()["proposals"]
         assert [(one["decision"], one["mine"], one["days"]) for one in told] == [

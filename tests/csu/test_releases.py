@@ -30,7 +30,10 @@ from recorder.store import NewSegment
 from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_at
 
-CHECKED = "Heure comparée à l'horloge parlante"
+CHECKED = {
+    "clock": {"code": "HEURE_VERIFIEE", "reference": "INT 2026-118"},
+    "breaker": {"code": "VOLUME_VERIFIE", "reference": "INT 2026-119"},
+}
 JUMP_S = 3630
 CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
@@ -72,9 +75,9 @@ class TestARealRecorder:
             ("release:confirm", "refused", "ALREADY_DONE"),
             ("release:confirm", "refused", "SECOND_PERSON_REQUIRED"),
         ]
-        assert sorted((e["op"], e["given"]) for e in entries if e["result"] == "done") == [
-            ("release:confirm", CHECKED),
-            ("release:propose", CHECKED),
+        assert sorted((e["op"], e["motif_reference"]) for e in entries if e["result"] == "done") == [
+            ("release:confirm", "INT 2026-118"),
+            ("release:propose", "INT 2026-118"),
         ]
         async with centre.centre.store.transaction(None) as connection:
             told = select(tables.journal.c.detail).where(tables.journal.c.op == "recorder:released")
@@ -170,12 +173,22 @@ async def test_with_the_recorder_away_nothing_is_proposed_and_the_journal_tells(
     assert [e["code"] for e in await centre.journal() if e["op"] == "release:propose"] == ["RECORDER_UNREACHABLE"]
 
 
-async def test_plates_do_not_enter_the_reason(centre: Running) -> None:
+@pytest.mark.parametrize(
+    "motif",
+    [
+        None,
+        {"code": "HEURE_VERIFIEE"},
+        {"code": "HEURE_VERIFIEE", "reference": "vu AB-123-CD"},
+        {"code": "VOLUME_VERIFIE", "reference": "INT 2026-118"},
+    ],
+)
+async def test_a_freeze_is_released_for_a_coded_motif_of_its_own_with_a_number(centre: Running, motif: Any) -> None:
     async with centre.person("superviseur") as supervisor:
-        answer = await supervisor.post(
-            "/api/recorder/releases", {"subject": "clock", "freeze": "b:1:2", "reason": "vu AB-123-CD"}
-        )
-        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+        asked = {"subject": "clock", "freeze": "b:1:2", "motif": motif}
+        answer = await supervisor.post("/api/recorder/releases", asked)
+        assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
+    (entry,) = [e for e in await centre.journal() if e["op"] == "release:propose"]
+    assert (entry["code"], entry["motif_reference"]) == ("MOTIF_REQUIRED", None)
 
 
 class FrozenRecorder:
@@ -326,7 +339,9 @@ async def people(centre: Running) -> AsyncIterator[tuple[Browser, Browser]]:
 
 
 async def propose(person: Browser, freeze: str, subject: str = "clock") -> Any:
-    return await person.post("/api/recorder/releases", {"subject": subject, "freeze": freeze, "reason": CHECKED})
+    return await person.post(
+        "/api/recorder/releases", {"subject": subject, "freeze": freeze, "motif": CHECKED[subject]}
+    )
 
 
 async def state_of(centre: Running, running: FrozenRecorder, person: Browser) -> dict[str, Any]:

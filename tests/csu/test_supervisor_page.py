@@ -37,7 +37,7 @@ async def test_authorisations_stand_with_their_states_deadlines_and_events(centr
 async def test_what_waits_for_a_second_person_is_confirmed_by_one(centre: Running) -> None:
     async with centre.person("administrateur") as administrator:
         camera = (await camera_of(administrator))["id"]
-        kept = {"days": 7, "reason": "Décision du maire 12"}
+        kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
         assert (await administrator.post(f"/api/cameras/{camera}/retention", kept)).status_code == 201
     async with served(centre) as origin, page_of(origin, "superviseur", "recording") as page:
         await page.get_by_test_id("section-waiting").click()

@@ -2,12 +2,13 @@ import pytest
 
 from legal.facts import FINALITES
 from legal.motifs import KINDS, LIVE, REPLAY, Motif, fault_of, fault_of_prose, for_act
+from legal.two_persons import Decision
 
 
 def test_every_motif_serves_an_act_and_names_known_purposes() -> None:
     for code, kind in KINDS.items():
         assert code == kind.code
-        assert kind.acts <= {LIVE, REPLAY}
+        assert kind.acts <= {LIVE, REPLAY, *Decision}
         assert kind.acts
         assert kind.finalites is None or kind.finalites <= set(FINALITES)
 
@@ -17,6 +18,16 @@ def test_replay_always_asks_for_a_reference() -> None:
     assert all(kind.reference_required for kind in for_act(REPLAY))
 
 
+def test_every_decision_of_two_persons_has_its_motifs_and_each_wants_a_number() -> None:
+    """But the registering of a legal basis, whose text is the reason."""
+    for decision in set(Decision) - {Decision.LEGAL_BASIS}:
+        assert for_act(decision), decision
+        for kind in for_act(decision):
+            assert kind.reference_required
+            assert kind.acts <= set(Decision), "what opens pictures decides nothing"
+    assert for_act(Decision.LEGAL_BASIS) == ()
+
+
 @pytest.mark.parametrize("act", [LIVE, REPLAY])
 def test_every_purpose_of_the_law_has_a_motif(act: str) -> None:
     """Without one, a camera that is authorised for it alone could not be looked at."""
@@ -24,14 +35,28 @@ def test_every_purpose_of_the_law_has_a_motif(act: str) -> None:
     assert served == set(FINALITES)
 
 
-@pytest.mark.parametrize("reference", ["2026-001234", "PV 2026/118", "MC.1204", "R-7741/27"])
+@pytest.mark.parametrize(
+    "reference", ["2026-001234", "PV 2026/118", "MC.1204", "R-7741/27", "MC 2026-INT-12", "INT 2026-118"]
+)
 def test_numbers_are_references(reference: str) -> None:
     assert fault_of(Motif("INTERVENTION", reference), REPLAY) is None
 
 
 @pytest.mark.parametrize(
     "reference",
-    ["", "12", "Jean Dupont", "voiture rouge de M. Dupont 12", "AB-123-CD", "ab 123 cd", "1234 AB 27", "1" * 41, "é12"],
+    [
+        "",
+        "12",
+        "Jean Dupont",
+        "voiture rouge de M. Dupont 12",
+        "AB-123-CD",
+        "ab 123 cd",
+        "1234 AB 27",
+        "vu AB-123-CD",
+        "MC 12 ab123cd",
+        "1" * 41,
+        "é12",
+    ],
 )
 def test_names_plates_and_prose_are_not(reference: str) -> None:
     assert fault_of(Motif("INTERVENTION", reference), REPLAY) is not None

@@ -6,6 +6,7 @@ import { clock, dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { size } from "./arithmetic";
+import { MotifFields, motifIn } from "./motif-fields";
 import { Step } from "./step";
 
 const MAY_RELEASE = new Set(["supervisor", "administrator"]);
@@ -37,13 +38,10 @@ function Propose({ freeze, onDone }: { freeze: Freeze; onDone: () => void }): Re
   const words = fr.recording.freeze;
   return (
     <Step label={words.propose} title={words.proposeTitle} path="/api/recorder/releases" testid="propose-release" onDone={onDone}
-      body={(form) => ({ subject: freeze.subject, freeze: freeze.id, reason: form.get("reason") })}
+      body={(form) => ({ subject: freeze.subject, freeze: freeze.id, motif: motifIn(form) })}
     >
       <p className="notice notice-warning">{words.check(freeze.subject)}</p>
-      <label>
-        {words.checked}
-        <input name="reason" required minLength={3} maxLength={120} autoFocus autoComplete="off" data-testid="reason" />
-      </label>
+      <MotifFields act={`${freeze.subject}_release`} />
     </Step>
   );
 }

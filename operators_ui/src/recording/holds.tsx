@@ -9,6 +9,7 @@ import { Table } from "../tables/parts";
 import { size } from "./arithmetic";
 import { CameraChoice, useCameras } from "./camera-choice";
 import { fromLocal, toLocal } from "./local-input";
+import { MotifFields, motifIn } from "./motif-fields";
 import { Step } from "./step";
 
 const MAY_PUT = new Set(["supervisor"]);
@@ -79,10 +80,12 @@ function Row({ hold, camera, onDone }: { hold: Hold; camera: Camera | undefined;
       <td>{state !== "released" && !(state === "proposed" && hold.release_proposed_by_me) && (
         <Step
           label={state === "proposed" ? words.confirm : words.propose} title={words.releaseTitle(hold.requisition)}
-          path={`/api/holds/${hold.id}/release`} testid="release-hold" onDone={onDone} body={() => undefined}
+          path={`/api/holds/${hold.id}/release`} testid="release-hold" onDone={onDone}
+          body={(form) => (state === "proposed" ? undefined : { motif: motifIn(form) })}
         >
           {camera && <p>{words.about(`${camera.number} ${camera.name} (${camera.commune.name})`, dayAndClock(hold.from), dayAndClock(hold.to))}</p>}
           <p className="notice notice-warning">{state === "proposed" ? words.confirmHelp : words.proposeHelp}</p>
+          {state !== "proposed" && <MotifFields act="hold_release" />}
         </Step>
       )}</td>
     </tr>

@@ -9,6 +9,7 @@ import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { CameraChoice, useCameras } from "./camera-choice";
 import { fromLocal, toLocal } from "./local-input";
+import { MotifFields, motifIn } from "./motif-fields";
 import { Step } from "./step";
 
 const PERIOD_MS = 5_000;
@@ -81,6 +82,7 @@ function Decision({ one, onDone }: { one: Interruption; onDone: () => void }): R
   const path = `/api/interruptions/${one.id}`;
   if (!MAY[one.cause].has(session.account.role)) return null;
   const what = `${one.camera.number} ${one.camera.name}`;
+  const isUnmasking = one.cause === "masked" && one.state !== "proposed";
   return (
     <>
       {pending !== null && !pending.mine && (
@@ -92,9 +94,11 @@ function Decision({ one, onDone }: { one: Interruption; onDone: () => void }): R
       {(one.state === "proposed" || ((one.state === "coming" || one.state === "in_force") && pending === null)) && (
         <Step
           label={one.state === "proposed" ? words.withdraw : one.cause === "masked" ? words.proposeEnd : words.end}
-          title={words.endTitle(what)} path={`${path}/end`} testid="end-interruption" onDone={onDone} body={() => undefined}
+          title={words.endTitle(what)} path={`${path}/end`} testid="end-interruption" onDone={onDone}
+          body={(form) => (isUnmasking ? { motif: motifIn(form) } : undefined)}
         >
           <p className="notice notice-warning">{one.state === "proposed" ? words.withdrawHelp : words.endHelp[one.cause]}</p>
+          {isUnmasking && <MotifFields act="unmask" />}
         </Step>
       )}
     </>
@@ -114,7 +118,8 @@ function Announce(props: {
     const form = new FormData(event.currentTarget);
     const [from, to] = [fromLocal(String(form.get("from"))), fromLocal(String(form.get("to")), true)];
     if (from === null || to === null) return;
-    const body = { camera: form.get("camera"), reason: form.get("reason"), from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+    const why = props.cause === "masked" ? { motif: motifIn(form) } : { reason: form.get("reason") };
+    const body = { camera: form.get("camera"), ...why, from: new Date(from).toISOString(), to: new Date(to).toISOString() };
     setBusy(true);
     const answer = await api.send("POST", `/api/interruptions/${props.cause}`, body, nothing);
     setBusy(false);
@@ -128,12 +133,14 @@ function Announce(props: {
         <p className="quiet">{words.announceHelp[props.cause]}</p>
         {problem && <Problem problem={problem} />}
         <CameraChoice cameras={cameras} />
-        <label>
-          {words.reason}
-          <select name="reason" required>
-            {props.reasons.filter((reason) => reason.cause === props.cause).map((reason) => <option key={reason.code} value={reason.code}>{reason.label}</option>)}
-          </select>
-        </label>
+        {props.cause === "masked" ? <MotifFields act="mask" /> : (
+          <label>
+            {words.reason}
+            <select name="reason" required>
+              {props.reasons.filter((reason) => reason.cause === props.cause).map((reason) => <option key={reason.code} value={reason.code}>{reason.label}</option>)}
+            </select>
+          </label>
+        )}
         <label>{words.from}<input name="from" type="datetime-local" required defaultValue={toLocal(now())} /></label>
         <label>{words.to}<input name="to" type="datetime-local" required defaultValue={toLocal(now() + HOUR_MS)} /></label>
         <p className="quiet">{words.localTime}</p>
