@@ -13,6 +13,7 @@ from centre_support import START, Browser, Running
 from pydantic import SecretStr
 
 from csu import keys
+from csu.accounts import sessions
 from csu.alarms.keeper import AlarmKeeper
 from csu.audit.heads import HeadSigner
 from csu.audit.verify import verify as verify_journal
@@ -616,7 +617,7 @@ class TestOpenPictures:
             await renewer.run_once()
         assert [(cut["ticket"], cut["code"]) for cut in gateway.cuts] == [(ticket, "SESSION_ENDED")]
 
-    async def test_locking_and_logging_out_cut(
+    async def test_locking_logging_out_and_leaving_alone_cut(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
     ) -> None:
         renewer = Renewer(centre.centre, to_gateway)
@@ -629,7 +630,11 @@ class TestOpenPictures:
             await look(operator, centre, gateway, "02")
             await operator.send("DELETE", "/api/session")
             await renewer.run_once()
-        assert [cut["code"] for cut in gateway.cuts] == ["SESSION_LOCKED", "SESSION_ENDED"]
+        async with centre.person("operateur") as operator:
+            await look(operator, centre, gateway, "01")
+            centre.clock.advance(seconds=sessions.IDLE.total_seconds())
+            await renewer.run_once()
+        assert [cut["code"] for cut in gateway.cuts] == ["SESSION_LOCKED", "SESSION_ENDED", "SESSION_ENDED"]
 
     async def test_a_lease_that_nobody_granted_is_cut(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
