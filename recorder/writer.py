@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 WAVE_S = 1.0
 ADOPTION_S = 0.2
 """Of each wave, while files that the index lost are filed again."""
+FIRST_DESTROY_S = 3.0
+"""At the start, before recording begins: after a long outage far more is due than can go so soon."""
+DESTROY_S = 0.3
+"""Of each wave, while more is due; playback stays closed until what fell due in the outage is gone."""
+_FIRST_BATCH, _BATCH = 2000, 200
 COUNT_S = 0.2
 """Of each wave, while the hours of an index of before are added up."""
 _COUNTED_AT_ONCE = 10_000
@@ -213,7 +218,8 @@ class Writer:
                 return
 
     def _start(self) -> None:
-        """Open, recover, destroy what fell due meanwhile, and only then report ready (and let playback open)."""
+        """Open, recover, begin to destroy what fell due meanwhile, and only then report ready; playback opens when all
+        of it is gone."""
         storage = StorageDirectory.open(self._path, self._identity_file)
         try:
             index = Index.open(storage.index_path, storage.identity, now_us())
@@ -238,8 +244,7 @@ class Writer:
             accounts.down(index.get("alive_us", now_us()), *why)  # as the recovery told; here for what memory holds
             self._store = SegmentStore(storage, index, accounts)
             self._clock.remember(_load_memory(index))
-            while self._destroy(limit=2000):
-                pass
+            self._destroy_for(FIRST_DESTROY_S, _FIRST_BATCH)
             index.commit()
         except BaseException:
             index.rollback()
@@ -285,7 +290,7 @@ class Writer:
         if self._adoption is not None and self._adoption.step(time.monotonic() + ADOPTION_S):
             self._adoption = None
         self._count(store.index)
-        self._destroy()
+        self._destroy_for(DESTROY_S, _BATCH)
         tell_destroyed(store.index, now)
         store.index.commit()
         self._report()
@@ -295,8 +300,15 @@ class Writer:
         while index.count_on(_COUNTED_AT_ONCE) and time.monotonic() < until_s:
             pass
 
-    def _destroy(self, limit: int = 200) -> int:
-        """Look at the clock; destroy what is due when it can be trusted; open or close playback by it."""
+    def _destroy_for(self, seconds: float, limit: int) -> None:
+        """Until all that is due is destroyed, or the time is over."""
+        until_s = time.monotonic() + seconds
+        while self._destroy(limit) and time.monotonic() < until_s:
+            pass
+
+    def _destroy(self, limit: int) -> bool:
+        """Look at the clock; destroy what is due when it can be trusted; close playback, or open it when nothing that
+        was due is left. Whether more may be due."""
         assert self._store is not None
         store = self._store
         state, memory = self._clock.observe()
@@ -322,11 +334,10 @@ class Writer:
                 self._wanted_bytes = max(0, self._wanted_bytes - freed) if freed else 0
         if destroyed < limit:
             index.put("playback_boot", boot_id() if state.trusted else None)
-            if self._told_clock is None or self._told_clock.freeze != state.freeze:
-                self._loop.call_soon_threadsafe(self._on_clock, state)
-            self._told_clock = state
-            return 0
-        return destroyed
+        if self._told_clock is None or self._told_clock.freeze != state.freeze:
+            self._loop.call_soon_threadsafe(self._on_clock, state)
+        self._told_clock = state
+        return destroyed == limit
 
     def _report(self, recovery: Recovery | None = None) -> None:
         """Tell the loop when something changed: ready, full, low on space."""

@@ -226,6 +226,39 @@ async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path
     await loop.writer.stop()
 
 
+async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a long outage: a batch goes at the start, the rest in the waves."""
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 130))
+        made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
+        made.index.put("playback_boot", None)
+        made.index.commit()
+    monkeypatch.setattr("recorder.writer.FIRST_DESTROY_S", 0.0)
+    monkeypatch.setattr("recorder.writer._FIRST_BATCH", 1)
+    monkeypatch.setattr("recorder.writer._BATCH", 0)
+    loop = Loop(tmp_path)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+
+    def look(store: SegmentStore) -> tuple[int, bool]:
+        ((count,),) = store.index.query("SELECT count(*) FROM segment")
+        return count, store.index.get("playback_boot") is not None
+
+    for _ in range(3):
+        assert await loop.writer.ask(look) == (2, False)
+    assert loop.clocks[-1].trusted
+    monkeypatch.setattr("recorder.writer._BATCH", 1)
+    async with asyncio.timeout(20):
+        while (looked := await loop.writer.ask(look))[0]:
+            assert not looked[1]
+        while not (await loop.writer.ask(look))[1]:
+            pass
+    await loop.writer.stop()
+    assert not list((tmp_path / "recordings" / CAMERA).rglob("*"))
+
+
 class _Counting(Loop):
     """Also counts the files that there are whenever it is told something."""
 
