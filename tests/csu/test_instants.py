@@ -16,6 +16,7 @@ BOUNDLESS = (
     ("9999-12-31T20:00:00-14:00", "9999-12-31T23:59:59-14:00"),
 )
 MOTIF = {"code": "INTERVENTION", "reference": "2026-000417"}
+MASK = {"code": "HABITATION", "reference": "2026-117"}
 
 
 async def _camera(person: Browser) -> str:
@@ -43,7 +44,7 @@ async def test_an_instant_out_of_all_bounds_is_refused_wherever_one_is_given(
             await operator.get(f"/api/cameras/{camera}/timeline", **period),
             await supervisor.post("/api/holds", {**of_camera, "requisition": "PV 2026/00417"}),
             await supervisor.post("/api/interruptions/planned", {**of_camera, "reason": "ENTRETIEN"}),
-            await supervisor.post("/api/interruptions/masked", {**of_camera, "reason": "HABITATION"}),
+            await supervisor.post("/api/interruptions/masked", {**of_camera, "motif": MASK}),
             await supervisor.post("/api/legal-bases", {**of_camera, "function": "DEPOT", "reference": "Loi du jour"}),
             await auditor.get(f"/api/persons/{operator.account['id']}/habilitation", camera=camera, at=begins),
             await auditor.get("/api/journal", **period),

@@ -57,7 +57,7 @@ async def test_what_waits_for_a_second_person_is_confirmed_by_one(centre: Runnin
 async def test_whoever_may_confirm_hears_of_it_wherever_they_are(centre: Running) -> None:
     async with centre.person("administrateur") as administrator:
         camera = (await camera_of(administrator))["id"]
-        kept = {"days": 7, "reason": "Décision du maire 12"}
+        kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
         assert (await administrator.post(f"/api/cameras/{camera}/retention", kept)).status_code == 201
     async with served(centre) as origin:
         async with page_of(origin, "administrateur", "accounts") as page:
