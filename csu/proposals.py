@@ -178,6 +178,12 @@ async def confirm(connection: AsyncConnection, visit: Visit, known: Known) -> No
         raise _refusal(_CONFLICT)
 
 
+async def withdraw(connection: AsyncConnection, visit: Visit, known: Known) -> None:
+    """In the transaction of the act that refuses it, or takes it back. Raises Refusal when somebody else came first."""
+    if not await close(connection, visit.now, _TABLE.c.id == known.id):
+        raise _refusal(_CONFLICT)
+
+
 async def close(connection: AsyncConnection, now: datetime, *of: ColumnElement[bool]) -> int:
     """Nobody can confirm these any more; how many they were."""
     done = await connection.execute(update(_TABLE).where(_unfinished(), *of).values(closed_at=now))

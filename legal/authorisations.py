@@ -257,9 +257,17 @@ def state_at(dossier: Dossier, at: datetime) -> State:
 
 
 def possible(dossier: Dossier, at: datetime) -> tuple[Event, ...]:
-    """The events that a person may enter now, conditions and dates apart."""
+    """The events that a person may enter now and that change something, conditions and dates apart."""
     events = TABLES[dossier.kind].get(state_at(dossier, at), {})
-    return tuple(event for event in Event if event in events and event not in INTERNAL)
+    spent = {Event.EXTEND} if dossier.extended else set()
+    if dossier.in_service.keys() == dossier.cameras:
+        spent |= {Event.NOTIFY, Event.ACTIVATE}
+    return tuple(event for event in Event if event in events and event not in INTERNAL | spent)
+
+
+def may_be_replaced(dossier: Dossier, at: datetime) -> bool:
+    """Whether a modification or a renewal may be asked for: there is an arrêté, and it has not ended (CSI R.254-2)."""
+    return dossier.reference is not None and state_at(dossier, at) not in ENDED
 
 
 def clock_event(dossier: Dossier, at: datetime) -> Event | None:

@@ -67,7 +67,7 @@ class Interruption:
 
     def state(self, at: datetime) -> State:
         if self.decided_at is None:
-            if self.ended_at is not None:
+            if self.ended_at is not None or (self.begin is not None and self.begin.closed_at is not None):
                 return State.WITHDRAWN
             is_open = self.begin is not None and self.begin.is_open(at) and at < self.to_at
             return State.PROPOSED if is_open else State.EXPIRED

@@ -43,6 +43,7 @@ class Act(StrEnum):
     AGREMENT_SUSPEND = "agrement:suspend"
     ALARM_ACKNOWLEDGE = "alarm:acknowledge"
     ALARM_LIST = "alarm:list"
+    ANOMALY_SEE = "anomaly:see"
     AUTHORISATION_ACTIVATE = "authorisation:activate"
     AUTHORISATION_AMEND = "authorisation:amend"
     AUTHORISATION_COMPLETE = "authorisation:complete"
@@ -100,6 +101,7 @@ class Act(StrEnum):
     PERSON_STAY = "person:stay"
     PICTURE_LIVE = "picture:live"
     PICTURE_REPLAY = "picture:replay"
+    PROPOSAL_CLOSE = "proposal:close"
     PROPOSAL_LIST = "proposal:list"
     RECORDER_READ = "recorder:read"
     RELEASE_CONFIRM = "release:confirm"
@@ -619,6 +621,7 @@ _masks = _for_roles(Role.SUPERVISOR, source="CSI L.251-3")
 _knows_interruptions = _for_roles(
     Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, Role.ADMINISTRATOR, source="CSI R.253-5"
 )
+_audits = _for_roles(Role.AUDITOR, source="CSI R.253-5")
 _keeps_secure = _for_roles(Role.ADMINISTRATOR, Role.AUDITOR, source="CSI R.253-2")
 _controls = _for_roles(Role.AUDITOR, Role.SUPERVISOR, Role.DELEGATE, source="CSI R.253-5")
 _answers_for_recordings = _for_roles(
@@ -640,6 +643,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.AGREMENT_SUSPEND: (_runs_the_centre,),
     Act.ALARM_ACKNOWLEDGE: (_runs_the_centre,),
     Act.ALARM_LIST: (_everyone,),
+    Act.ANOMALY_SEE: (_audits,),
     Act.AUTHORISATION_ACTIVATE: (_runs_the_centre,),
     Act.AUTHORISATION_AMEND: (_runs_the_centre,),
     Act.AUTHORISATION_COMPLETE: (_runs_the_centre,),
@@ -697,6 +701,7 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.PERSON_STAY: (_runs_the_centre,),
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
+    Act.PROPOSAL_CLOSE: (_runs_the_centre,),  # and who may confirm the very decision
     Act.PROPOSAL_LIST: (_runs_the_centre,),
     Act.RECORDER_READ: (_knows_storage,),
     Act.RELEASE_CONFIRM: (_ends_freezes,),

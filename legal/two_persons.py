@@ -4,7 +4,7 @@ No text names the number two: it is how the centre keeps recordings from being f
 and analysis from being opened, by one hand (CSI R.253-2: confidentiality, integrity and availability of recordings).
 
     propose -> OPEN --confirm (another person, within thirty minutes)--> confirmed
-                 '--withdrawn, replaced, or thirty minutes over--------> closed, for good
+                 '--refused, withdrawn, replaced, or thirty minutes over--------> closed, for good
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Who proposed, by identifier, when, and about what. `closed_at`: withdrawn, or replaced by a later one."""
+    """Who proposed, by identifier, when, and about what. `closed_at`: refused, withdrawn, or replaced by a later
+    one."""
 
     person: str
     at: datetime
@@ -59,16 +60,24 @@ def may_propose(latest: Proposal | None, at: datetime) -> Refused | None:
 def second_person(proposal: Proposal | None, subject: str | None, person: str, at: datetime) -> Refused | None:
     """Why this person may not confirm at this instant, None when they may. `subject`: what it would be done to now,
     None when that is no more."""
+    over = undecidable(proposal, at)
+    if proposal is None or over is not None:
+        return over
+    if proposal.subject != subject:
+        return other_subject()
+    if proposal.person == person:
+        return Refused("SECOND_PERSON_REQUIRED", "Une autre personne que vous doit confirmer.", _SOURCE)
+    return None
+
+
+def undecidable(proposal: Proposal | None, at: datetime) -> Refused | None:
+    """Why nobody may confirm, refuse or withdraw at this instant; None when the proposal is open."""
     if proposal is None or proposal.closed_at is not None:
         return Refused("NO_PROPOSAL", "Il n'y a rien à confirmer : il faut d'abord proposer.", _SOURCE)
     if proposal.confirmed_at is not None:
         return Refused("ALREADY_DONE", "C'est déjà confirmé : il n'y a plus rien à décider.", _SOURCE)
     if not proposal.is_open(at):
         return Refused("PROPOSAL_EXPIRED", "La proposition a plus de trente minutes : il faut la refaire.", _SOURCE)
-    if proposal.subject != subject:
-        return other_subject()
-    if proposal.person == person:
-        return Refused("SECOND_PERSON_REQUIRED", "Une autre personne que vous doit confirmer.", _SOURCE)
     return None
 
 

@@ -3,11 +3,14 @@
 A day and an hour are civil ones in Europe/Paris.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
+from csu.clock import iso
 from legal.retention import PARIS
 
 # A whole wall is open at once for hours: what tells is one camera open while nothing else is.
@@ -89,6 +92,12 @@ class Anomaly:
     count: int = 0
     seconds: int = 0
     reference: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same finding, another once it has grown."""
+        told = (self.code, self.author, self.camera, iso(self.from_at), iso(self.to_at), self.count, self.reference)
+        return sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 # The hours of each agent's days: those in which pictures were opened.

@@ -1,32 +1,32 @@
 """The journal for those who control, put together: looks, statistics, what to look at first, a file of what is found.
 
-No picture. Each is a reading of the journal, and an entry of it.
+No picture. Each is a reading of the journal, and an entry of it; so is what an auditor says of an anomaly.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Annotated, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import ColumnElement, RowMapping, func, literal_column, select
+from sqlalchemy import ColumnElement, RowMapping, func, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
 from csu.audit import anomalies, export, looks, ops, search, words
-from csu.audit.anomalies import Denial, Look
+from csu.audit.anomalies import Anomaly, Denial, Look
 from csu.audit.looks import Period
 from csu.audit.search import JournalFilter
 from csu.clock import iso
-from csu.errors import Refusal
-from csu.schemas import CommuneRef, Insee, Instant, MotifRef
+from csu.errors import Refusal, invalid
+from csu.schemas import Body, CommuneRef, Insee, Instant, Line, MotifRef
 from csu.store import facts, tables
-from legal.motifs import KINDS
+from legal.motifs import KINDS, fault_of_prose
 from legal.permissions import Act
 from legal.secrecy import Secrets, secrets_from
 
@@ -226,7 +226,18 @@ class RuleBody(BaseModel):
     bound: str
 
 
+class SeenBody(BaseModel):
+    """Who has looked into it, when, and what they say of it."""
+
+    by: str
+    at: datetime
+    comment: str
+
+
 class AnomalyBody(BaseModel):
+    """`seen` is told to those who control the whole centre."""
+
+    id: str
     code: str
     author: str
     author_name: str
@@ -237,6 +248,14 @@ class AnomalyBody(BaseModel):
     count: int
     seconds: int
     reference: str | None
+    seen: SeenBody | None
+
+
+class AnomalyComment(Body):
+    """`anomaly`: its id, as it was told for the same period."""
+
+    anomaly: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    comment: Annotated[Line, Field(min_length=3, max_length=200)]
 
 
 class AnomaliesBody(BaseModel):
@@ -252,6 +271,7 @@ async def list_anomalies(
     period, chosen = query.period(LONGEST_TIMELINE), query.chosen(visit)
     async with visit.perform(detail=query.asked("anomalies")) as connection:
         told = await _told(connection, period, visit.now, chosen)
+        seen = await _seen(connection, period)
     by_reference = secrets_from(visit.session.actor).open_motifs is None
     found = await asyncio.to_thread(anomalies.find, *told, by_reference=by_reference)
     return AnomaliesBody(
@@ -260,8 +280,60 @@ async def list_anomalies(
             for code, (label, bound) in anomalies.RULES.items()
             if by_reference or code not in anomalies.BY_REFERENCE
         ],
-        anomalies=[AnomalyBody(**asdict(one)) for one in found],
+        anomalies=[AnomalyBody(**asdict(one), id=one.id, seen=_seen_of(one, seen)) for one in found],
     )
+
+
+@router.post("/anomalies/seen", status_code=201)
+async def see_anomaly(
+    body: AnomalyComment,
+    visit: Annotated[Visit, Depends(Guard(Act.ANOMALY_SEE))],
+    query: Annotated[PeriodQuery, Query()],
+) -> SeenBody:
+    """The auditor has looked into it. What the rules find in the period now must be what was told: one that has grown
+    since is another, and is looked into again."""
+    period, chosen = query.period(LONGEST_TIMELINE), query.chosen(visit)
+    await visit.demand(detail={"anomaly": body.anomaly})
+    fault = fault_of_prose(body.comment)
+    if fault is not None:
+        raise invalid(fault)
+    async with visit.centre.store.transaction(visit.communes) as connection:
+        told = await _told(connection, period, visit.now, chosen)
+    one = next((a for a in await asyncio.to_thread(anomalies.find, *told) if a.id == body.anomaly), None)
+    detail = {"anomaly": body.anomaly, "given": body.comment}
+    async with visit.refusing(visit.entry(visit.act, detail=detail)):
+        if one is None:
+            reason = "Ce qui était signalé a changé, ou des images en sont encore ouvertes : regardez de nouveau."
+            raise Refusal(409, "ANOMALY_CHANGED", reason)
+    assert one is not None
+    row = {name: getattr(one, name) for name in ("code", "author", "camera", "reference", "from_at", "to_at")}
+    row |= {"id": str(uuid4()), "comment": body.comment, "seen_at": visit.now, "seen_by": visit.session.actor.id}
+    about = f"{anomalies.RULES[one.code][0]}, {one.author_name}"
+    async with visit.perform(detail=detail | {"about": about}) as connection:
+        await connection.execute(insert(tables.anomaly_seen).values(row))
+    return SeenBody(by=visit.session.author.name, at=visit.now, comment=body.comment)
+
+
+async def _seen(connection: AsyncConnection, period: Period) -> list[RowMapping]:
+    """What has been looked into of a period, the latest first."""
+    seen, account = tables.anomaly_seen, tables.account
+    statement = (
+        select(seen, account.c.name)
+        .join_from(seen, account, account.c.id == seen.c.seen_by)
+        .where(seen.c.from_at < period.to_at, seen.c.to_at >= period.from_at)
+        .order_by(seen.c.seen_at.desc())
+    )
+    return list((await connection.execute(statement)).mappings().all())
+
+
+def _seen_of(one: Anomaly, seen: Sequence[RowMapping]) -> SeenBody | None:
+    """One is seen when it reaches no further than what was seen of it: what has grown since comes back."""
+    about = one.code, one.author, one.camera, one.reference
+    for row in seen:
+        same = about == (row["code"], row["author"], row["camera"], row["reference"])
+        if same and row["from_at"] <= one.from_at and one.to_at <= row["to_at"]:
+            return SeenBody(by=row["name"], at=row["seen_at"], comment=row["comment"])
+    return None
 
 
 async def _told(

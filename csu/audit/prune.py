@@ -28,11 +28,13 @@ Ranges = list[tuple[int, int]]  # first and last leaf of each unbroken stretch, 
 async def prune(engine: AsyncEngine, now: datetime) -> int:
     """Remove the entries that are over three years old at `now`, and tell so; how many there were.
 
-    Where the database's clock says less, it prevails. Raises sqlalchemy.exc.DBAPIError.
+    What auditors said of them goes as well. Where the database's clock says less, it prevails. Raises
+    sqlalchemy.exc.DBAPIError.
     """
     journal, leaf, head = tables.journal, tables.journal_leaf, tables.tree_head
     before = oldest_kept_at(now)
     async with engine.begin() as connection:
+        await connection.execute(delete(tables.anomaly_seen).where(tables.anomaly_seen.c.seen_at < before))
         signed = select(func.max(head.c.tree_size)).where(head.c.signed_at <= before + LATE).scalar_subquery()
         old = select(journal.c.id, leaf.c.leaf).join_from(journal, leaf, leaf.c.entry == journal.c.id)
         rows = (await connection.execute(old.where(journal.c.at < before, leaf.c.leaf < signed))).all()

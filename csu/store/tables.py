@@ -487,3 +487,18 @@ security_event = Table(
     _count("count"),
     _uuid("told", unique=True),
 )
+
+anomaly_seen = Table(
+    "anomaly_seen",
+    METADATA,
+    _uuid("id", primary_key=True),
+    _text("code", nullable=False),
+    _uuid("author", nullable=False),
+    _uuid("camera"),
+    _text("reference"),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    _text("comment", nullable=False),
+    _at("seen_at", nullable=False),
+    _uuid("seen_by", ForeignKey("account.id"), nullable=False),
+)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Visit
+from csu.alarms.words import message
 from csu.schemas import CameraRef, CommuneRef
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
@@ -15,7 +16,7 @@ from csu.territory import dossiers
 from csu.territory.dossiers import Known
 from csu.territory.lines import Details, Terms, values_of
 from legal import authorisations as law
-from legal.authorisations import Event, State, Step
+from legal.authorisations import Dossier, Event, State, Step
 from legal.permissions import Refused
 
 
@@ -40,6 +41,13 @@ class DeadlineBody(BaseModel):
 
     code: str
     at: datetime
+
+
+class AlarmBody(BaseModel):
+    """One that is on: AUTH_EXPIRING, PROVISIONAL_ENDING, CDV_LATE."""
+
+    code: str
+    message: str
 
 
 class BlockBody(BaseModel):
@@ -67,6 +75,7 @@ class AuthorisationBody(BaseModel):
     lines: list[LineBody]
     events: list[EventBody]
     deadlines: list[DeadlineBody]
+    alarms: list[AlarmBody]
     steps: list[str]
     blocked: BlockBody | None
 
@@ -106,11 +115,20 @@ async def shown(connection: AsyncConnection, visit: Visit, known: Sequence[Known
             ),
             events=events.get(one.id, []),
             deadlines=[DeadlineBody(code=due.code, at=due.at) for due in law.deadlines(one.dossier, visit.now)],
-            steps=[step.value for step in law.possible(one.dossier, visit.now)],
+            alarms=[
+                AlarmBody(code=code, message=message(code, one.name, detail))
+                for code, detail in law.alarms_at(one.dossier, visit.now).items()
+            ],
+            steps=_steps(one.dossier, visit.now),
             blocked=await _blocked(connection, one, visit.now),
         )
         for one in known
     ]
+
+
+def _steps(dossier: Dossier, now: datetime) -> list[str]:
+    steps = [step.value for step in law.possible(dossier, now)]
+    return [*steps, "modification"] if law.may_be_replaced(dossier, now) else steps
 
 
 _COLUMNS = (

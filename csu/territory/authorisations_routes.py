@@ -134,7 +134,7 @@ async def amend_authorisation(
     detail = {"authorisation": identity, "replaces": known.id, "about": body.dossier, "kind": body.kind}
     async with visit.perform(subject, detail=detail) as connection:
         now = await _locked(connection, known)
-        if now.dossier.reference is None or law.state_at(now.dossier, visit.now) in law.ENDED:
+        if not law.may_be_replaced(now.dossier, visit.now):
             reason = "Seul un arrêté qui n'a pas pris fin se modifie ou se renouvelle."
             demand(Refused("STEP_FORBIDDEN", reason, "CSI R.254-2, L.252-4"))
         kept = {camera: values_of(now.line(camera)) for camera in now.lines}

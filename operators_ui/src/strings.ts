@@ -89,6 +89,9 @@ const DESTROYED: Readonly<Record<string, string>> = {
   space: "faute de place, après le délai minimal",
 };
 
+/** Purposes that stand outside the numbered list of CSI L.251-2. */
+const PURPOSES: Readonly<Record<string, string>> = { ERP: "Lieu ouvert au public", COMMERCE: "Abords d'un commerce", HORS_CSI: "Lieu fermé au public" };
+
 const named = (names: Readonly<Record<string, string>>) => (name: string): string => names[name] ?? name;
 
 /** Whom a person turns to when the centre refuses, by code. */
@@ -171,7 +174,7 @@ export const fr = {
     nav: "Vues",
     views: {
       wall: "Mur", recording: "Enregistrement", journal: "Journal", watching: "Qui regarde", cameras: "Caméras", persons: "Agents",
-      territory: "Territoire", accounts: "Comptes", statements: "Relevés",
+      territory: "Territoire", accounts: "Comptes", statements: "Relevés", security: "Sécurité",
     },
     loading: "Chargement…",
     stalePoll: "Données non rafraîchies :",
@@ -324,6 +327,10 @@ export const fr = {
     anomaliesHelp: "Des règles simples, dont les bornes sont écrites plus bas, signalent ce qui mérite une question. Aucune ne constate une faute.",
     noAnomalies: "Rien à signaler dans cette période.", rule: "Règle", bound: "Ce qu'elle signale", measure: "Mesure", rules: "Règles et bornes",
     times: (n: number) => `${n} fois`,
+    markSeen: "Marquer comme vu", markSeenTitle: (what: string) => `Vu : ${what}`,
+    markSeenHelp: "Dites en quelques mots ce qui a été vérifié, sans nom ni plaque. Votre nom, la date et ce commentaire sont portés au journal ; ce qui s'y ajouterait ensuite est signalé de nouveau.",
+    comment: "Commentaire", seenBy: (who: string, at: string) => `Vu par ${who} le ${at}`, allSeen: "Tout ce qui est signalé dans cette période a été vu.",
+    seenCount: (n: number) => (n === 1 ? "1 déjà vu" : `${n} déjà vus`),
     keepTitle: "Garder la tête du journal",
     keepHelp: "La tête signée résume toutes les écritures scellées à ce jour. Conservez-la hors du centre : elle prouvera que rien n'a été retiré ni modifié depuis.",
     keep: "Télécharger la tête signée",
@@ -337,6 +344,14 @@ export const fr = {
     entryProofHelp: "Dans « Opérations », le bouton « Preuve » de chaque ligne donne un fichier qui se vérifie sans le centre ni sa base de données.",
     checkHelp: "Vérification d'un fichier, sur n'importe quelle machine :", file: "FICHIER",
     keyHelp: "La clé publique heads.pem (dossier keys/public du centre) se demande une fois à l'exploitant, qui la remet par une autre voie que les preuves.",
+  },
+  security: {
+    title: "Journal de sécurité",
+    help: "Ce qui a été tenté contre le centre : ni image, ni mot de passe, ni ce qui a été saisi. Gardé un an ; chaque consultation est portée au journal des opérations.",
+    none: "Rien n'a été tenté contre le centre.",
+    caption: (n: number) => (n === 1 ? "1 événement" : `${n} événements, du plus récent au plus ancien`),
+    at: "Depuis", what: "Événement", count: "Nombre", login: "Compte", workstation: "Poste", source: "Relevé par",
+    sources: named({ console: "La console", gateway: "La passerelle vidéo" }),
   },
   watching: {
     title: "Qui regarde en ce moment",
@@ -401,7 +416,10 @@ export const fr = {
   },
   recording: {
     sections: "Parties de la vue Enregistrement",
-    section: { storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations", waiting: "En attente d'une seconde personne" },
+    section: {
+      storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations", retentions: "Durées de conservation",
+      bases: "Bases légales", waiting: "En attente d'une seconde personne",
+    },
     camera: "Caméra",
     storage: {
       title: "Stockage des enregistrements",
@@ -498,12 +516,34 @@ export const fr = {
       none: "Rien n'attend de seconde personne.",
       what: "Décision", reason: "Vérifié ou invoqué", by: "Proposée par", at: "Proposée le", until: "Tombe à", decision: "Confirmation",
       centre: "Tout le centre", mine: "Une autre personne que vous", open: "Voir", confirm: "Confirmer",
+      retentionHelp: "Ce qui dépasse cette durée est effacé sans retour.",
+      supervisor: "Un superviseur", refuse: "Refuser", takeBack: "Retirer", closeHelp: "La proposition tombe aussitôt : rien n'aura été fait.",
       confirmHelp: (who: string) => `Vous confirmez, avec ${who}, cette décision : vos deux noms sont portés au journal.`,
       decisions: named({
         hold_release: "Levée d'une conservation", clock_release: "Levée du gel de l'heure", breaker_release: "Levée du gel des effacements",
-        mask: "Masquage d'une caméra", unmask: "Fin d'un masquage", retention: "Durée de conservation abrégée",
+        mask: "Masquage d'une caméra", unmask: "Fin d'un masquage", retention: "Durée de conservation",
         legal_basis: "Base légale d'un traitement",
       }),
+    },
+    retentions: {
+      title: "Durées de conservation",
+      help: "Une commune peut garder moins longtemps que son arrêté ne le permet : une personne propose, une autre confirme dans les trente minutes.",
+      caption: "Durée de conservation de chaque caméra",
+      authorised: "Permis par l'arrêté", minimum: "Minimum de l'arrêté", kept: "Gardé", pending: "Proposition", none: "Sans arrêté en vigueur", shortened: "abrégée",
+      proposed: (who: string, until: string) => `Proposée par ${who}, à confirmer avant ${until}`, see: "Voir",
+      propose: "Proposer une durée", proposeTitle: (what: string) => `Durée de conservation : ${what}`, days: "Durée (jours)",
+      proposeHelp: (authorised: number) => `${authorised === 1 ? "Un jour" : `${authorised} jours`} au plus, selon l'arrêté. Rien ne change avant la confirmation ; ce qui dépasse une durée plus courte est alors effacé sans retour.`,
+    },
+    bases: {
+      title: "Bases légales des analyses automatiques",
+      help: "Aucune analyse n'a lieu sans base en vigueur pour cette fonction et cette caméra. Le droit n'en permet pas pour la voie publique : le registre la refuse, texte à l'appui.",
+      caption: "Registre des bases légales, les plus récentes d'abord", none: "Aucune base légale n'est enregistrée : aucune analyse automatique n'a lieu.",
+      what: "Traitement", reference: "Texte ou décision", registeredAt: "Enregistrée le", see: "Voir",
+      states: { "in-force": "En vigueur", future: "À venir", over: "Terminée" }, endedAt: (at: string) => `fin anticipée le ${at}`,
+      waiting: (n: number) => (n === 1 ? "Une base proposée attend une seconde personne." : `${n} bases proposées attendent une seconde personne.`),
+      propose: "Proposer une base légale", proposeTitle: "Proposer une base légale", proposeHelp: "Une autre personne confirme dans les trente minutes ; la base vaut alors pour cette fonction, cette caméra et ces dates seulement, cinq ans au plus.",
+      functions: { DEPOT: "Détection de dépôts de déchets", PRESENCE: "Détection d'une présence dans un lieu fermé", LAPI: "Lecture de plaques d'immatriculation" },
+      end: "Mettre fin", endHelp: "L'analyse s'arrête pour cette caméra. Une nouvelle base demanderait de nouveau deux personnes.",
     },
     holds: {
       title: "Conservations sur réquisition",
@@ -535,6 +575,11 @@ export const fr = {
     habilitationsCaption: "Désignations et délégations, par agent",
     regime: named({ VOIE_PUBLIQUE: "voie publique", ABORDS_TERRO: "abords (terrorisme)", ERP: "lieux ouverts au public", COMMERCE: "commerces", HORS_CSI: "hors CSI" }),
     registerCaption: "Agrément, dernière confirmation des droits et état du compte de chaque agent",
+    agrementNew: "Nouvel agrément", agrementRenew: "Renouveler l'agrément", agrementTitle: (who: string) => `Agrément : ${who}`,
+    agrementHelp: "La décision du préfet, telle qu'elle est prise (CSI L.132-14-1). Elle remplace l'agrément précédent ; une suspension demeure jusqu'à ce qu'elle soit levée.",
+    agrementOf: (who: string) => `agrément de ${who}`, agrementSuspend: "Suspendre l'agrément", agrementResume: "Rétablir l'agrément",
+    decision: "Référence de la décision", prefet: "Préfet qui l'a prise", departementsField: "Départements (27, 76)", agrementTo: "Jusqu'au (exclu, si un terme est fixé)",
+    inquiryOn: "Date de l'enquête administrative (celle du début si elle n'est pas connue)",
     inquiry: "Enquête avant le", departements: (list: string) => `départements ${list}`,
     review: "Revue annuelle", confirmedAt: (at: string, who: string | null) => (who === null ? `le ${at}` : `le ${at} par ${who}`), never: "jamais confirmé", reviewBy: (at: string) => `avant le ${at}`,
     account: "Compte", leaving: (at: string) => `départ, clos le ${at}`, confirm: "Confirmer les droits",
@@ -573,6 +618,40 @@ export const fr = {
       notify: "Mise en service notifiée", activate: "Mise en service", suspend: "Suspension", resume: "Levée de suspension",
       withdraw: "Retrait", "end-event": "Fin de l'événement", replace: "Remplacement", drop: "Classement",
       silence: "Silence de quatre mois : refus", expire: "Expiration",
+    }),
+    steps: "Étapes possibles", noStep: "Ce dossier a pris fin : plus aucune étape n'est possible.",
+    stepName: named({
+      deposit: "Dépôt en préfecture", complete: "Récépissé de dossier complet", extend: "Prolonger le délai de la commission",
+      opinion: "Avis de la commission", grant: "Saisir l'arrêté", refuse: "Refus du préfet", notify: "Notifier la mise en service",
+      activate: "Mettre en service", suspend: "Suspendre", resume: "Lever la suspension", withdraw: "Retrait", "end-event": "Fin de l'événement",
+      drop: "Classer le dossier", modification: "Modifier ou renouveler",
+    }),
+    stepHelp: named({
+      deposit: "Le dossier est déposé à la préfecture ; les délais ne courent qu'à partir du récépissé.",
+      complete: "De ce jour courent les délais : trois mois pour l'avis de la commission, quatre mois de silence valent refus (CSI R.252-15).",
+      extend: "La commission départementale prend un mois de plus, une seule fois (CSI R.252-15).",
+      opinion: "La commission départementale a rendu son avis.",
+      grant: "L'arrêté tel qu'il est pris : cinq ans au plus, quatre mois pour une autorisation provisoire (CSI L.252-4, L.252-6).",
+      refuse: "Le dossier prend fin ; une nouvelle demande est un nouveau dossier.",
+      notify: "Le préfet est informé, avant cette date, de la mise en service des caméras (CSI R.252-17).",
+      activate: "Les caméras dont la date notifiée est venue sont enregistrées et montrées ; l'arrêté remplacé prend fin.",
+      suspend: "Effet immédiat : les caméras ne sont plus ni enregistrées ni montrées (CSI R.254-2).",
+      resume: "Les caméras sont de nouveau enregistrées et montrées.",
+      withdraw: "Effet immédiat et définitif : les caméras ne sont plus ni enregistrées ni montrées (CSI R.254-2).",
+      "end-event": "L'événement a pris fin, et avec lui son autorisation provisoire (CSI L.252-6). Définitif.",
+      drop: "La commune renonce à cette demande. Définitif.",
+      modification: "Ouvre un dossier qui remplacera cet arrêté ; celui-ci vaut jusqu'à la mise en service du nouveau. Les caméras qui ne sont pas cochées gardent leurs conditions.",
+    }),
+    arrete: "Référence de l'arrêté", serviceOn: "Mise en service le", notified: "Caméras notifiées", changed: "Caméras dont les conditions changent",
+    newDossier: "Nom du nouveau dossier", create: "Nouveau dossier", createHelp: "Un brouillon : rien n'en découle avant l'arrêté et la mise en service. Les conditions valent pour toutes les caméras cochées.",
+    noCamera: "Cette commune n'a pas de caméra de cette sorte.", retention: "Conservation (jours, un mois au plus)", minimum: "Durée minimale (jours, si l'arrêté en fixe une)",
+    recipients: "Destinataires (un par ligne)",
+    purposeShort: (code: string) => (Number.isNaN(Number(code)) ? (PURPOSES[code] ?? code) : `${code}°`),
+    purpose: named({
+      ...PURPOSES,
+      1: "1° Bâtiments publics et leurs abords", 2: "2° Installations utiles à la défense nationale", 3: "3° Flux de transport", 4: "4° Infractions routières",
+      5: "5° Atteintes aux personnes et aux biens", 6: "6° Actes de terrorisme", 7: "7° Risques naturels ou technologiques", 8: "8° Secours et incendie",
+      9: "9° Parcs d'attraction", 10: "10° Assurance des véhicules", 11: "11° Abandon de déchets",
     }),
     events: "Événements du dossier", event: "Événement", on: "En date du", enteredAt: "Saisi le", reference: "Référence", author: "Par", by: (event: string) => (event === "silence" || event === "expire" ? "l'échéance" : "l'administration locale"),
     deadlines: "Échéances à venir", lines: "Caméras du dossier", purposes: "Finalités (L. 251-2)", use: "Usage",

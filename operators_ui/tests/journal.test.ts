@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { journal, looks, type Consistency, type Look } from "../src/api/types";
 import { headIn, isTheSame } from "../src/journal/kept-head";
 import { lanesOf } from "../src/journal/lanes";
-import { csvPath, journalPath, lastDays, NO_FILTER, NOBODY, periodPath } from "../src/journal/query";
+import { csvPath, journalPath, lastDays, NO_FILTER, NOBODY, periodPath, securityPath } from "../src/journal/query";
 
 describe("what is asked", () => {
   it("leaves out what was not chosen", () => {
@@ -10,6 +10,11 @@ describe("what is asked", () => {
     expect(journalPath({ op: "picture:live", camera: "", author: "Ève" }, "12")).toBe("/api/journal?limit=50&op=picture%3Alive&author=%C3%88ve&before=12");
     expect(csvPath(NO_FILTER)).toBe("/api/journal.csv");
     expect(csvPath({ class: "erasure", op: "" })).toBe("/api/journal.csv?class=erasure");
+  });
+
+  it("of the security log is a page", () => {
+    expect(securityPath(null)).toBe("/api/security?limit=50");
+    expect(securityPath(7)).toBe("/api/security?limit=50&before=7");
   });
 
   it("names a period in UTC", () => {

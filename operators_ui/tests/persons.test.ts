@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { personsPage, type Person } from "../src/api/types";
+import { agrementOf } from "../src/persons/agrement";
 import { duesOf, isLate } from "../src/persons/dues";
 
 const person = (name: string, closed_at: string | null, ...dues: [string, string][]): Person => {
@@ -32,4 +33,12 @@ it("is late once its day has come, or when it says so", () => {
   expect(isLate({ code: "REVIEW_DUE", by: now + 1, commune: null }, now)).toBe(false);
   expect(isLate({ code: "REVIEW_DUE", by: now, commune: null }, now)).toBe(true);
   expect(isLate({ code: "AGREMENT_SUSPENDED", by: now + 1, commune: null }, now)).toBe(true);
+});
+
+it("an agrément without a term or an inquiry says so, and its départements are a list", () => {
+  const form = new FormData();
+  for (const [name, value] of [["reference", "AGR-2"], ["prefet", "Préfet de l'Eure"], ["departements", "27, 76 2A"], ["from", "2026-11-23"], ["to", ""], ["inquiry", ""]] as const) form.set(name, value);
+  expect(agrementOf(form)).toEqual({ reference: "AGR-2", prefet: "Préfet de l'Eure", departements: ["27", "76", "2A"], from: "2026-11-23", to: null, inquiry: null });
+  form.set("to", "2031-11-23");
+  expect(agrementOf(form)).toMatchObject({ to: "2031-11-23" });
 });

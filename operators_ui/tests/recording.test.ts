@@ -69,6 +69,7 @@ describe("the banner", () => {
 it("shows holds to those who handle requisitions only", () => {
   const shown = ["operator", "supervisor", "delegate", "auditor", "administrator"].filter((role) => sectionsOf(role).includes("holds"));
   expect(shown).toEqual(["supervisor", "administrator"]);
+  expect(sectionsOf("auditor")).toContain("bases");
 });
 
 it("tells an announced interruption in one sentence", () => {
@@ -78,14 +79,14 @@ it("tells an announced interruption in one sentence", () => {
 });
 
 describe("what waits for a second person", () => {
-  const proposal = (decision: string, expires_at: number, mine = false): WaitingProposal => ({
-    id: decision, decision, reason: "", proposed_at: 0, proposed_by: "Superviseur", mine, expires_at, days: null,
+  const proposal = (decision: string, expires_at: number, mine = false, may_decide = true): WaitingProposal => ({
+    id: decision, decision, reason: "", proposed_at: 0, proposed_by: "Superviseur", mine, may_decide, expires_at, days: null, basis: null,
     camera: { id: "c", number: "01", name: "Place", commune: { insee: "27229", name: "Évreux" } },
   });
   it("is told to those who may confirm it, what falls first at the head, and a requisition's never by name", () => {
-    const list = [proposal("hold_release", 9), proposal("mask", 5), proposal("clock_release", 1, true)];
-    expect(firstToConfirm(list, "supervisor")).toMatchObject({ count: 2, decision: "mask", camera: "01 Place", until: 5 });
-    expect(firstToConfirm(list, "administrator")).toMatchObject({ count: 1, decision: null, camera: null });
-    expect(firstToConfirm([proposal("clock_release", 1, true)], "supervisor")).toBeNull();
+    const others = [proposal("hold_release", 9), proposal("clock_release", 1, true)];
+    expect(firstToConfirm([...others, proposal("mask", 5)])).toMatchObject({ count: 2, decision: "mask", camera: "01 Place", until: 5 });
+    expect(firstToConfirm([...others, proposal("mask", 5, false, false)])).toMatchObject({ count: 1, decision: null, camera: null });
+    expect(firstToConfirm([proposal("clock_release", 1, true)])).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
-import { expect, it } from "vitest";
-import { authorisations, type Authorisation } from "../src/api/types";
+import { describe, expect, it } from "vitest";
+import { authorisation, authorisations, type Authorisation } from "../src/api/types";
 import { byUrgency, daysUntil, isOver, next, tone } from "../src/territory/deadlines";
+import { bodyOf, draftOf, fieldsOf, purposesOf } from "../src/territory/steps";
 
 const dossier = (id: string, state: string, ...deadlines: [string, string][]): Authorisation => {
   const [one] = authorisations(
@@ -38,4 +39,56 @@ it("days are whole ones", () => {
   expect(daysUntil(now + 86_400_000, now)).toBe(1);
   expect(daysUntil(now + 86_399_999, now)).toBe(0);
   expect(daysUntil(now - 1, now)).toBe(-1);
+});
+
+describe("a step", () => {
+  const answers = (...pairs: [string, string][]): FormData => {
+    const form = new FormData();
+    for (const [name, value] of pairs) form.append(name, value);
+    return form;
+  };
+  const camera = (id: string, masks: unknown = []): unknown => ({
+    camera: { id, number: "01", name: "Place", commune: { insee: "27229", name: "Évreux" } }, regime: "VOIE_PUBLIQUE", finalites: ["5"],
+    visualised: true, recorded: true, retention_days: 15, recipients: [], fast_flow: false, position: [49, 1], field: null, masks, ptz: { zoom: 4 },
+  });
+  const lines = authorisation({
+    id: "a", commune: { insee: "27229", name: "Évreux" }, dossier: "d", kind: "INITIALE", state: "ACTIVE",
+    lines: [camera("one", [[[0, 0], [1, 0], [1, 1]]]), camera("two")], events: [], deadlines: [], steps: [],
+  }, "answer").lines;
+  const given = answers(["finalites", "5"], ["finalites", "11"], ["recorded", "on"], ["retention_days", "10"], ["minimum_days", ""], ["recipients", " Gendarmerie \n\n"]);
+  const terms = { finalites: ["5", "11"], visualised: false, recorded: true, retention_days: 10, minimum_days: null, recipients: ["Gendarmerie"] };
+
+  it("sends what it asks for, and nothing else", () => {
+    const all = answers(["on", "2026-11-23"], ["reference", "27-1"], ["from", "2026-11-24"], ["to", "2031-11-24"], ["reason", "x"], ["service_on", "2026-12-01"], ["cameras", "one"]);
+    expect(bodyOf("complete", all, lines)).toEqual({ on: "2026-11-23" });
+    expect(bodyOf("grant", all, lines)).toEqual({ on: "2026-11-23", reference: "27-1", from: "2026-11-24", to: "2031-11-24" });
+    expect(bodyOf("notify", all, lines)).toEqual({ on: "2026-11-23", service_on: "2026-12-01", cameras: ["one"] });
+    expect(bodyOf("withdraw", all, lines)).toEqual({ reason: "x" });
+    expect(bodyOf("activate", all, lines)).toBeUndefined();
+    expect(fieldsOf("unheard-of")).toEqual([]);
+  });
+
+  it("that amends keeps what else the arrêté says of a camera", () => {
+    given.append("cameras", "one");
+    given.append("dossier", "Modification 1");
+    given.append("kind", "MODIFICATION");
+    const body = bodyOf("modification", given, lines);
+    expect(body).toMatchObject({ dossier: "Modification 1", kind: "MODIFICATION" });
+    expect(body?.["lines"]).toEqual([{
+      camera: "one", ...terms, position: [49, 1], field: null, masks: [[[0, 0], [1, 0], [1, 1]]], ptz: { zoom: 4 }, plan: null, fast_flow: false,
+      width: null, height: null, per_s: null, exemption: null,
+    }]);
+  });
+
+  it("that drafts gives every chosen camera the same terms", () => {
+    given.append("cameras", "two");
+    expect(draftOf(given)).toMatchObject({ lines: [{ camera: "one", ...terms }, { camera: "two", ...terms }] });
+  });
+});
+
+it("purposes are those of the regimes, in the law's order", () => {
+  expect(purposesOf(["ERP", "ABORDS_TERRO"])).toEqual(["6", "9", "ERP"]);
+  expect(purposesOf(["VOIE_PUBLIQUE"])).toHaveLength(11);
+  expect(purposesOf(["HORS_CSI"])).toEqual(["HORS_CSI"]);
+  expect(purposesOf([])).toEqual([]);
 });

@@ -166,6 +166,7 @@ IDS: dict[str, Callable[[str], str]] = {
         "releases": "release",
         "retentions": "retention",
         "legal-bases": "basis",
+        "proposals": "retention",
     }.items()
 }
 
@@ -203,7 +204,7 @@ def filled(connection: Rows, path: str, commune: str) -> str:
 def query_of(path: str) -> str:
     """What an address needs behind it."""
     day = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z"
-    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies"), day) | {
+    queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies", "seen"), day) | {
         "consistency": "?old=1",
         "communes": "?query=ber",
         "habilitation": f"?camera={UNKNOWN}&at=2026-11-23T14:00:00Z",

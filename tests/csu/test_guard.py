@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
         "requisition": "PV 2026/00417",
     },
     "/api/cameras/{camera_id}/retention": {"days": 7, "motif": {"code": "COMMUNE", "reference": "2026-12"}},
+    "/api/journal/anomalies/seen": {"anomaly": "0" * 32, "comment": "essai"},
     "/api/legal-bases": {
         "camera": str(uuid4()),
         "function": "DEPOT",

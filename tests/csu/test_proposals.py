@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from centre_support import Running
+from centre_support import Browser, Running
 from sqlalchemy import text
 from test_holds import CLOSED, Peer, _body, _camera
 from test_interruptions import body, in_hours, supervisors
@@ -150,3 +150,59 @@ async def test_all_that_waits_is_in_one_list(centre: Running) -> None:
     async with centre.person("administrateur") as administrator:
         told = (await administrator.get("/api/proposals")).json()["proposals"]
         assert [(one["decision"], one["mine"]) for one in told] == [("mask", False)]
+
+
+async def test_what_is_proposed_is_refused_by_another_or_taken_back(centre: Running) -> None:
+    async with (
+        centre.person("superviseur") as supervisor,
+        centre.person("administrateur") as administrator,
+        ChannelServer(centre.centre.settings.paths.recorder_socket, Peer(centre).answer),
+    ):
+        camera = await _camera(supervisor)
+        kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
+        retention = (await supervisor.post(f"/api/cameras/{camera}/retention", kept)).json()["id"]
+        assert await closed(administrator, retention, {"reason": "AB-123-CD"}) == (422, "INVALID")
+        assert await closed(administrator, retention) == (200, None)
+        assert await closed(administrator, retention) == (409, "NO_PROPOSAL")
+        confirm = await administrator.post(f"/api/retentions/{retention}/confirm")
+        assert (confirm.status_code, confirm.json()["code"]) == (409, "NO_PROPOSAL")
+        again = await supervisor.post(f"/api/cameras/{camera}/retention", kept)
+        assert again.status_code == 201, again.text
+        assert await closed(supervisor, again.json()["id"]) == (200, None)
+
+        hold = (await supervisor.post("/api/holds", _body(camera))).json()["id"]
+        assert (await supervisor.post(f"/api/holds/{hold}/release", CLOSED)).status_code == 200
+        (release,) = (await administrator.get("/api/proposals")).json()["proposals"]
+        assert await closed(administrator, release["id"]) == (200, None)
+        (told,) = (await supervisor.get("/api/holds")).json()["holds"]
+        assert (told["released_at"], told["release_proposed_at"]) == (None, None)
+        late = await supervisor.post(f"/api/cameras/{camera}/retention", kept)
+        centre.clock.advance(minutes=30)
+    async with centre.person("administrateur") as administrator:
+        assert await closed(administrator, late.json()["id"]) == (409, "PROPOSAL_EXPIRED")
+    codes = [row[1] for row in await journalled(centre, "proposal:close")]
+    assert codes == [None, "NO_PROPOSAL", None, None, "PROPOSAL_EXPIRED"]
+    # That something is held is secret: the entry says of no camera of which commune.
+    async with centre.centre.store.transaction(None) as connection:
+        statement = text("SELECT camera, commune FROM journal WHERE op = 'proposal:close' AND detail LIKE '%hold_rel%'")
+        assert [tuple(row) for row in await connection.execute(statement)] == [(None, None)]
+
+
+async def test_a_mask_is_refused_by_supervisors_only(centre: Running) -> None:
+    async with supervisors(centre) as (first, second), centre.person("administrateur") as administrator:
+        camera = await _camera(first)
+        asked = body(camera, in_hours(0), in_hours(2), "HABITATION")
+        made = (await first.post("/api/interruptions/masked", asked)).json()
+        (waiting,) = (await administrator.get("/api/proposals")).json()["proposals"]
+        assert (waiting["mine"], waiting["may_decide"]) == (False, False)
+        assert await closed(administrator, waiting["id"]) == (403, "REGIME_ROLE_FORBIDDEN")
+        assert await closed(second, waiting["id"]) == (200, None)
+        (told,) = (await first.get("/api/interruptions")).json()["interruptions"]
+        assert (told["id"], told["state"], told["pending"]) == (made["id"], "withdrawn", None)
+        confirm = await second.post(f"/api/interruptions/{made['id']}/confirm")
+        assert (confirm.status_code, confirm.json()["code"]) == (409, "NO_PROPOSAL")
+
+
+async def closed(person: Browser, proposal: str, asked: dict[str, str] | None = None) -> tuple[int, str | None]:
+    answer = await person.post(f"/api/proposals/{proposal}/close", asked or {"reason": "Conseil à consulter"})
+    return answer.status_code, answer.json().get("code")

@@ -42,7 +42,7 @@ async def test_what_waits_for_a_second_person_is_confirmed_by_one(centre: Runnin
     async with served(centre) as origin, page_of(origin, "superviseur", "recording") as page:
         await page.get_by_test_id("section-waiting").click()
         row = page.get_by_test_id("waiting-table").locator("tbody tr")
-        await expect(row).to_contain_text("Durée de conservation abrégée")
+        await expect(row).to_contain_text("Durée de conservation")
         await expect(row).to_contain_text("Admin")
         await shot(page, "supervisor-waiting")
         await page.get_by_test_id("waiting-confirm").click()
@@ -64,7 +64,7 @@ async def test_whoever_may_confirm_hears_of_it_wherever_they_are(centre: Running
             await expect(page.get_by_test_id("accounts-table")).to_be_visible()
             await expect(page.get_by_test_id("to-confirm")).to_have_count(0)
         async with page_of(origin, "superviseur", "territory") as page:
-            await expect(page.get_by_test_id("to-confirm")).to_contain_text("Durée de conservation abrégée, caméra 01")
+            await expect(page.get_by_test_id("to-confirm")).to_contain_text("Durée de conservation, caméra 01")
             await page.get_by_test_id("to-confirm-open").click()
             await expect(page.get_by_test_id("waiting-confirm")).to_be_visible()
             await shot(page, "supervisor-to-confirm")

@@ -22,6 +22,7 @@ def test_the_states_of_a_masking_in_their_order() -> None:
         (MASKED, AT, State.PROPOSED),
         (MASKED, AT + CONFIRM_WITHIN, State.EXPIRED),
         (replace(MASKED, ended_at=AT), AT, State.WITHDRAWN),
+        (replace(MASKED, begin=Proposal("a", AT, "i", closed_at=AT)), AT, State.WITHDRAWN),
         (decided, AT + HOUR / 2, State.COMING),
         (decided, AT + HOUR, State.IN_FORCE),
         (decided, AT + 3 * HOUR, State.OVER),

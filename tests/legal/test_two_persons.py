@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legal.two_persons import CONFIRM_WITHIN, Proposal, may_propose, second_person
+from legal.two_persons import CONFIRM_WITHIN, Proposal, may_propose, second_person, undecidable
 
 AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -38,6 +38,17 @@ def test_who_may_not_confirm(
 
 def test_another_person_in_time_may() -> None:
     assert second_person(ONE, "subject", "b", AT + CONFIRM_WITHIN - timedelta(microseconds=1)) is None
+
+
+def test_who_proposed_may_take_it_back_while_it_is_open() -> None:
+    assert undecidable(ONE, AT) is None
+    for over, at in (
+        (None, AT),
+        (replace(ONE, closed_at=AT), AT),
+        (replace(ONE, confirmed_at=AT), AT),
+        (ONE, AT + HOUR),
+    ):
+        assert undecidable(over, at) is not None
 
 
 def test_nothing_is_proposed_twice_at_once() -> None:

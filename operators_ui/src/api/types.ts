@@ -1,7 +1,7 @@
 /** What the centre answers. Instants become milliseconds UTC; unknown members are ignored. */
 
 import {
-  array, boolean, either, instant, member, nullable, number, object, oneOf, record, string, withDefault, type Decoded,
+  array, asTold, boolean, either, instant, member, nullable, number, object, oneOf, record, string, withDefault, type Decoded,
 } from "../lib/decode";
 
 const commune = object({ insee: string, name: string });
@@ -146,12 +146,14 @@ export const journalStatistics = object({
 });
 export type JournalStatistics = Decoded<typeof journalStatistics>;
 
+/** Who has looked into an anomaly, when, and what they say of it. */
+export const seen = object({ by: string, at: instant, comment: string });
 export const anomalies = object({
   rules: array(object({ code: string, label: string, bound: string })),
   anomalies: array(
     object({
-      code: string, author: string, author_name: string, camera: nullable(string), camera_name: nullable(string), from: instant, to: instant,
-      count: number, seconds: number, reference: nullable(string),
+      id: string, code: string, author: string, author_name: string, camera: nullable(string), camera_name: nullable(string),
+      from: instant, to: instant, count: number, seconds: number, reference: nullable(string), seen: nullable(seen),
     }),
   ),
 });
@@ -215,8 +217,10 @@ const authorisationLine = object({
   minimum_days: nullable(number), recipients: array(string),
   plan: nullable(string), fast_flow: boolean, width: nullable(number), height: nullable(number),
   per_s: nullable(number), exemption: nullable(string),
+  position: asTold, field: asTold, masks: withDefault(asTold, []), ptz: asTold,
   sent_on: nullable(string), service_on: nullable(string), in_service_at: nullable(instant),
 });
+export type AuthorisationLine = Decoded<typeof authorisationLine>;
 /** Civil days (`on`, `complete_on`, ...) stay as they are written; `steps` are the last words of the paths to post to. */
 export const authorisation = object({
   id: string, commune, dossier: string, reference: nullable(string), kind: string, state: string,
@@ -227,6 +231,7 @@ export const authorisation = object({
     event: string, at: instant, on: string, reference: nullable(string), author: nullable(string),
   })),
   deadlines: array(object({ code: string, at: instant })),
+  alarms: withDefault(array(object({ code: string, message: string })), []),
   steps: array(string),
   blocked: nullable(object({ code: string, reason: string })),
 });
@@ -342,10 +347,33 @@ export const proposals = member(
     object({
       id: string, reason: string, proposed_at: instant, proposed_by: string, mine: boolean, expires_at: instant,
       decision: string, camera: nullable(cameraRef), days: nullable(number),
+      basis: nullable(object({ label: string, reference: string, from: instant, to: instant })), may_decide: boolean,
     }),
   ),
 );
 export type WaitingProposal = Decoded<typeof proposals>[number];
+
+/** Days: what the arrêté in force allows (null without one), its minimum, and how long recordings live. */
+const retention = object({
+  camera: cameraRef, authorised: nullable(number), minimum: nullable(number), kept: nullable(number), pending: nullable(proposal),
+});
+export type Retention = Decoded<typeof retention>;
+export const retentions = member("retentions", array(retention));
+
+const basis = object({
+  id: string, camera: cameraRef, function: string, label: string, reference: string, from: instant, to: instant,
+  registered_at: instant, ended_at: nullable(instant),
+});
+export type Basis = Decoded<typeof basis>;
+export const bases = object({ bases: array(basis), proposed: array(object({ id: string })) });
+
+/** `count` times since `at`, refused by that part of the centre. */
+const securityEvent = object({
+  n: number, at: instant, source: string, code: string, label: string, login: nullable(string), workstation: nullable(string),
+  count: number,
+});
+export type SecurityEvent = Decoded<typeof securityEvent>;
+export const security = object({ events: array(securityEvent), next: nullable(number) });
 
 const freeze = object({
   subject: oneOf("clock", "breaker"), id: string, reason: string, since: nullable(instant), segments: nullable(number),

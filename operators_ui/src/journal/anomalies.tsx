@@ -1,9 +1,11 @@
 /** What to look at first, with the rule that found it. None of it is a fault by itself. */
 
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { anomalies as anomaliesBody, type Anomalies as Body, type Anomaly } from "../api/types";
 import { Asked } from "../lib/asked";
 import { dayAndClock, duration, localMidnight, HOUR_MS, SECOND_MS } from "../lib/time";
+import { Step } from "../recording/step";
+import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import type { Asking } from "./looks";
@@ -16,40 +18,46 @@ export function Anomalies(props: {
   scope: Scope; asking: Asking; onAsk: (asking: Asking) => void; onLooks: (asking: Asking) => void;
 }): ReactNode {
   const { asking, onAsk } = props;
+  const [round, setRound] = useState(0);
   const subject = { ...NOBODY, commune: asking.subject.commune };
   return (
     <>
       <p className="quiet">{journal.anomaliesHelp}</p>
       <PeriodForm scope={props.scope} period={asking.period} subject={subject} hasSubject={false} onAsk={(period, chosen) => onAsk({ period, subject: chosen })} />
-      <Asked path={periodPath("anomalies", asking.period, subject)} decoder={anomaliesBody}>
-        {(told) => <Found told={told} caption={journal.span(dayAndClock(asking.period.from), dayAndClock(asking.period.to))} onLooks={props.onLooks} />}
+      <Asked key={round} path={periodPath("anomalies", asking.period, subject)} decoder={anomaliesBody}>
+        {(told) => (
+          <Found
+            told={told} caption={journal.span(dayAndClock(asking.period.from), dayAndClock(asking.period.to))} onLooks={props.onLooks}
+            seenPath={periodPath("anomalies/seen", asking.period, subject)} onSeen={() => setRound(round + 1)}
+          />
+        )}
       </Asked>
     </>
   );
 }
 
-function Found({ told, caption, onLooks }: { told: Body; caption: string; onLooks: (asking: Asking) => void }): ReactNode {
-  const labels = new Map(told.rules.map((rule) => [rule.code, rule.label]));
+interface FoundProps {
+  readonly told: Body;
+  readonly caption: string;
+  readonly onLooks: (asking: Asking) => void;
+  readonly seenPath: string;
+  readonly onSeen: () => void;
+}
+
+/** What has been looked into is folded away. */
+function Found(props: FoundProps): ReactNode {
+  const { told } = props;
+  const open = told.anomalies.filter((one) => one.seen === null);
+  const seen = told.anomalies.filter((one) => one.seen !== null);
   return (
     <>
-      {told.anomalies.length === 0 && <p className="quiet" role="status" data-testid="anomalies-none">{journal.noAnomalies}</p>}
-      {told.anomalies.length > 0 && (
-        <Table
-          label={journal.section.anomalies} caption={`${journal.section.anomalies}, ${caption}`} empty={false} testid="anomalies-table"
-          heads={[journal.rule, journal.agent, journal.camera, journal.begun, journal.until, journal.measure, journal.detail]}
-        >
-          {told.anomalies.map((one, at) => (
-            <tr key={at} data-testid="anomaly" data-code={one.code}>
-              <th scope="row">{labels.get(one.code) ?? one.code}</th>
-              <td>{one.author_name}</td>
-              <td>{one.camera_name ?? "—"}</td>
-              <td className="line">{dayAndClock(one.from)}</td>
-              <td className="line">{dayAndClock(one.to)}</td>
-              <td>{measure(one)}</td>
-              <td><button type="button" onClick={() => onLooks(dayOf(one))} data-testid="see">{journal.see}<span className="visually-hidden"> {labels.get(one.code)}, {one.author_name}</span></button></td>
-            </tr>
-          ))}
-        </Table>
+      {open.length === 0 && <p className="quiet" role="status" data-testid="anomalies-none">{seen.length === 0 ? journal.noAnomalies : journal.allSeen}</p>}
+      {open.length > 0 && <Rows {...props} list={open} testid="anomalies-table" />}
+      {seen.length > 0 && (
+        <details data-testid="anomalies-seen">
+          <summary>{journal.seenCount(seen.length)}</summary>
+          <Rows {...props} list={seen} testid="seen-table" />
+        </details>
       )}
       <details>
         <summary>{journal.rules}</summary>
@@ -58,6 +66,44 @@ function Found({ told, caption, onLooks }: { told: Body; caption: string; onLook
         </Table>
       </details>
     </>
+  );
+}
+
+function Rows({ told, caption, onLooks, seenPath, onSeen, list, testid }: FoundProps & { list: readonly Anomaly[]; testid: string }): ReactNode {
+  const { session } = useDesk();
+  const labels = new Map(told.rules.map((rule) => [rule.code, rule.label]));
+  return (
+    <Table
+      label={journal.section.anomalies} caption={`${journal.section.anomalies}, ${caption}`} empty={false} testid={testid}
+      heads={[journal.rule, journal.agent, journal.camera, journal.begun, journal.until, journal.measure, journal.detail]}
+    >
+      {list.map((one) => {
+        const what = `${labels.get(one.code) ?? one.code}, ${one.author_name}`;
+        return (
+          <tr key={one.id} data-testid="anomaly" data-code={one.code}>
+            <th scope="row">{labels.get(one.code) ?? one.code}</th>
+            <td>{one.author_name}</td>
+            <td>{one.camera_name ?? "—"}</td>
+            <td className="line">{dayAndClock(one.from)}</td>
+            <td className="line">{dayAndClock(one.to)}</td>
+            <td>{measure(one)}</td>
+            <td>
+              <button type="button" onClick={() => onLooks(dayOf(one))} data-testid="see">{journal.see}<span className="visually-hidden"> {what}</span></button>{" "}
+              {one.seen !== null && <small data-testid="seen">{journal.seenBy(one.seen.by, dayAndClock(one.seen.at))} : {one.seen.comment}</small>}
+              {one.seen === null && session.account.role === "auditor" && (
+                <Step
+                  label={journal.markSeen} title={journal.markSeenTitle(what)} path={seenPath} testid="mark-seen" onDone={onSeen}
+                  body={(form) => ({ anomaly: one.id, comment: form.get("comment") })}
+                >
+                  <p className="quiet">{journal.markSeenHelp}</p>
+                  <label>{journal.comment}<input name="comment" required minLength={3} maxLength={200} autoComplete="off" autoFocus data-testid="comment" /></label>
+                </Step>
+              )}
+            </td>
+          </tr>
+        );
+      })}
+    </Table>
   );
 }
 

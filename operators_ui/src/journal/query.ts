@@ -36,8 +36,11 @@ export function csvPath(filter: JournalFilter): string {
   return asked === "" ? "/api/journal.csv" : `/api/journal.csv?${asked}`;
 }
 
-/** The address of what is told of a period. */
-export const periodPath = (what: "looks" | "statistics" | "anomalies", period: Period, subject: Subject): string =>
+/** The address of one page of the security log. */
+export const securityPath = (before: number | null): string => `/api/security?${query({ limit: String(PAGE), before: before === null ? "" : String(before) })}`;
+
+/** The address of what is told of a period, and of saying that an anomaly in it was looked into. */
+export const periodPath = (what: "looks" | "statistics" | "anomalies" | "anomalies/seen", period: Period, subject: Subject): string =>
   `/api/journal/${what}?${query({ from: new Date(period.from).toISOString(), to: new Date(period.to).toISOString(), ...subject })}`;
 
 /** The last so many days. */

@@ -58,6 +58,9 @@ export function object<S extends Shape>(shape: S): Decoder<FromShape<S>> {
   };
 }
 
+/** What is handed back as it came. */
+export const asTold: Decoder<unknown> = (value) => value;
+
 /** An object as it came, for a file that is handed on whole. */
 export const fields: Decoder<Readonly<Record<string, unknown>>> = (value, path) =>
   typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : wrong(path, "an object");

@@ -5,7 +5,8 @@ import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
 import { Badge, ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
-import { Standing, Table } from "../tables/parts";
+import { Period, Standing, Table } from "../tables/parts";
+import { AgrementActions } from "./agrement-actions";
 
 interface Props {
   readonly names: ReadonlyMap<string, string>;
@@ -40,6 +41,7 @@ function Row({ person, decides, hasActions, names, onDone }: Props & { person: P
           <>
             {agrement.reference}{" "}
             <Standing fact={agrement} />
+            <small><Period fact={agrement} /></small>
             <small>{persons.departements(agrement.departements.join(", "))}{agrement.prefet !== null && `, ${agrement.prefet}`}</small>
           </>
         )}
@@ -66,6 +68,7 @@ function Actions({ person, onDone }: { person: Person; onDone: () => void }): Re
   const path = `/api/persons/${person.id}`;
   return (
     <>
+      <AgrementActions person={person} onDone={onDone} />{" "}
       <Step label={persons.confirm} title={persons.confirmTitle(person.name)} path={`${path}/confirm`} testid="confirm-person" onDone={onDone} body={() => undefined}>
         <p>{persons.confirmHelp}</p>
       </Step>{" "}

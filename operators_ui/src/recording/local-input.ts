@@ -13,5 +13,8 @@ export function fromLocal(text: string, later = false): number | null {
   return later ? Math.max(...found) : Math.min(...found);
 }
 
+/** The civil day of an instant there, as a date field wants it. */
+export const localDay = (at: number): string => toLocal(at).slice(0, 10);
+
 /** An instant as such a field wants it, to the minute. */
 export const toLocal = (at: number): string => new Date(at + localOffset_ms(at)).toISOString().slice(0, 16);

@@ -1,10 +1,13 @@
-/** What the recorder keeps: its storage, the interruptions announced to it, and what requisitions hold. */
+/** What the recorder keeps and how long: storage, announced interruptions, holds, retentions, legal bases of analysis, and what
+ * waits for a second person. */
 
 import { useState, type ReactNode } from "react";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
+import { Bases } from "./bases";
 import { Holds } from "./holds";
 import { Interruptions } from "./interruptions";
+import { Retentions } from "./retentions";
 import { sectionsOf, type Section } from "./sections";
 import { Storage } from "./storage";
 import { Waiting } from "./waiting";
@@ -28,6 +31,8 @@ export function RecordingView({ first }: { first: Section | null }): ReactNode {
       {section === "storage" && <Storage />}
       {section === "interruptions" && <Interruptions />}
       {section === "holds" && <Holds />}
+      {section === "retentions" && <Retentions onWaiting={() => setSection("waiting")} />}
+      {section === "bases" && <Bases onWaiting={() => setSection("waiting")} />}
       {section === "waiting" && <Waiting onSection={setSection} />}
     </div>
   );

@@ -1,5 +1,5 @@
 import { useState, type FormEvent, type ReactNode } from "react";
-import { nothing, type Failed, type Refused } from "../api/client";
+import { nothing, type Failed, type Method, type Refused } from "../api/client";
 import { useDesk } from "../shell/context";
 import { Dialog, Problem } from "../shell/parts";
 import { fr } from "../strings";
@@ -7,7 +7,7 @@ import { fr } from "../strings";
 /** A button whose dialog sends one act; a refusal stays in it with its reason. */
 export function Step(props: {
   label: string; title: string; path: string; testid: string; onDone: () => void;
-  body: (form: FormData) => unknown; children: ReactNode; primary?: boolean;
+  body: (form: FormData) => unknown; children: ReactNode; method?: Method; primary?: boolean; wide?: boolean;
 }): ReactNode {
   const { api } = useDesk();
   const [asking, setAsking] = useState(false);
@@ -16,7 +16,7 @@ export function Step(props: {
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     setBusy(true);
-    const answer = await api.send("POST", props.path, props.body(new FormData(event.currentTarget)), nothing);
+    const answer = await api.send(props.method ?? "POST", props.path, props.body(new FormData(event.currentTarget)), nothing);
     setBusy(false);
     if (answer.kind !== "ok") return setProblem(answer);
     close();
@@ -30,7 +30,7 @@ export function Step(props: {
     <>
       <button type="button" className={props.primary ? "primary" : ""} onClick={() => setAsking(true)} data-testid={props.testid}>{props.label}</button>
       {asking && (
-        <Dialog title={props.title} onClose={close} testid={`${props.testid}-dialog`}>
+        <Dialog title={props.title} onClose={close} testid={`${props.testid}-dialog`} wide={props.wide ?? false}>
           <form onSubmit={(event) => void submit(event)}>
             {problem && <Problem problem={problem} />}
             {props.children}

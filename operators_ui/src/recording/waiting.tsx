@@ -1,11 +1,12 @@
-/** All that waits for a second person. What has a page of its own is confirmed there, with what must be known for it. */
+/** All that waits for a second person. What has a page of its own is confirmed there, with what must be known for it; all of
+ * it is refused here by another person, and taken back by who proposed it. */
 
 import { useCallback, type ReactNode } from "react";
 import { proposals as proposalsBody, type WaitingProposal } from "../api/types";
 import { usePolled } from "../lib/poll";
-import { clock, dayAndClock } from "../lib/time";
+import { clock, day, dayAndClock } from "../lib/time";
 import { useDesk } from "../shell/context";
-import { Loaded } from "../shell/parts";
+import { Loaded, ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import type { Section } from "./sections";
@@ -45,24 +46,40 @@ function Row({ one, onDone, onSection }: { one: WaitingProposal; onDone: () => v
   const what = waiting.decisions(one.decision);
   return (
     <tr data-decision={one.decision} data-mine={one.mine}>
-      <th scope="row">{what}{one.days !== null && <small>{fr.tables.days(one.days)}</small>}</th>
+      <th scope="row">{what}<About one={one} /></th>
       <td>{one.camera === null ? waiting.centre : <><span className="number">{one.camera.number}</span> {one.camera.name}<small>{one.camera.commune.name}</small></>}</td>
       <td>{one.reason || "—"}</td>
       <td>{one.proposed_by}</td>
       <td className="line">{dayAndClock(one.proposed_at)}</td>
       <td className="line">{clock(one.expires_at)}</td>
       <td>
-        {one.mine ? <span className="quiet">{waiting.mine}</span> : (
+        {one.mine && <span className="quiet">{waiting.mine}</span>}
+        {!one.mine && !one.may_decide && <span className="quiet">{waiting.supervisor}</span>}
+        {!one.mine && one.may_decide && (
           <>
             {page && <button type="button" onClick={() => onSection(page)} data-testid="waiting-open">{waiting.open}<span className="visually-hidden"> {what}</span></button>}
             {path && (
               <Step label={waiting.confirm} title={`${waiting.confirm} : ${what}`} path={`${path}/${one.id}/confirm`} testid="waiting-confirm" onDone={onDone} body={() => ({})}>
-                <p className="notice notice-warning">{waiting.confirmHelp(one.proposed_by)}</p>
+                <p><strong>{what}</strong>{one.camera !== null && ` : ${one.camera.number} ${one.camera.name}, ${one.camera.commune.name}`}<About one={one} /></p>
+                <p className="notice notice-warning">{waiting.confirmHelp(one.proposed_by)} {one.decision === "retention" && waiting.retentionHelp}</p>
               </Step>
             )}
           </>
+        )}{" "}
+        {one.may_decide && (
+          <ReasonButton
+            label={one.mine ? waiting.takeBack : waiting.refuse} title={`${one.mine ? waiting.takeBack : waiting.refuse} : ${what}`} warning={waiting.closeHelp}
+            path={`/api/proposals/${one.id}/close`} testid="waiting-close" id={one.id} onDone={onDone}
+          />
         )}
       </td>
     </tr>
   );
+}
+
+/** What would be, where the decision's name does not say it. */
+function About({ one }: { one: WaitingProposal }): ReactNode {
+  if (one.days !== null) return <small>{fr.tables.days(one.days)}</small>;
+  if (one.basis === null) return null;
+  return <small>{one.basis.label}, {one.basis.reference}, {day(one.basis.from)} – {day(one.basis.to)}</small>;
 }

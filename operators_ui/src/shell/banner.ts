@@ -33,13 +33,10 @@ export interface ToConfirm {
   readonly until: number;
 }
 
-/** Decisions that supervisors alone take (CSI L.251-3). */
-const OF_SUPERVISORS = new Set(["mask", "unmask"]);
-
 /** What this person may confirm and falls first, and how many there are; null when there is none. */
-export function firstToConfirm(proposals: readonly WaitingProposal[], role: string): ToConfirm | null {
+export function firstToConfirm(proposals: readonly WaitingProposal[]): ToConfirm | null {
   const others = proposals
-    .filter((one) => !one.mine && (role === "supervisor" || !OF_SUPERVISORS.has(one.decision)))
+    .filter((one) => !one.mine && one.may_decide)
     .sort((a, b) => a.expires_at - b.expires_at);
   const [first] = others;
   if (first === undefined) return null;

@@ -37,11 +37,11 @@ export function Notices(props: Props): ReactNode {
 
 /** A proposal falls within thirty minutes: whoever may confirm it has to hear of it wherever they are. */
 function ToConfirm({ onOpen }: Props): ReactNode {
-  const { api, hints, session } = useDesk();
+  const { api, hints } = useDesk();
   const { value, poke } = usePolled(useCallback(() => api.get("/api/proposals", proposalsBody), [api]), PROPOSALS_PERIOD_MS);
   useEffect(() => hints.on("recorder", poke), [hints, poke]);
   useEffect(() => hints.on("cameras", poke), [hints, poke]);
-  const first = firstToConfirm(value ?? [], session.account.role);
+  const first = firstToConfirm(value ?? []);
   if (first === null) return null;
   return (
     <div className="notice notice-warning" data-testid="to-confirm" data-count={first.count}>

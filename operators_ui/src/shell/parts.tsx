@@ -6,7 +6,7 @@ import { fr } from "../strings";
 import { useDesk } from "./context";
 
 /** A modal dialog: the browser keeps the focus inside, Escape closes, the focus returns where it was. */
-export function Dialog(props: { title: string; onClose: () => void; children: ReactNode; testid: string }): ReactNode {
+export function Dialog(props: { title: string; onClose: () => void; children: ReactNode; testid: string; wide?: boolean }): ReactNode {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -16,7 +16,7 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
     };
   }, []);
   return (
-    <dialog ref={element} aria-label={props.title} data-testid={props.testid} onClose={props.onClose}>
+    <dialog ref={element} className={props.wide ? "wide" : ""} aria-label={props.title} data-testid={props.testid} onClose={props.onClose}>
       <h2>{props.title}</h2>
       {props.children}
     </dialog>

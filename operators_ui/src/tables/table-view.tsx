@@ -2,6 +2,7 @@
 
 import type { ReactNode } from "react";
 import { JournalView } from "../journal/journal-view";
+import { Security } from "../journal/security";
 import { PersonsView } from "../persons/persons-view";
 import { RecordingView } from "../recording/recording-view";
 import type { Section } from "../recording/sections";
@@ -22,5 +23,6 @@ export function TableView(props: { view: Exclude<View, "wall">; section: Section
     case "statements": return <Statements />;
     case "accounts": return <Accounts />;
     case "recording": return <RecordingView first={props.section} />;
+    case "security": return <Security />;
   }
 }

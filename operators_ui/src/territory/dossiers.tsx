@@ -1,7 +1,8 @@
 /** Prefectoral authorisations: their state, what is due next, and what has happened. */
 
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import { authorisations as authorisationsBody, type Authorisation } from "../api/types";
+import { authorisations as authorisationsBody, territory as territoryBody, type Authorisation } from "../api/types";
+import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day, dayAndClock, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
@@ -10,17 +11,25 @@ import { dayNumber } from "../statements/months";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { byUrgency, daysUntil, isOver, NEAR_DAYS, next, tone } from "./deadlines";
+import { NewDossier, Steps } from "./step-forms";
+import { inOrder } from "./steps";
 
 const PERIOD_MS = 30_000;
+const MAY_DECIDE = new Set(["supervisor", "administrator"]);
 const { dossiers } = fr;
 
 export function Dossiers(): ReactNode {
-  const { api } = useDesk();
+  const { api, session } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/authorisations", authorisationsBody), [api]), PERIOD_MS);
+  const { answer: territory } = useAsked("/api/territory", territoryBody);
   const [chosen, setChosen] = useState<string | null>(null);
+  const decides = MAY_DECIDE.has(session.account.role);
   return (
     <>
-      <header><h1>{dossiers.title}</h1></header>
+      <header>
+        <h1>{dossiers.title}</h1>
+        {decides && territory?.kind === "ok" && <NewDossier communes={territory.value} onDone={poke} />}
+      </header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(list) => (
           <>
@@ -30,7 +39,7 @@ export function Dossiers(): ReactNode {
             >
               {byUrgency(list).map((one) => <Row key={one.id} one={one} isChosen={one.id === chosen} onChoose={() => setChosen(one.id)} />)}
             </Table>
-            {list.filter((one) => one.id === chosen).map((one) => <Detail key={one.id} one={one} />)}
+            {list.filter((one) => one.id === chosen).map((one) => <Detail key={one.id} one={one} onStep={decides ? poke : null} />)}
           </>
         )}
       </Loaded>
@@ -65,13 +74,15 @@ function Due({ one }: { one: Authorisation }): ReactNode {
   );
 }
 
-/** The heading takes the focus, so that the keyboard and a screen reader follow. */
-function Detail({ one }: { one: Authorisation }): ReactNode {
+/** The heading takes the focus, so that the keyboard and a screen reader follow. `onStep` null: only looked at. */
+function Detail({ one, onStep }: { one: Authorisation; onStep: (() => void) | null }): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   return (
     <section className="commune" data-testid="dossier-detail">
       <h2 ref={heading} tabIndex={-1}>{one.reference ?? one.dossier} <span className="quiet">{one.commune.name} · {dossiers.states(one.state)}</span></h2>
+      {one.alarms.map((alarm) => <p key={alarm.code} className="notice notice-warning" data-testid="dossier-alarm" data-code={alarm.code}>{alarm.message}</p>)}
+      {onStep !== null && <Steps one={one} onDone={onStep} />}
       <Table label={dossiers.events} caption={dossiers.events} heads={[dossiers.event, dossiers.on, dossiers.enteredAt, dossiers.reference, dossiers.author]} empty={one.events.length === 0} testid="dossier-events">
         {one.events.map((event, at) => (
           <tr key={at}>
@@ -92,7 +103,7 @@ function Detail({ one }: { one: Authorisation }): ReactNode {
         {one.lines.map((line) => (
           <tr key={line.camera.id}>
             <th scope="row"><span className="number">{line.camera.number}</span> {line.camera.name}</th>
-            <td>{[...line.finalites].sort((a, b) => Number(a) - Number(b)).map((number) => (/^\d/.test(number) ? `${number}°` : number)).join(", ")}</td>
+            <td>{inOrder(line.finalites).map(dossiers.purposeShort).join(", ")}</td>
             <td>{[line.visualised && dossiers.visualised, line.recorded && dossiers.recorded].filter(Boolean).join(", ")}</td>
             <td>{line.recorded ? fr.tables.days(line.retention_days) : "—"}</td>
             <td>{line.in_service_at === null ? dossiers.notYet : day(line.in_service_at)}</td>
