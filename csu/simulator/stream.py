@@ -53,6 +53,7 @@ class StreamSender:
         self._phase = ceil(clock.us_of_ticks(clock.phase_90k(camera)) / TICK_US)
         self._pieces: dict[Tracks, list[memoryview]] = {}
         self._opened_tick = 0
+        self._sent = 0  # pieces of the frame in hand
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(16)
         self._other_sequence = secrets.randbits(16)
@@ -76,17 +77,27 @@ class StreamSender:
         self._report_due_us = 0
 
     def tick(self, tick: int, at_s: float) -> None:
-        """Send what is due at a tick (UTC microseconds / 5000); `at_s` is the monotonic time."""
+        """Send what is due at a tick (UTC microseconds / 5000); `at_s` is the monotonic time.
+
+        Ticks may be left out: a frame that was begun is sent to its end before the next one.
+        """
         step = tick - self._opened_tick
         if (tick - self._phase) % self._ticks_per_frame == 0 and not self._trickles(step):
-            self._opened_tick, step = tick, 0
+            self._send(max(map(len, self._pieces.values()), default=0), at_s)
+            self._opened_tick, self._sent, step = tick, 0, 0
             self._open_frame(tick * TICK_US)
+        self._send(step + 1, at_s)
+
+    def _send(self, end: int, at_s: float) -> None:
+        """Send the frame in hand up to its piece `end`."""
         for client in self.clients:
             pieces = self._pieces.get(client.tracks)
-            if pieces is not None and step < len(pieces):
+            if pieces is not None and self._sent < len(pieces):
                 drops = client.drops
-                client.piece(pieces[step], at_s, step == 0, step == len(pieces) - 1)
+                for n in range(self._sent, min(end, len(pieces))):
+                    client.piece(pieces[n], at_s, n == 0, n == len(pieces) - 1)
                 self.drops += client.drops - drops
+        self._sent = max(self._sent, end)
 
     def _trickles(self, step: int) -> bool:
         return self.fault is Fault.TRICKLE and any(step < len(pieces) for pieces in self._pieces.values())

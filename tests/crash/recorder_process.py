@@ -105,13 +105,15 @@ class RecorderProcess:
 
     async def call(self, op: str, **fields: Any) -> dict[str, Any]:
         """Ask, waiting for a recorder that is still starting."""
-        async with asyncio.timeout(20), ChannelClient(self.paths.recorder_socket) as client:
+        async with asyncio.timeout(60), ChannelClient(self.paths.recorder_socket) as client:
             while True:
                 try:
                     return await client.call(op, **fields)
                 except ChannelError as error:
                     if error.code not in ("UNREACHABLE", "STORAGE_DOWN"):
                         raise
+                is_gone = self.process is not None and self.process.poll() is not None
+                assert not is_gone, f"the recorder ended: {(self.data / 'recorder.log').read_text()[-2000:]}"
                 await asyncio.sleep(0.05)
 
     async def order(self, orders: Orders) -> None:

@@ -96,6 +96,25 @@ async def test_frames_leave_in_eight_writes(sender: StreamSender, pair: tuple[so
     assert sum(size > 0 for size in arrivals) > 0.8 * _TICKS_PER_S
 
 
+@pytest.mark.parametrize("left_out", [3, 11, 3 * _TICKS_PER_S, -_TICKS_PER_S])
+async def test_a_frame_is_sent_whole_though_the_clock_leaps_in_its_midst(
+    sender: StreamSender, pair: tuple[socket.socket, socket.socket], left_out: int
+) -> None:
+    client = Client(asyncio.get_running_loop(), pair[0])
+    client.tracks = Tracks(video=0)
+    sender.add(client)
+    data = b""
+    for second in range(8):
+        from_tick = _START + second * (_TICKS_PER_S + left_out)
+        for tick in range(from_tick, from_tick + _TICKS_PER_S + second):  # it ends at each piece of a frame
+            sender.tick(tick, tick * TICK_US / 1e6)
+            data += _receive(pair[1])
+    packets = _packets(data)
+    assert all((b[0] - a[0]) % 65536 == 1 for a, b in pairwise(packets))
+    assert all(a[2] or a[1] == b[1] for a, b in pairwise(packets)), "a frame ends with its marker"
+    assert sum(marker for *_, marker in packets) >= 8 * 24
+
+
 async def test_a_slow_client_loses_whole_frames_and_sees_the_gap(
     sender: StreamSender, pair: tuple[socket.socket, socket.socket]
 ) -> None:
