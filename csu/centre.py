@@ -63,7 +63,7 @@ async def prune_daily(config: Path) -> None:
     while True:
         try:
             await asyncio.to_thread(run_command, "journal", "prune", "--config", str(config))
-        except SupervisorError as error:
+        except (SupervisorError, OSError) as error:
             _LOG.error("%s", error)
         await asyncio.sleep(86_400)
 

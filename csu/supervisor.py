@@ -62,7 +62,8 @@ class Child:
             await asyncio.sleep(0.05)
 
     async def run(self) -> None:
-        """Restart the service each time that it ends, until cancelled."""
+        """Restart the service each time that it ends, until cancelled. A machine that can't (a full disk, no process
+        more) is no reason to end the others: it is tried again."""
         wait_s = _FIRST_WAIT_S
         while True:
             assert self._process is not None
@@ -73,7 +74,10 @@ class Child:
             _LOG.error("%s ended with status %s; restarted in %.1f s", self._service.name, status, wait_s)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError as error:
+                _LOG.error("%s can't be started: %s", self._service.name, error.strerror)
 
     async def stop(self) -> None:
         """SIGTERM, then SIGKILL after 20 s."""

@@ -32,6 +32,7 @@ from legal.permissions import Act, Allowed, Refused, decide, reach
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CONFLICT = Refusal(409, "CONFLICT", "Cette référence est déjà prise, ou un élément nommé n'existe pas.")
+_LOCKED = Refusal(403, "SESSION_LOCKED", "Le poste est verrouillé.")
 _WHILE_LOCKED = frozenset({Act.SESSION_READ, Act.SESSION_UNLOCK, Act.SESSION_CLOSE})
 
 
@@ -77,7 +78,7 @@ class Visit:
         """That session and right are still there, for an answer that takes long. Raises Refusal."""
         session = await _session(self.centre, self.token, self.centre.now())
         if session.locked_at is not None:
-            raise Refusal(403, "SESSION_LOCKED", "Le poste est verrouillé.")
+            raise _LOCKED
         outcome = decide(session.actor, self.act, CENTRE, None, self.centre.now())
         if isinstance(outcome, Refused):
             raise Refusal(403, outcome.code, outcome.reason)
@@ -164,12 +165,13 @@ class Guard:
             check_origin(request, centre)
             check_csrf(request, token)
         session = await _session(centre, token, now)
+        visit = Visit(centre, self.act, session, token, now)
         if session.locked_at is not None and self.act not in _WHILE_LOCKED:
-            raise Refusal(403, "SESSION_LOCKED", "Le poste est verrouillé.")
+            await visit.refuse(visit.entry(self.act), _LOCKED)
         if now - session.seen_at >= sessions.SEEN_EVERY:
             async with centre.store.transaction(None) as connection:
                 await sessions.alter(connection, session.id, seen_at=now)
-        return Visit(centre, self.act, session, token, now)
+        return visit
 
 
 def check_origin(request: Request, centre: Centre) -> None:

@@ -21,6 +21,7 @@ from csu.proposals import Known
 from csu.recording import asking
 from csu.schemas import Body, Instant, Line, WithMotif
 from csu.store import tables
+from legal import motifs
 from legal.motifs import Motif
 from legal.permissions import Act
 from legal.two_persons import Decision
@@ -83,9 +84,9 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
         raise invalid("La période doit finir après son début.")
     requisition = body.requisition.strip()
     window = {"from": body.from_at.isoformat(), "to": body.to_at.isoformat(), "requisition": requisition}
+    async with visit.refusing(visit.entry(visit.act, camera)):
+        _check(requisition)
     async with visit.refusing(visit.entry(visit.act, camera, detail=window)):
-        if not requisition:
-            raise _NO_PROCEDURE
         hold = Hold(str(uuid4()), camera.id, body.from_at, body.to_at, requisition, visit.now)
         kept = await asking.put(visit, hold)
     row = {
@@ -107,6 +108,15 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
         first=kept["first"],
         last=kept["last"],
     )
+
+
+def _check(requisition: str) -> None:
+    """Raises Refusal unless it is a number: what else is written there may be a name or a plate, and is not kept."""
+    if not requisition:
+        raise _NO_PROCEDURE
+    fault = motifs.fault_of(Motif("REQUISITION", requisition), motifs.REPLAY)
+    if fault is not None:
+        raise Refusal(422, _NO_PROCEDURE.code, fault)
 
 
 @router.post("/{fact_id}/release")

@@ -8,11 +8,15 @@ import psycopg
 import pytest
 import redis
 from centre_support import Running, running
+from links_support import Gateway, Recorder
 
-from csu import engines
+from csu import engines, keys
+from csu.cameras.secrets import SecretBox
+from csu.links.recorder_link import OrderPusher
 from csu.settings import Database, Paths, Valkey
 from csu.store.migrate import migrate
 from csu.store.store import Store
+from recorder.channel import ChannelClient, ChannelServer
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +77,36 @@ async def centre(database: Database, valkey: Valkey, tmp_path: Path) -> AsyncIte
 def flush(valkey: Valkey) -> None:
     with redis.Redis.from_url(valkey.url.get_secret_value()) as client:
         client.flushall()
+
+
+@pytest.fixture
+async def recorder(centre: Running) -> AsyncIterator[Recorder]:
+    paths = centre.centre.settings.paths
+    peer = Recorder(keys.load_public(paths.keys, "orders"))
+    async with ChannelServer(paths.recorder_socket, peer.answer):
+        yield peer
+
+
+@pytest.fixture
+async def gateway(centre: Running) -> AsyncIterator[Gateway]:
+    peer = Gateway()
+    async with ChannelServer(centre.centre.settings.paths.gateway_socket, peer.answer):
+        yield peer
+
+
+@pytest.fixture
+async def to_recorder(centre: Running) -> AsyncIterator[ChannelClient]:
+    async with ChannelClient(centre.centre.settings.paths.recorder_socket) as client:
+        yield client
+
+
+@pytest.fixture
+async def to_gateway(centre: Running) -> AsyncIterator[ChannelClient]:
+    async with ChannelClient(centre.centre.settings.paths.gateway_socket) as client:
+        yield client
+
+
+@pytest.fixture
+def pusher(centre: Running, to_recorder: ChannelClient) -> OrderPusher:
+    folder = centre.centre.settings.paths.keys
+    return OrderPusher(centre.centre, to_recorder, SecretBox(folder), keys.load_private(folder, "orders")[1])

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -146,6 +147,12 @@ SEED = """
     SELECT %(basis)s, %(c)s, id, 'DEPOT', 'Texte', %(at)s, %(at)s + interval '1 year', %(at)s FROM camera
     WHERE commune = %(c)s;
 """
+
+
+def _made_up_row(kind: str, commune: str) -> str:
+    return f"SELECT '{made_up(kind, commune)}'"
+
+
 # Where the identifier of an address comes from, by the address's part before it.
 IDS: dict[str, Callable[[str], str]] = {
     "cameras": lambda c: f"SELECT id FROM camera WHERE commune = '{c}'",
@@ -155,7 +162,7 @@ IDS: dict[str, Callable[[str], str]] = {
     "statements": lambda c: f"SELECT number FROM statement WHERE commune = '{c}' LIMIT 1",
     "communes": lambda c: f"SELECT '{c}'",
 } | {
-    part: lambda c, kind=kind: f"SELECT '{made_up(kind, c)}'"  # type: ignore[misc]
+    part: partial(_made_up_row, kind)
     for part, kind in {
         "habilitations": "habilitation",
         "accounts": "account",

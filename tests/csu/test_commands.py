@@ -26,9 +26,9 @@ HEAD = ["commande", "qui, par quelle preuve", "ce qu'elle fait", "acte au journa
 # Services, whose entries come from what happens while they run: the tests that see them come.
 SERVICES = {
     "gateway": "test_commune_story.py",
-    "index rebuild": "test_links.py",
-    "recorder": "test_links.py",
-    "serve": "test_links.py",
+    "index rebuild": "test_links_recorder.py",
+    "recorder": "test_links_recorder.py",
+    "serve": "test_links_orders.py",
 }
 OLD = datetime.now(UTC) - timedelta(days=3 * 366 + 10)
 

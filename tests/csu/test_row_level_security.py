@@ -4,7 +4,7 @@ The tables are read from the database: a new one with a commune and without a po
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
@@ -23,11 +23,11 @@ DENIED = psycopg.errors.InsufficientPrivilege
 
 
 @pytest.fixture
-async def application(centre: Running, database: Database, superuser: str) -> Iterator[Connection]:  # type: ignore[misc]
+async def application(centre: Running, database: Database, superuser: str) -> AsyncIterator[Connection]:
     """The application's role, in a database with rows of two communes in every kind."""
     await prepare(centre, superuser)
     with psycopg.connect(address(database)) as connection:
-        yield connection  # type: ignore[misc]
+        yield connection
 
 
 def bind(connection: Connection, communes: str) -> None:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from legal.retention import RetentionRefused, check_choice, check_retention, deadline_at, kept_days, month_later
 
 PARIS = ZoneInfo("Europe/Paris")
+# Hypothesis wants its bounds without zone.
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-def _paris(*fields: int, fold: int = 0) -> datetime:
-    return datetime(*fields, tzinfo=PARIS, fold=fold)  # type: ignore[arg-type,misc]
+def _paris(year: int, month: int, day: int, hour: int, minute: int, *, fold: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=PARIS, fold=fold)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_over_one_month_is_refused_with_its_source() -> None:
 
 def test_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
-        deadline_at(datetime(2026, 1, 1), 10)  # noqa: DTZ001
+        deadline_at(datetime(2026, 1, 1), 10)  # noqa: DTZ001 - what is refused
 
 
 def test_a_commune_keeps_less_than_its_arrete_allows_and_no_less_than_it_wants() -> None:
