@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
-from csu.cameras.secrets import SecretBox
+from csu.cameras.secrets import SecretBox, SecretError
 from csu.clock import iso
 from csu.store import in_force, tables
 from csu.store.facts import interruptions
@@ -131,9 +131,7 @@ async def current(store: Store, box: SecretBox, now: datetime) -> Orders:
 
 async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> tuple[list[CameraOrder], dict[str, str]]:
     rows = (await connection.execute(select(tables.camera))).mappings()
-    cameras = [
-        {**row, "password": None if row["secret"] is None else box.open(row["id"], row["secret"])} for row in rows
-    ]
+    cameras = [{**row, **_credentials(row, box)} for row in rows]
     statement = in_force.lines().where(tables.authorisation_line.c.recorded)
     lines = [dict(row) for row in (await connection.execute(statement)).mappings()]
     announced = {
@@ -141,6 +139,17 @@ async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> t
         for camera, found in (await interruptions(connection)).items()
     }
     return plan(cameras, lines, now, announced), refusals(cameras, lines, now)
+
+
+def _credentials(camera: Mapping[Any, Any], box: SecretBox) -> dict[str, str | None]:
+    """None where the password can't be opened (another key, as after a backup): that camera is lost, with an alarm,
+    until it is imported again; the orders of the others, and what takes a right away, go on."""
+    if camera["secret"] is None:
+        return {"password": None}
+    try:
+        return {"password": box.open(camera["id"], camera["secret"])}
+    except SecretError:
+        return {"username": None, "password": None}
 
 
 def _canonical(planned: list[CameraOrder], refused: Mapping[str, str]) -> bytes:

@@ -15,7 +15,7 @@ from csu.accounts import passwords
 from csu.accounts.passwords import Passwords
 from csu.audit import entries
 from csu.audit.entries import Entry
-from csu.cameras.secrets import SecretBox
+from csu.cameras.secrets import SecretBox, SecretError
 from csu.store import facts, tables
 from csu.store.store import Store
 from csu.territory import dossiers
@@ -121,11 +121,15 @@ class Importer:
             )
 
     async def _seal(self, connection: AsyncConnection, camera: str, password: str | None, item: Camera) -> None:
-        """Store a camera's password if it is another than the one stored: sealing twice never gives the same bytes."""
+        """Store a camera's password if it is another than the one stored, or if that can't be opened any more: sealing
+        twice never gives the same bytes."""
         table = tables.camera
         stored = await connection.scalar(select(table.c.secret).where(table.c.id == camera))
-        known = None if stored is None else self._box.open(camera, stored)
-        if known != password:
+        try:
+            is_known = password == (None if stored is None else self._box.open(camera, stored))
+        except SecretError:
+            is_known = False
+        if not is_known:
             sealed = None if password is None else self._box.seal(camera, password)
             await connection.execute(update(table).where(table.c.id == camera).values(secret=sealed))
             self._note("camera", item.number, ["secret"], item.commune)

@@ -6,13 +6,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from centre_support import START, Running
+from centre_support import START, Running, territory
 from links_support import MASK_NOW, Recorder
+from test_territory import import_again
 
 from csu import keys
 from csu.alarms.keeper import AlarmKeeper
 from csu.audit.heads import HeadSigner
 from csu.audit.verify import verify as verify_journal
+from csu.cameras.secrets import SecretBox
 from csu.links.orders import plan
 from csu.links.recorder_link import OrderPusher, StatusPoller
 from recorder.channel import ChannelClient, ChannelError
@@ -64,6 +66,23 @@ class TestOrders:
             await pusher.run_once()
         told = [[one for camera in orders.cameras for one in camera.interruptions] for orders in recorder.orders]
         assert told == [[], [Interruption("masked", START, START + timedelta(hours=1))], []]
+
+    async def test_passwords_of_another_key_keep_no_order_back_and_are_imported_again(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient, pusher: OrderPusher, superuser: str
+    ) -> None:
+        await pusher.run_once()
+        folder = centre.centre.settings.paths.keys
+        (folder / "secrets.key").unlink()  # as where a backup of the database alone is restored
+        another = OrderPusher(centre.centre, to_recorder, SecretBox(folder), keys.load_private(folder, "orders")[1])
+        async with await psycopg.AsyncConnection.connect(superuser) as connection:
+            await connection.execute("UPDATE authorisation SET suspended_at = %s WHERE commune = '27229'", (START,))
+        await another.run_once()
+        told = {order.name: order for order in recorder.orders[-1].cameras}
+        assert told["01 Place"].record_to_at == START
+        assert {(order.main.username, order.main.password) for order in told.values()} == {(None, None)}
+        assert await import_again(centre, territory()) == 3
+        await another.run_once()
+        assert {order.main.password for order in recorder.orders[-1].cameras} == {"camera-secret"}
 
     async def test_a_recorder_that_comes_back_is_told_again(
         self, centre: Running, recorder: Recorder, pusher: OrderPusher, to_recorder: ChannelClient
