@@ -9,8 +9,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from centre_support import START, Running
+from centre_support import START, Running, territory
 from looks_support import authors, known_cameras, look, refusal, write
+from test_territory import import_again
 
 from csu import spreadsheet
 from csu.accounts import guard
@@ -249,6 +250,23 @@ async def test_a_file_breaks_off_when_the_session_ends(centre: Running) -> None:
         assert (await anext(pages)).count(b"\r\n") == 1000
         assert (await auditor.send("DELETE", "/api/session")).status_code in (200, 204)
         with pytest.raises(Refusal, match="SESSION"):
+            await anext(pages)
+
+
+async def test_a_file_breaks_off_when_one_of_two_delegations_ends(centre: Running, superuser: str) -> None:
+    content = territory()
+    second = {**content["habilitation"][-1], "commune": "27681", "reference": "D-2"}
+    content["habilitation"].append(second)
+    await import_again(centre, content)
+    async with centre.person("delegue") as delegate:
+        token = delegate.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        visit = guard.Visit(centre.centre, Act.JOURNAL_EXPORT, session, token, centre.clock())
+        pages = export.pages(visit, search.readable(visit))
+        await anext(pages)
+        async with await psycopg.AsyncConnection.connect(superuser) as connection:
+            await connection.execute("UPDATE habilitation SET suspended_at = %s WHERE reference = 'D-2'", (START,))
+        with pytest.raises(Refusal, match="NOT_HABILITE"):
             await anext(pages)
 
 
