@@ -36,6 +36,26 @@ class State(StrEnum):
     CLASSEE = "CLASSEE"
 
 
+_STATE_WORDS = {
+    State.BROUILLON: "en préparation",
+    State.DEPOSEE: "déposé",
+    State.RECEPISSE: "complet, récépissé donné",
+    State.AVIS_CDV: "soumis à la commission",
+    State.AUTORISEE: "autorisé",
+    State.REFUSEE: "refusé",
+    State.REFUS_IMPLICITE: "rejeté par le silence du préfet",
+    State.MISE_EN_SERVICE_NOTIFIEE: "notifié, pas encore en service",
+    State.ACTIVE: "en vigueur",
+    State.PROVISOIRE: "en vigueur à titre provisoire",
+    State.SUSPENDUE: "suspendu",
+    State.EXPIREE: "expiré",
+    State.RETIREE: "retiré",
+    State.FIN_EVENEMENT: "terminé avec l'événement",
+    State.REMPLACEE: "remplacé",
+    State.CLASSEE: "classé",
+}
+
+
 class Kind(StrEnum):
     """What is asked for. REGISTRE: a place that the CSI does not govern (closed to the public): the responsable de
     traitement decides, and no préfet."""
@@ -218,7 +238,7 @@ def apply(dossier: Dossier, step: Step, at: datetime, conditions: Conditions | N
     state = _state_for(dossier, step, at)
     target = TABLES[dossier.kind].get(state, {}).get(step.event)
     if target is None or (step.event in _BY_CLOCK and clock_event(dossier, at) is not step.event):
-        reason = f"Cette étape n'est pas possible : le dossier est à l'état {state}."
+        reason = f"Cette étape n'est pas possible : le dossier est {_STATE_WORDS[state]}."
         return Refused("STEP_FORBIDDEN", reason, "CSI L.252-1, R.252-15")
     if step.event not in INTERNAL and step.on > today:
         return _wrong_dates("La date de l'acte est dans l'avenir.")

@@ -59,6 +59,7 @@ def refusal(dossier: Dossier, step: Step, at: datetime | None = None, conditions
     moved = apply(dossier, step, at or noon(step.on), conditions)
     assert isinstance(moved, Refused)
     assert moved.reason.endswith(".")
+    assert not set(State) & set(moved.reason.strip(".").split())  # states are told in words
     assert moved.source
     return moved.code
 
