@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from legal.retention import deadline_at
 from recorder.accounts import Cause
 from recorder.clock import JUMP_US
+from recorder.dating import forget_empty, note
 from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
 from recorder.format import MAX_PART_BYTES, file_name, hour_directory, pack_entry, segment_of
@@ -133,6 +134,7 @@ class Adoption:
             self._bridge_lawful(row, camera)
             yield
         self._account()
+        forget_empty(self._index, limit)
         self._index.put(ADOPTING, None)
         report = self.report
         self._index.fact(
@@ -197,6 +199,7 @@ class Adoption:
             ),
         )
         index.execute("INSERT INTO part VALUES (?, ?, ?)", (header.segment, scan.header_size, bytes(entries)))
+        note(index, header.segment, header.start_us, header.taken)
 
     def _run_of(self, camera: int, scan: Scan) -> int:
         """The row of the file's run; a run is known by its camera and its start."""

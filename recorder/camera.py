@@ -19,7 +19,7 @@ from recorder.disks import Disk
 from recorder.feed import DEGRADED, UNKNOWN_STREAM, StreamFeed
 from recorder.format import Part
 from recorder.interruptions import Interruptions
-from recorder.machine import now_us
+from recorder.machine import boot_time, now_us
 from recorder.orders import CameraOrder
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
@@ -462,6 +462,7 @@ class RecordedStream(LiveStream):
             deadline_us=us_from_at(deadline),
             minimum_us=None if minimum is None else event.start_us + minimum * _DAY_US,
             clock_offset_us=self._timeline.clock_offset_us,
+            taken=boot_time(),
         )
 
 

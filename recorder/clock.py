@@ -5,15 +5,19 @@ what is not due: it freezes. So does a clock that nobody has set after a reboot.
 alive what is due: the time for deadlines goes on with CLOCK_BOOTTIME.
 
 A clock may have been ahead for a while before that was known: at the first start, in a freeze, after a reboot. What was
-recorded then is dated ahead, and its deadlines are late by as much: `ahead_of` tells it, once the truth is known.
+recorded then is dated ahead, and its deadlines are late by as much. So it is noted when, by CLOCK_BOOTTIME, pictures
+were taken, and by how much more their dates say (`Dating`). `aheads` tells what that was ahead, once the truth is
+known.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 JUMP_US = 600 * 1_000_000
 SETTLED_US = 60 * 1_000_000
-_FOR_EVER_US = 1 << 62
+_NOTHING = -2
+_LOST = "lost with the index"
 EARLIEST_US = 1_767_225_600_000_000
 """2026-01-01 UTC: a clock that says less was never set."""
 
@@ -28,19 +32,25 @@ class ClockReading:
     synchronised: bool
 
 
+class BootTime(NamedTuple):
+    """An instant that no setting of clocks moves: microseconds of CLOCK_BOOTTIME in this boot."""
+
+    boot_id: str
+    us: int
+
+
 @dataclass(frozen=True, slots=True)
 class ClockMemory:
     """What must outlive the process: `anchor_us` is UTC at boot time zero of `boot_id`, `due_us` the last time that
     deadlines were held against, `reason` why the clock was distrusted then, `seen_us` the boot time of that look;
-    `ahead_us` by how much the wall clock was ahead of the time known, in a freeze for a jump; the least, where it was
-    set more than once: what was dated further ahead is kept longer for it, but nothing is destroyed early."""
+    `known`: NTP, or two persons, have said in this boot that the clock is right."""
 
     boot_id: str
     anchor_us: int
     due_us: int
     reason: str = ""
     seen_us: int = 0
-    ahead_us: int = 0
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,23 @@ class ClockState:
     anchor_us: int | None = None
 
 
-class Ahead(NamedTuple):
-    """What was recorded until now and is dated in [from_us, to_us) is dated ahead of the truth by `by_us`."""
+class Boot(NamedTuple):
+    """A boot in which was recorded: how much time passed at least from its beginning to that of the next one, and UTC
+    at its boot time zero where NTP or two persons said it while it lasted."""
 
-    by_us: int
-    from_us: int
-    to_us: int
+    seen_us: int
+    zero_us: int | None
+
+
+class Dating(NamedTuple):
+    """How the segments from number `first` on, up to the next dating, were dated: `lead_us` more than the time since
+    the boot began, which is UTC at boot time zero as it was believed. `boot_id` is None where that isn't known.
+    `ahead_us`: by how much they are dated ahead of the truth, as far as their deadlines have come forward for it."""
+
+    first: int
+    boot_id: str | None
+    lead_us: int
+    ahead_us: int = 0
 
 
 class TrustedClock:
@@ -80,6 +101,8 @@ class TrustedClock:
         """
         if memory is None:
             return
+        if memory.reason == _LOST and self._rank == _NOTHING and not self._memory.known:
+            self._reason = self._reason or _LOST  # a directory that is new doesn't vouch for the clock
         rank, older = _rank(memory, reading), memory
         if self._rank < rank < self._started_us:
             self._rank, older = rank, self._memory
@@ -87,6 +110,11 @@ class TrustedClock:
         is_wrong = older.boot_id == self._memory.boot_id and older.anchor_us > self._memory.anchor_us + JUMP_US
         if not is_wrong:  # else this directory was away when the time was found to be ahead
             self._memory = replace(self._memory, due_us=max(self._memory.due_us, older.due_us))
+
+    def vouch(self) -> None:
+        """All that was ever recorded is dated as the clock stands now: a memory that is lost would say nothing else."""
+        if self._reason == _LOST:
+            self._reason = ""
 
     def release(self, freeze: str) -> bool:
         """Two persons say that the wall clock is right: the next look takes it as it is. False when this isn't the
@@ -112,11 +140,10 @@ class TrustedClock:
         if ahead_us > JUMP_US and not self._reason:
             self._reason = f"jumped forward by {ahead_us // 1_000_000} s"
         is_right, self._is_released = self._is_settled(reading) or self._is_released, False
-        has_jumped = self._reason.startswith("jumped")
-        if self._reason and (is_right or (has_jumped and ahead_us <= JUMP_US)):
-            self._reason, has_jumped = "", False
-        noted_us = _least_ahead(memory.ahead_us, ahead_us) if has_jumped else memory.ahead_us if self._reason else 0
-        memory = replace(memory, seen_us=reading.boot_us, ahead_us=noted_us)
+        is_taken_back = self._reason.startswith("jumped") and ahead_us <= JUMP_US
+        if is_right or is_taken_back:
+            self._reason = ""
+        memory = replace(memory, seen_us=reading.boot_us, known=memory.known or is_right)
         if is_right and (ahead_us > 0 or ahead_us < -JUMP_US):
             due_us = memory.due_us if ahead_us > 0 else min(memory.due_us, reading.wall_us)
             memory = replace(memory, anchor_us=reading.wall_us - reading.boot_us, due_us=due_us)
@@ -139,43 +166,34 @@ class TrustedClock:
         return reading.boot_us - self._synchronised_since_us >= SETTLED_US
 
 
-def ahead_of(before: ClockMemory, now: ClockMemory) -> list[Ahead]:
-    """What is now known to be dated ahead, between two looks of one storage directory: by a jump that was taken back,
-    by the time of this boot before it was set, or by all the time that was known."""
-    known_us = now.anchor_us + now.seen_us
-    found: list[Ahead] = []
-    if before.ahead_us > JUMP_US and not now.ahead_us and _was_false(before, now):
-        found.append(_ahead_since(before.due_us, before.ahead_us, known_us))
-    if before.boot_id == now.boot_id:
-        by_us = before.anchor_us - now.anchor_us
-        if by_us > JUMP_US and known_us < before.due_us - JUMP_US:
-            # Deadlines' time stands still while the clock is distrusted, at the latest since this boot.
-            lead_us = before.due_us - now.anchor_us - (0 if before.reason else before.seen_us)
-            found.append(Ahead(min(by_us, lead_us), 0, _FOR_EVER_US))
-        elif by_us > JUMP_US:  # what was known when the machine went down was right
-            found.append(_ahead_since(before.due_us, _least_ahead(before.ahead_us, by_us), known_us))
-    elif before.due_us - now.due_us > JUMP_US:
-        found.append(Ahead(before.due_us - now.due_us, 0, _FOR_EVER_US))
-    return found
+def memory_lost(reading: ClockReading) -> ClockMemory:
+    """What is remembered of the clock where that is lost, though something was recorded: nothing, so that it can't be
+    trusted. It may have been in a freeze."""
+    return ClockMemory(reading.boot_id, reading.wall_us - reading.boot_us, 0, _LOST, reading.boot_us)
 
 
-def _least_ahead(noted_us: int, ahead_us: int) -> int:
-    return min(noted_us, ahead_us) if noted_us > JUMP_US else ahead_us
+def aheads(datings: Sequence[Dating], boots: Mapping[str, Boot], now: ClockMemory) -> list[int]:
+    """By how much each dating was ahead of the truth, in microseconds, under a clock that is trusted now.
+
+    Exact in this boot, and in one whose time was known while it lasted: CLOCK_BOOTTIME leads from each picture to it.
+    Of another boot only this is certain: it ended before the next one began. What it dated later than that is ahead by
+    the excess; anything else is believed. A clock is trusted with 10 minutes of error, and so is a date.
+    """
+    zeros = {now.boot_id: (now.anchor_us, True)}  # when each boot began; else when at the latest
+    latest_us = now.anchor_us
+    for boot_id in reversed(list(dict.fromkeys(dating.boot_id for dating in datings))):
+        if boot_id is not None and boot_id not in zeros:
+            boot = boots.get(boot_id, Boot(0, None))
+            latest_us -= boot.seen_us
+            latest_us = latest_us if boot.zero_us is None else min(boot.zero_us, latest_us)
+            zeros[boot_id] = latest_us, boot.zero_us is not None
+    return [_ahead_us(dating, *zeros[dating.boot_id]) if dating.boot_id else dating.ahead_us for dating in datings]
 
 
-def _was_false(before: ClockMemory, now: ClockMemory) -> bool:
-    """Whether the jump was false: the time known didn't follow it. Over a reboot only what lies in the future tells;
-    where the clock went on ahead, the time of the new boot is mended, and that with it."""
-    if before.boot_id == now.boot_id and before.reason.startswith("jumped"):
-        return now.anchor_us < before.anchor_us + before.ahead_us // 2
-    if before.boot_id == now.boot_id and before.anchor_us - now.anchor_us > JUMP_US:
-        return False
-    return now.anchor_us + now.seen_us < before.due_us + before.ahead_us
-
-
-def _ahead_since(since_us: int, by_us: int, now_us: int) -> Ahead:
-    """What was dated ahead between two instants, both in true time; pictures of before and after are never meant."""
-    return Ahead(by_us, since_us + by_us // 2, now_us + by_us + JUMP_US)
+def _ahead_us(dating: Dating, zero_us: int, is_exact: bool) -> int:
+    excess_us = dating.lead_us - zero_us
+    excess_us = excess_us if excess_us > JUMP_US else 0
+    return excess_us if is_exact else max(dating.ahead_us, excess_us)
 
 
 def _begin(memory: ClockMemory | None, reading: ClockReading) -> tuple[ClockMemory, str]:
@@ -189,11 +207,11 @@ def _begin(memory: ClockMemory | None, reading: ClockReading) -> tuple[ClockMemo
     # Nothing tells how long the machine was off; only that it can't have been less than no time.
     anchor_us = max(anchor_us, memory.due_us - reading.boot_us)
     reason = "" if reading.synchronised else "unsynchronised after a reboot"
-    return ClockMemory(reading.boot_id, anchor_us, memory.due_us, ahead_us=memory.ahead_us), reason
+    return ClockMemory(reading.boot_id, anchor_us, memory.due_us), reason
 
 
 def _rank(memory: ClockMemory | None, reading: ClockReading) -> int:
     """How much a memory says: none, one of another boot, and of this boot the later the more."""
-    if memory is None:
-        return -2
+    if memory is None or memory.reason == _LOST:
+        return _NOTHING
     return memory.seen_us if memory.boot_id == reading.boot_id else -1

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from recorder.clock import BootTime
 from streams.fmp4 import FormatError, Init, PartHeader, Samples, init_segment, part_header, uuid_box
 from streams.packets import VideoFormat
 from streams.ticks import at_from_us
@@ -36,7 +37,8 @@ _NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
 @dataclass(frozen=True, slots=True)
 class SegmentHeader:
     """The `uuid` box of a file's header. Times in UTC microseconds; `previous` is the hash of the camera's segment
-    before this one; `clock_offset_us` is the camera's clock minus ours, None while unknown."""
+    before this one; `clock_offset_us` is the camera's clock minus ours, None while unknown. `boot_us` of CLOCK_BOOTTIME
+    in the boot `boot` was when the first picture was taken; None in files of before."""
 
     index: str
     segment: int
@@ -50,6 +52,12 @@ class SegmentHeader:
     minimum_us: int | None
     previous: bytes
     clock_offset_us: int | None
+    boot: str | None = None
+    boot_us: int | None = None
+
+    @property
+    def taken(self) -> BootTime | None:
+        return None if self.boot is None or self.boot_us is None else BootTime(self.boot, self.boot_us)
 
     def pack(self) -> bytes:
         document = {
@@ -67,6 +75,8 @@ class SegmentHeader:
             "previous": self.previous.hex(),
             "clock_offset_us": self.clock_offset_us,
         }
+        if self.boot is not None:
+            document |= {"boot": self.boot, "boot_us": self.boot_us}
         return uuid_box(SEGMENT_BOX, json.dumps(document, separators=(",", ":")).encode())
 
 

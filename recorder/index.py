@@ -15,7 +15,7 @@ from typing import Any, Self
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 OPEN, CLOSED = 0, 1
 HOUR_US = 3_600_000_000
 SCHEMA = """
@@ -103,6 +103,10 @@ CREATE INDEX hold_by_camera ON hold(camera, from_us);
 -- The segments of which no hold names camera and any of their time.
 CREATE VIEW unheld AS SELECT * FROM segment WHERE NOT EXISTS (SELECT 1 FROM hold WHERE hold.camera = segment.camera
     AND hold.from_us < segment.end_us AND hold.to_us > segment.start_us);
+-- How segments were dated, from number `first` on, up to the next row (recorder/clock.py: Dating). boot NULL: unknown.
+CREATE TABLE dating(first INTEGER PRIMARY KEY, boot TEXT, lead_us INTEGER NOT NULL, ahead_us INTEGER NOT NULL);
+-- The boots in which they were recorded; zero_us where the time was known (Boot).
+CREATE TABLE boot(id TEXT PRIMARY KEY, seen_us INTEGER NOT NULL, zero_us INTEGER) WITHOUT ROWID;
 -- The directories that may hold files newer than the last commit.
 CREATE TABLE active_directory(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE alarm(code TEXT NOT NULL, subject TEXT NOT NULL, since_us INTEGER NOT NULL, detail TEXT NOT NULL,
@@ -115,6 +119,7 @@ CREATE INDEX fact_acked ON fact(acked_us) WHERE acked_us IS NOT NULL;
 
 UNCOUNTED = "uncounted"
 """The key in `meta` while the segments up to this number are not in `hour` yet."""
+_EVER_US = 1 << 62
 _COUNT_HOURS = (
     "INSERT INTO hour SELECT camera, start_us - start_us % 3600000000 AS of_us, count(*), sum(length),"
     " sum(end_us - start_us), min(early_us), max(early_us), max(deadline_us) FROM segment"
@@ -221,10 +226,12 @@ class Index:
     def set_chain(self, camera: int, digest: bytes) -> None:
         self.execute("UPDATE camera SET chain = ? WHERE id = ?", (digest, camera))
 
-    def count_hours(self, camera: int) -> None:
-        """Add up the camera's hours anew, after deadlines have changed."""
-        self.execute("DELETE FROM hour WHERE camera = ?", (camera,))
-        self.execute(_COUNT_HOURS.format("camera = ? AND id > ?"), (camera, self.get(UNCOUNTED) or 0))
+    def count_hours(self, camera: int, from_us: int = 0, to_us: int = _EVER_US) -> None:
+        """Add up the camera's hours that begin in between anew, after deadlines have changed."""
+        values = (camera, from_us, to_us)
+        self.execute("DELETE FROM hour WHERE camera = ? AND hour_us >= ? AND hour_us < ?", values)
+        where = "camera = ? AND start_us >= ? AND start_us < ? AND id > ?"
+        self.execute(_COUNT_HOURS.format(where), (*values, self.get(UNCOUNTED) or 0))
 
     def count_on(self, numbers: int) -> bool:
         """Add to `hour` what an index of before has, so many segments' numbers further back; False when that is all.
@@ -266,11 +273,19 @@ def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an index of a version before to this one, in place and in one transaction; its hours are counted later."""
     (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or (None,)
-    if version not in (1, 2):
+    if version not in (1, 2, 3):
         return
     connection.execute("BEGIN EXCLUSIVE")
     if version == 1:
         connection.execute(_statement("VIEW unheld"))
+    if version < 3:
+        _migrate_to_3(connection)
+    _migrate_to_4(connection)
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
+    connection.execute("COMMIT")
+
+
+def _migrate_to_3(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE camera ADD COLUMN priority INTEGER NOT NULL DEFAULT 0")
     connection.execute("ALTER TABLE segment ADD COLUMN released INTEGER NOT NULL DEFAULT 0")
     connection.execute(
@@ -280,8 +295,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     for made in _MADE_BY_3:
         connection.execute(_statement(made))
     connection.execute("INSERT OR REPLACE INTO meta SELECT ?, max(id) FROM segment", (UNCOUNTED,))
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
-    connection.execute("COMMIT")
 
 
 _MADE_BY_3 = (
@@ -295,6 +308,33 @@ _MADE_BY_3 = (
     "INDEX derived_by_time",
     "TABLE doomed",
 )
+
+
+def _migrate_to_4(connection: sqlite3.Connection) -> None:
+    """What was recorded last, in one freeze or under one trust, is dated as far as the clock's memory tells; deadlines
+    that were coming forward do so at once."""
+    for made in ("TABLE dating", "TABLE boot"):
+        connection.execute(_statement(made))
+    clock = dict(connection.execute("SELECT key, value FROM meta WHERE key LIKE 'clock_%'").fetchall())
+    if "clock_boot_id" in clock:
+        boot_id, anchor_us = clock["clock_boot_id"], clock["clock_anchor_us"]
+        since_us = clock["clock_due_us"] if clock.get("clock_reason") else anchor_us
+        connection.execute("INSERT INTO boot VALUES (?, ?, NULL)", (boot_id, clock.get("clock_seen_us") or 0))
+        connection.execute(
+            "INSERT INTO dating SELECT coalesce(max(id), 0) + 1, ?, ?, 0 FROM segment WHERE start_us < ?",
+            (boot_id, anchor_us + (clock.get("clock_ahead_us") or 0), since_us),
+        )
+    waiting = connection.execute("SELECT value FROM meta WHERE key = 'forward'").fetchone()
+    for by_us, from_us, to_us, after, last, since_us, done in json.loads((waiting and waiting[0]) or "[]"):
+        connection.execute(
+            "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ?"
+            " WHERE camera > ? AND start_us >= ? AND start_us < ? AND id > ? AND (id <= ? OR start_us > ?)",
+            (by_us, by_us, done, from_us, to_us, after, last, since_us + by_us // 2),
+        )
+        connection.execute("DELETE FROM hour")
+        uncounted = connection.execute("SELECT value FROM meta WHERE key = ?", (UNCOUNTED,)).fetchone()
+        connection.execute(_COUNT_HOURS.format("id > ?"), ((uncounted and uncounted[0]) or 0,))
+    connection.execute("DELETE FROM meta WHERE key IN ('forward', 'forwarded', 'clock_ahead_us')")
 
 
 def _statement(made: str) -> str:

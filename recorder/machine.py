@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from recorder.clock import JUMP_US, ClockMemory, ClockReading, ClockState, TrustedClock
+from recorder.clock import JUMP_US, BootTime, ClockMemory, ClockReading, ClockState, TrustedClock
 from streams.timeline import Anchor
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -48,6 +48,10 @@ def now_us() -> int:
     return wall_us if wall_us >= known_us - JUMP_US else known_us
 
 
+def boot_time() -> BootTime:
+    return BootTime(boot_id(), time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
+
+
 def boot_id() -> str:
     return _BOOT_ID.read_text().strip()
 
@@ -82,6 +86,12 @@ class MachineClock:
         with self._lock:
             assert self._clock is not None
             return self._clock.observe(read_clock()), self._clock.memory
+
+    def vouch(self) -> None:
+        """A memory that is lost would say that the clock is right (`TrustedClock.vouch`)."""
+        with self._lock:
+            if self._clock is not None:
+                self._clock.vouch()
 
     def release(self, freeze: str) -> bool:
         """End a freeze of destruction, everywhere; False when there is no such freeze."""

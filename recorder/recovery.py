@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from recorder.accounts import Accounts, Cause
+from recorder.dating import note
 from recorder.derived import discard_unfinished
 from recorder.destruction import finish_destruction
 from recorder.files import StorageDirectory
@@ -223,6 +224,8 @@ def _file(index: Index, scan: Scan, deadline_us: int | None) -> None:
         scan.digest,
     )
     index.execute(SEGMENT_ROW, values)
+    if deadline_us is None:
+        note(index, header.segment, header.start_us, header.taken)
     entries = bytearray()
     previous_us = header.start_us
     for entry in scan.entries:

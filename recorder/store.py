@@ -12,10 +12,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.breaker import Moved, is_withheld, released_terms, withhold
-from recorder.clock import JUMP_US, Ahead
+from recorder.clock import BootTime
+from recorder.dating import due_us, note
 from recorder.files import StorageDirectory
 from recorder.format import (
     Part,
@@ -29,7 +29,7 @@ from recorder.format import (
 )
 from recorder.index import CLOSED, HOUR_US, OPEN, Index
 from streams.packets import VideoFormat
-from streams.ticks import at_from_us, us_from_90k, us_from_at
+from streams.ticks import us_from_90k
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,8 @@ SEGMENT_ROW = (
     " media_90k = excluded.media_90k, hash = excluded.hash"
 )
 """A segment's row, new or grown; what it was born with stays."""
-_FORWARD = "forward"
-"""The key in `meta` for what `bring_forward` has still to do."""
-_FORWARDED = "forwarded"
-"""The key in `meta` for the last segment that was there when it had last done all."""
 _GIVING_WAY = "giving_way"
 """The key in `meta` for the cameras that don't record here for want of space."""
-_STALE_US = 5_000_000
-"""How long after a look at the clocks pictures may still be placed by the look before."""
 _SHORTENED_AT_ONCE = 20_000
 """Segments whose deadlines one wave looks at, and those left of a camera: one that has a month, or many with little."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
@@ -55,7 +49,8 @@ _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class NewSegment:
-    """What a segment is born with, decided by the orders in force. Times in UTC microseconds."""
+    """What a segment is born with, decided by the orders in force. Times in UTC microseconds; `taken`: when its first
+    picture was taken, by a clock that nobody sets."""
 
     camera: str
     start_us: int
@@ -64,6 +59,7 @@ class NewSegment:
     deadline_us: int
     minimum_us: int | None
     clock_offset_us: int | None
+    taken: BootTime | None = None
 
 
 @dataclass(slots=True)
@@ -151,6 +147,8 @@ class SegmentStore:
             minimum_us=new.minimum_us,
             previous=self.index.chain(camera),
             clock_offset_us=new.clock_offset_us,
+            boot=None if new.taken is None else new.taken.boot_id,
+            boot_us=None if new.taken is None else new.taken.us,
         )
         name = file_name(new.camera, new.start_us, self._last)
         directory = os.path.dirname(name)
@@ -163,6 +161,7 @@ class SegmentStore:
         self._open[new.camera] = segment
         self._changed.append(segment)
         self._new_directories.add(directory)
+        note(self.index, self._last, new.start_us, new.taken)
         segment.length = self.storage.append(fd, [data])
         segment.last_at_us = new.start_us
 
@@ -222,7 +221,6 @@ class SegmentStore:
         while self._shortened and looked_at < _SHORTENED_AT_ONCE:
             key = next(iter(self._shortened))
             looked_at += self._shorten(*key, self._shortened.pop(key), now_us)
-        self._bring_forward(now_us)
         idle = self._active - self._of_hour - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
@@ -344,15 +342,16 @@ class SegmentStore:
         number, retention_days = self.index.camera(camera), shorter.retention_days
         values = (number, authorisation)
         rows = self.index.query(
-            "SELECT s.id, s.start_us, s.end_us, s.length, s.deadline_us, EXISTS (SELECT 1 FROM hold h WHERE"
+            "SELECT s.id, s.start_us, s.end_us, s.length, s.deadline_us, coalesce((SELECT d.ahead_us FROM dating d"
+            " WHERE d.first <= s.id ORDER BY d.first DESC LIMIT 1), 0), EXISTS (SELECT 1 FROM hold h WHERE"
             " h.camera = s.camera AND h.from_us < s.end_us AND h.to_us > s.start_us)"
             " FROM segment s WHERE s.camera = ? AND s.authorisation = ?",
             values,
         )
         earlier: list[tuple[int, int]] = []
         unheld: list[Moved] = []
-        for segment, start_us, end_us, length, deadline_us, is_held in rows:
-            new_us = us_from_at(deadline_at(at_from_us(start_us), retention_days))
+        for segment, start_us, end_us, length, deadline_us, ahead_us, is_held in rows:
+            new_us = due_us(start_us, ahead_us, retention_days)
             if not is_held:
                 unheld.append(Moved(end_us - start_us, length, deadline_us, min(new_us, deadline_us)))
             if new_us < deadline_us:
@@ -366,60 +365,3 @@ class SegmentStore:
             self.index.count_hours(number)
             log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
         return len(rows)
-
-    def bring_forward(self, ahead: Ahead, now_us: int) -> None:
-        """Deadlines of what was dated ahead of the truth come forward, one camera a wave. The caller commits; a crash
-        forgets nothing.
-
-        What was there when the truth was known the last time is right since: only a time that was ahead all along
-        moves it again, never a second jump over the same hours.
-        """
-        log.warning("recorded under a clock that was %d s ahead: deadlines come forward", ahead.by_us // 1_000_000)
-        after = self.index.get(_FORWARDED, 0) if ahead.from_us else 0
-        self._put_forward([*self._forward(), [*ahead, after, self._last, now_us, 0]])
-
-    def _forward(self) -> list[list[int]]:
-        """By how much, dated from, to, after which segment, the last then, the time then, the last camera done."""
-        waiting: list[list[int]] = json.loads(self.index.get(_FORWARD) or "[]")
-        return waiting
-
-    def _put_forward(self, waiting: list[list[int]]) -> None:
-        self.index.put(_FORWARD, json.dumps(waiting) if waiting else None)
-
-    def _bring_forward(self, now_us: int) -> None:
-        waiting = self._forward()
-        if not waiting or now_us < waiting[0][5] + _STALE_US:
-            return
-        (by_us, from_us, to_us, after, last, since_us, done), *rest = waiting
-        ((camera,),) = self.index.query("SELECT min(id) FROM camera WHERE id > ?", (done,))
-        if camera is None:
-            self._put_forward(rest)
-            self.index.put(_FORWARDED, self._last)
-            return
-        # What came just after was still placed by the clock of before, and lies in the future.
-        self.index.execute(
-            "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ?"
-            " WHERE camera = ? AND start_us >= ? AND start_us < ? AND id > ? AND (id <= ? OR start_us > ?)",
-            (by_us, by_us, camera, from_us, to_us, after, last, since_us + by_us // 2),
-        )
-        if not rest:
-            self._bound_ahead(camera, since_us)
-        self.index.count_hours(camera)
-        self._put_forward([[by_us, from_us, to_us, after, last, since_us, camera], *rest])
-
-    def _bound_ahead(self, camera: int, known_us: int) -> None:
-        """What is dated in the future even so (the clock was set more than once before it was right) was taken by now:
-        it is due no later than if it were taken now."""
-        rows = self.index.query(
-            "SELECT s.id, s.deadline_us, coalesce(t.retention_days, ?) FROM segment s LEFT JOIN terms t"
-            " ON t.camera = s.camera AND t.authorisation = s.authorisation WHERE s.camera = ? AND s.start_us > ?",
-            (LONGEST_DAYS, camera, known_us + JUMP_US),
-        )
-        late = [
-            (deadline_us - us_from_at(deadline_at(at_from_us(known_us), days)), segment)
-            for segment, deadline_us, days in rows
-        ]
-        self.index.execute_many(
-            "UPDATE segment SET deadline_us = deadline_us - ?, minimum_us = minimum_us - ? WHERE id = ?",
-            [(late_us, late_us, segment) for late_us, segment in late if late_us > 0],
-        )

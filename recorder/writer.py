@@ -20,12 +20,13 @@ from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
 from recorder.anchors import tell_anchors
 from recorder.breaker import Breaker, planned, read_breakers
-from recorder.clock import ClockMemory, ClockState, ahead_of
+from recorder.clock import ClockMemory, ClockState, memory_lost
+from recorder.dating import is_of_one_clock, note_boot, settle
 from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
 from recorder.files import StorageDirectory, StorageRefused
 from recorder.holds import Rulings, restore_holds
 from recorder.index import Index, IndexRefused
-from recorder.machine import MachineClock, boot_id, never_before, now_us
+from recorder.machine import MachineClock, boot_id, never_before, now_us, read_clock
 from recorder.recovery import Recovery, recover
 from recorder.store import SegmentStore
 
@@ -243,7 +244,10 @@ class Writer:
             accounts = Accounts(index)
             accounts.down(index.get("alive_us", now_us()), *why)  # as the recovery told; here for what memory holds
             self._store = SegmentStore(storage, index, accounts)
-            self._clock.remember(_load_memory(index))
+            memory = load_memory(index)
+            if memory is None and index.get("last_segment"):
+                memory = memory_lost(read_clock())
+            self._clock.remember(memory)
             self._destroy_for(FIRST_DESTROY_S, _FIRST_BATCH)
             index.commit()
         except BaseException:
@@ -313,31 +317,29 @@ class Writer:
         store = self._store
         state, memory = self._clock.observe()
         index = store.index
-        before = _load_memory(index)
-        for ahead in ahead_of(before, memory) if before is not None else ():
-            store.bring_forward(ahead, state.due_us)
-        index.put("clock_boot_id", memory.boot_id)
-        index.put("clock_anchor_us", memory.anchor_us)
-        index.put("clock_due_us", memory.due_us)
-        index.put("clock_reason", memory.reason or None)
-        index.put("clock_seen_us", memory.seen_us)
-        index.put("clock_ahead_us", memory.ahead_us)
+        if memory.reason and self._adoption is None and is_of_one_clock(index, memory):
+            self._clock.vouch()
+        note_boot(index, index.get("clock_boot_id"), memory)
+        save_memory(index, memory)
         never_before(state.anchor_us)
-        due_us = planned(index, memory, state.due_us) if state.trusted else 0
+        # Before all files are filed, the order of boots isn't known: what was dated ahead waits.
+        may_destroy = state.trusted and (self._adoption is not None or settle(index, memory))
+        due_us = planned(index, memory, state.due_us) if may_destroy else 0
         with self._destroying:
             if not self._ruled.is_set():
                 self._ruled.set()
                 restore_holds(store.storage, index, self._rulings, now_us())
-            destroyed = destroy_due(store, due_us, now_us(), limit) if state.trusted else 0
-            if state.trusted and self._wanted_bytes > 0:
+            destroyed = destroy_due(store, due_us, now_us(), limit) if may_destroy else 0
+            if may_destroy and self._wanted_bytes > 0:
                 freed = destroy_for_space(store, self._wanted_bytes, due_us, now_us(), limit)
                 self._wanted_bytes = max(0, self._wanted_bytes - freed) if freed else 0
-        if destroyed < limit:
+        is_done = not state.trusted or (may_destroy and destroyed < limit)
+        if is_done:
             index.put("playback_boot", boot_id() if state.trusted else None)
         if self._told_clock is None or self._told_clock.freeze != state.freeze:
             self._loop.call_soon_threadsafe(self._on_clock, state)
         self._told_clock = state
-        return destroyed == limit
+        return not is_done
 
     def _report(self, recovery: Recovery | None = None) -> None:
         """Tell the loop when something changed: ready, full, low on space."""
@@ -419,10 +421,19 @@ def _resolve(future: "asyncio.Future[T]", result: T) -> None:
         future.set_result(result)
 
 
-def _load_memory(index: Index) -> ClockMemory | None:
+def load_memory(index: Index) -> ClockMemory | None:
     boot = index.get("clock_boot_id")
     if boot is None:
         return None
     anchor_us, due_us, reason = (index.get(f"clock_{name}") for name in ("anchor_us", "due_us", "reason"))
-    seen_us, ahead_us = (index.get(f"clock_{name}") or 0 for name in ("seen_us", "ahead_us"))
-    return ClockMemory(boot, anchor_us, due_us, reason or "", seen_us, ahead_us)
+    seen_us, known = (index.get(f"clock_{name}") or 0 for name in ("seen_us", "known"))
+    return ClockMemory(boot, anchor_us, due_us, reason or "", seen_us, bool(known))
+
+
+def save_memory(index: Index, memory: ClockMemory) -> None:
+    index.put("clock_boot_id", memory.boot_id)
+    index.put("clock_anchor_us", memory.anchor_us)
+    index.put("clock_due_us", memory.due_us)
+    index.put("clock_reason", memory.reason or None)
+    index.put("clock_seen_us", memory.seen_us)
+    index.put("clock_known", int(memory.known))

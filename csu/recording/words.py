@@ -5,6 +5,7 @@ import re
 _JUMP = re.compile(r"jumped forward by (\d+) s")
 _CLOCK = {
     "never set": "L'horloge de la machine n'a jamais été réglée.",
+    "lost with the index": "Ce que l'enregistreur savait de l'heure est perdu avec son index.",
     "unsynchronised after a reboot": "La machine a redémarré et aucune source de temps n'a réglé son horloge depuis.",
 }
 _BREAKER = {

@@ -6,18 +6,17 @@ goes, the index is lost or comes from a backup. Beside it stands what must be tr
 What it excuses, and why:
 
 - 10 minutes of clock and 5 of segments and waves (`SLACK_US`): a clock is trusted with as much error.
-- Destroyed early by as much as a segment was dated behind the truth: nothing tells how long a machine was off, and a
-  deadline counts from the time that the file bears. Never for a time dated ahead.
-- Alive late by as much as a segment was dated ahead, where what came to be known of that is lost (`is_unmended`): with
-  the index; or with a reboot before the machine's first clock was ever right. Until that nothing is late at all
-  (`clock_known`).
-- Alive late by the time until the truth came out, where the clock was set again while it was distrusted
-  (`resolved_us`): the recorder then only knows that it was taken before.
+- Destroyed early where a segment's file bears an earlier deadline than the true one: it was dated behind, for nothing
+  tells how long a machine was off; or ahead, over the end of a day that the next month doesn't have. Up to a day early
+  there, too, where it isn't known when a boot ended that dated ahead.
+- Alive late by as much as a segment was dated ahead, where the boot in which it was taken ended before its time was
+  known, and at most by as long as the machine was off until the next boot (`History.unknown_us`): nothing tells when in
+  that time it was taken. That a boot's time was known is lost with the index. Until the machine's first clock was
+  right nothing is late at all (`clock_known`).
 - Overdue while the clock is distrusted, as after the release of a hold: destruction stands still.
 - Held up to 5 s beside a hold's bounds: a segment has one end in the index and another in the pictures.
 - Replays: of two segments that overlap in labelled time, one begins with its first key frame.
-- Nothing is asked while the index is filled from the files, nor before deadlines have come forward: both go on a little
-  in each wave.
+- Nothing is asked while the index is filled from the files, which goes on a little in each wave.
 """
 
 import dataclasses
@@ -43,7 +42,7 @@ from legal.retention import deadline_at
 from recorder import disks, files, machine
 from recorder.camera import RecordedStream
 from recorder.check import check
-from recorder.clock import JUMP_US, ClockState
+from recorder.clock import JUMP_US, SETTLED_US, ClockState
 from recorder.coverage import read_coverage
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.feed import StreamFeed
@@ -61,6 +60,7 @@ from streams.fmp4 import parse_part_header
 from streams.packets import Packet, VideoFormat
 from streams.source import SourceInfo
 from streams.ticks import at_from_us, ticks_from_us, us_from_90k, us_from_at
+from tests.recorder.recorder_support import earliest_deadline_us
 
 KEY = Ed25519PrivateKey.generate()
 S = 1_000_000
@@ -96,8 +96,10 @@ class Clocks:
         self.boot_us += us
 
     def reboot(self) -> None:
+        """The recorder is asked to start 20 s later."""
         self.boot = str(uuid.uuid4())
         self.boot_us = 20 * S
+        self.true_us += 20 * S
         self.synchronised = False
 
     def time_ns(self) -> int:
@@ -145,21 +147,34 @@ class _Loop:
 
 
 @dataclasses.dataclass(eq=False)
+class Boot:
+    """When it really began, and how long the recorder has looked at it; whether it came to know the time."""
+
+    id: str
+    zero_us: int
+    seen_us: int
+    known: bool = False
+
+
+@dataclasses.dataclass(eq=False)
 class Segment:
-    """`true_us`: when its first picture was really taken; `start_us` is what the recorder believes. `resolved_us`: the
-    truth came out then, after the clock had been set more than once: all that was known is that it was taken before."""
+    """`true_us`: when its first picture was really taken; `start_us` is what the recorder believes."""
 
     start_us: int
     true_us: int
     last_us: int
     retention_days: int
-    is_unmended: bool = False
-    resolved_us: int | None = None
+    boot: "Boot"
 
     @property
     def deadline_us(self) -> int:
         """By law, of the true time."""
         return us_from_at(deadline_at(at_from_us(self.true_us), self.retention_days))
+
+    @property
+    def borne_us(self) -> int:
+        """The deadline that its file bears."""
+        return us_from_at(deadline_at(at_from_us(self.start_us), self.retention_days))
 
 
 @dataclasses.dataclass(eq=False)
@@ -233,7 +248,8 @@ class History:
         self.writer: Wheel | None = None
         self.backup: bytes | None = None
         self.clock_known = True
-        self.doubted = False
+        self.boots: list[Boot] = []
+        self._synchronised_us: int | None = None
         self.segments: list[Segment] = []
         self.recovered = True
         self._disk: Disk | None = None
@@ -258,11 +274,6 @@ class History:
 
     def clock_told(self, state: ClockState) -> None:
         self.clock = state
-        if state.trusted and self.doubted:
-            self.doubted = False
-            for segment in self.segments:
-                if segment.resolved_us is None and segment.start_us > self.clocks.true_us + JUMP_US // 2:
-                    segment.resolved_us = self.clocks.true_us
 
     def done(self, job: Any) -> None:
         function = getattr(job, "func", None)
@@ -271,7 +282,7 @@ class History:
             new: NewSegment = job.keywords["new"]
             (camera,) = (c for c in self.cameras if c.uuid == new.camera)
             true_us = self.clocks.true_us
-            camera.pending = Segment(new.start_us, true_us, new.start_us, camera.order.retention_days)
+            camera.pending = Segment(new.start_us, true_us, new.start_us, camera.order.retention_days, self.boots[-1])
             self.segments.append(camera.pending)
         elif function is SegmentStore.append and camera is not None:
             part = job.keywords["part"]
@@ -285,6 +296,26 @@ class History:
     def durable(self) -> None:
         for camera in self.cameras:
             camera.durable = camera.written
+        clocks, boot = self.clocks, self.boots[-1]
+        boot.seen_us = clocks.boot_us
+        if not clocks.synchronised:
+            self._synchronised_us = None
+        elif self._synchronised_us is None:
+            self._synchronised_us = clocks.boot_us
+        elif clocks.boot_us - self._synchronised_us >= SETTLED_US:
+            boot.known = True
+
+    def unknown_us(self, segment: Segment) -> int:
+        """For how long nothing tells when a segment was taken, once the time is known."""
+        left = self.boots[self.boots.index(segment.boot) :]
+        if segment.boot.known or left == [self.boots[-1]]:
+            return 0
+        off_us = 0
+        for boot, following in itertools.pairwise(left):
+            off_us += following.zero_us - boot.zero_us - boot.seen_us
+            if following.known:
+                break
+        return off_us
 
     # What happens.
 
@@ -314,6 +345,9 @@ class History:
     def start(self) -> None:
         """A new process. Raises Killed."""
         machine.never_before(None)
+        self._synchronised_us = None
+        if not self.boots or self.boots[-1].id != self.clocks.boot:
+            self.boots.append(Boot(self.clocks.boot, self.clocks.true_us - self.clocks.boot_us, 0))
         root = self.path / "recordings"
         root.mkdir(exist_ok=True)
         self._disk = Disk(root)
@@ -347,9 +381,6 @@ class History:
         self._let_go()
         root = self.path / "recordings"
         if power is not None:
-            if not self.clock_known:
-                for segment in self.segments:
-                    segment.is_unmended = True
             assert self._disk is not None
             self._disk.image = (root / "index.db").read_bytes() if (root / "index.db").exists() else b""
             shutil.rmtree(root)
@@ -453,7 +484,6 @@ class History:
 
     def set_clock(self, ahead_us: int) -> None:
         """Somebody sets the machine's clock; the kernel then calls it unsynchronised."""
-        self.doubted = self.doubted or not self.clock.trusted
         self.clocks.ahead_us = ahead_us
         self.clocks.synchronised = False
 
@@ -469,7 +499,8 @@ class History:
                 if camera.connected:
                     self.lose(camera)
                     self.find(camera)
-            self.tick()
+            for _ in range(2):  # the accounts go by the time that the wave before came to know
+                self.tick()
 
     def hold(self, camera: Camera, from_us: int, to_us: int) -> None:
         assert self.writer is not None
@@ -496,10 +527,9 @@ class History:
     def lose_index(self) -> None:
         for file in (self.path / "recordings").glob("index.db*"):
             file.unlink()
-        for camera in self.cameras:
-            for picture in camera.taken:
-                if picture.segment is not None:
-                    picture.segment.is_unmended = True
+        for boot in self.boots:
+            found = [s.true_us for s in self.segments if s.boot is boot and s.true_us <= boot.zero_us + boot.seen_us]
+            boot.known, boot.seen_us = False, max(found, default=boot.zero_us) - boot.zero_us
 
     def back_up(self) -> None:
         """As from a running recorder, with its waves complete."""
@@ -551,9 +581,6 @@ class History:
         recordings = self.path / "recordings"
         if self.writer._adoption is not None:
             return
-        while store.index.get("forward") is not None:
-            self.clocks.pass_us(5 * S)
-            self.tick()
         due = self.writer._told_clock
         assert due is not None
         report = check(recordings, due.due_us, deep=True)
@@ -596,7 +623,9 @@ class History:
                 segment = picture.segment
                 assert segment is not None
                 assert not self._is_held(camera, segment), "held, and destroyed"
-                early_us = segment.deadline_us - self.clocks.true_us - max(0, segment.true_us - segment.start_us)
+                dated_us = segment.start_us if self.unknown_us(segment) else None
+                least_us = earliest_deadline_us(segment.true_us, segment.retention_days, dated_us)
+                early_us = min(least_us, segment.borne_us) - self.clocks.true_us
                 assert early_us <= SLACK_US, f"destroyed {early_us / HOUR:.1f} h before its deadline"
         assert found == [data for data in expected if data in there], "other pictures, or another order"
         if self.clock.trusted and self.clock_known:
@@ -604,10 +633,7 @@ class History:
                 segment = picture.segment
                 if segment is not None and not picture.gone and not self._may_be_held(camera, segment):
                     late_us = self.clocks.true_us - segment.deadline_us
-                    if segment.is_unmended:
-                        late_us -= max(0, segment.start_us - segment.true_us)
-                    elif segment.resolved_us is not None:
-                        late_us -= segment.resolved_us - segment.true_us
+                    late_us -= min(max(0, segment.start_us - segment.true_us), self.unknown_us(segment))
                     assert late_us <= SLACK_US, f"alive {late_us / HOUR:.1f} h after its deadline"
 
     def _is_held(self, camera: Camera, segment: Segment, margin_us: int = 0) -> bool:

@@ -14,11 +14,13 @@ from recorder_process import wait_until
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
 from recorder.check import check
+from recorder.clock import ClockMemory
 from recorder.coverage import read_coverage
+from recorder.dating import settle
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
-from recorder.index import UNCOUNTED, Index, open_reader, read_facts
+from recorder.index import HOUR_US, UNCOUNTED, Index, open_reader, read_facts
 from recorder.machine import MachineClock
 from recorder.orders import OrdersFile
 from recorder.recovery import Recovery, recover
@@ -53,19 +55,20 @@ def _open(path: Path) -> tuple[StorageDirectory, Index, Recovery]:
     return storage, index, recover(storage, index, NOW_US, Cause.OURS, "killed")
 
 
-@pytest.mark.parametrize(("before", "version"), [(1, 1), (2, 2)], indirect=["before"])
+@pytest.mark.parametrize(("before", "version"), [(1, 1), (2, 2), (3, 3)], indirect=["before"])
 def test_it_is_of_the_version_before(before: Path, version: int) -> None:
     with closing(sqlite3.connect(before / "recordings" / "index.db")) as index:
         assert index.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (version,)
 
 
-def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path) -> None:
+@pytest.mark.parametrize(("before", "is_counted"), [(1, False), (2, False), (3, True)], indirect=["before"])
+def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path, is_counted: bool) -> None:
     storage, index, _ = _open(before)
     counted = "SELECT sum(count), sum(bytes), min(early_us) FROM hour"
     expected = "SELECT count(*), sum(length), min(minimum_us) FROM segment"
-    assert index.query("SELECT * FROM hour") == []
+    assert bool(index.query("SELECT * FROM hour")) is is_counted
     with closing(open_reader(before / "recordings" / "index.db")) as reader:
-        assert read_space(reader, NOW_US) is None
+        assert (read_space(reader, NOW_US) is not None) is is_counted
     while index.count_on(1):
         index.commit()
     assert index.query(counted) == index.query(expected)
@@ -123,7 +126,7 @@ def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
         assert is_[table] == was[table]
     for table in ("gap", "period", "fact"):
         assert [row[0] for row in was[table]] == [row[0] for row in is_[table]][: len(was[table])]
-    closed = [row for row in was["segment"] if row[5] == 1]
+    closed = [row[:13] for row in was["segment"] if row[5] == 1]
     assert [row[:13] for row in is_["segment"] if row[0] in {r[0] for r in closed}] == closed
     with closing(open_reader(before / "recordings" / "index.db")) as reader:
         ends = [reader.execute("SELECT max(to_us) FROM run WHERE camera = ?", (n,)).fetchone()[0] for n in (1, 2)]
@@ -134,6 +137,53 @@ def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
     assert ends[0] >= BEGIN_US + (SECONDS - 5) * 1_000_000
     assert ends[1] == BEGIN_US + 80_000_000
     assert check(before / "recordings", NOW_US, deep=True).ok
+
+
+def _tell_before(path: Path, **meta: object) -> None:
+    with closing(sqlite3.connect(path / "recordings" / "index.db")) as index, index:
+        index.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+
+
+@pytest.mark.parametrize("before", [3], indirect=True)
+@pytest.mark.parametrize(("reason", "ahead_us"), [("jumped forward by 7200 s", 2 * HOUR_US), ("", 0)])
+def test_what_was_dated_ahead_before_the_upgrade_comes_forward_after_it(
+    before: Path, reason: str, ahead_us: int
+) -> None:
+    """In a freeze that began a minute after the first picture, or under a first clock that was trusted and wrong."""
+    since_us = BEGIN_US + 60_000_000 if reason else BEGIN_US - 1_000_000_000
+    anchor_us = BEGIN_US - 1_000_000_000 - ahead_us
+    clock = {"boot_id": "a", "anchor_us": anchor_us, "due_us": since_us, "reason": reason or None, "seen_us": 2 * 10**9}
+    _tell_before(before, **{f"clock_{key}": value for key, value in clock.items()}, clock_ahead_us=ahead_us)
+    storage, index, _ = _open(before)
+    was = index.query("SELECT id, start_us, deadline_us, minimum_us FROM segment ORDER BY id")
+    truth = ClockMemory("a", BEGIN_US - 1_000_000_000 - 2 * HOUR_US, NOW_US, seen_us=2 * 10**9, known=True)
+    while not settle(index, truth, limit=2):
+        index.commit()
+    ahead = [(number, start_us >= since_us) for number, start_us, *_ in was]
+    by_us = [2 * HOUR_US * is_ahead for _, is_ahead in ahead]
+    assert sum(is_ahead for _, is_ahead in ahead) > 0
+    assert index.query("SELECT id, start_us, deadline_us, minimum_us FROM segment ORDER BY id") == [
+        (number, start_us, deadline_us - by, minimum_us - by)
+        for (number, start_us, deadline_us, minimum_us), by in zip(was, by_us, strict=True)
+    ]
+    index.close()
+    storage.close()
+
+
+@pytest.mark.parametrize("before", [3], indirect=True)
+def test_deadlines_that_were_coming_forward_do_so_at_once(before: Path) -> None:
+    """One camera of two was done."""
+    _tell_before(before, forward=json.dumps([[HOUR_US, 0, 1 << 62, 0, 100, NOW_US, 1]]), forwarded=2)
+    was = {row[0]: row for row in _rows(before)["segment"]}
+    storage, index, _ = _open(before)
+    for number, camera, deadline_us in index.query("SELECT id, camera, deadline_us FROM segment"):
+        assert deadline_us == was[number][8] - HOUR_US * (camera == 2)
+    assert index.query("SELECT camera, max(deadline_us) FROM hour GROUP BY camera") == (
+        index.query("SELECT camera, max(deadline_us) FROM segment GROUP BY camera")
+    )
+    assert index.get("forward") is index.get("forwarded") is None
+    index.close()
+    storage.close()
 
 
 def test_recording_goes_on_in_the_same_chain(before: Path) -> None:

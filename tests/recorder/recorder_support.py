@@ -6,14 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
 from recorder.files import StorageDirectory
-from recorder.index import Index
+from recorder.index import HOUR_US, Index
 from recorder.recovery import Recovery, recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
+from streams.ticks import at_from_us, us_from_at
 
 CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
 OTHER = "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02"
@@ -29,6 +31,15 @@ def packets(count: int, gop: int = 50, fps: int = 25, seed: int = 0, start: int 
         size = source.randint(20, 400) * (5 if n % gop == 0 else 1)
         at_us = START_US + n * 1_000_000 // fps
         yield Packet(source.randbytes(size), n * 90_000 // fps, n % gop == 0, at_us / 1e6, FORMAT), at_us
+
+
+def earliest_deadline_us(true_us: int, days: int, dated_us: int | None = None) -> int:
+    """By law, of the true time; or of any between that and a later date, where nothing tells which is true. A picture
+    of 29 January is due up to a day before one of 28 January."""
+    begins = [true_us]
+    if dated_us is not None:
+        begins += range(true_us + HOUR_US - true_us % HOUR_US, min(dated_us, true_us + 40 * DAY_US), HOUR_US)
+    return min(us_from_at(deadline_at(at_from_us(at_us), days)) for at_us in begins)
 
 
 @dataclass

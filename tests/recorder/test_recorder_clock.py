@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder import machine
-from recorder.clock import JUMP_US, ClockMemory, ClockReading, TrustedClock, ahead_of
+from recorder.clock import JUMP_US, Boot, ClockMemory, ClockReading, Dating, TrustedClock, aheads, memory_lost
 from recorder.machine import now_us, read_clock
 
 S = 1_000_000
@@ -152,8 +152,9 @@ def test_a_reboot_into_the_past_keeps_nothing_alive() -> None:
     looked = clock.memory
     clock.observe(_reading(-1e6 + 50, 60, "b", synchronised=True))
     state = clock.observe(_reading(-1e6 + 109, 119, "b", synchronised=True))
-    (ahead,) = ahead_of(looked, clock.memory)
-    assert (ahead.from_us, state.due_us + ahead.by_us >= WALL + 1109 * S) == (0, True)
+    # The time goes back to the truth, and what was dated by the time of before comes forward by as much.
+    (by_us,) = aheads([Dating(1, "b", looked.anchor_us)], {}, clock.memory)
+    assert state.due_us + by_us >= WALL + 1109 * S
 
 
 def test_a_first_start_under_a_clock_that_was_ahead_destroys_nothing_early() -> None:
@@ -162,123 +163,11 @@ def test_a_first_start_under_a_clock_that_was_ahead_destroys_nothing_early() -> 
     clock = TrustedClock(None, _reading(year_s, 10))
     assert clock.observe(_reading(year_s + 5, 15)).due_us == WALL + (year_s + 5) * S
     clock.observe(_reading(20, 20, synchronised=True))
-    before = clock.memory
     state = clock.observe(_reading(80, 80, synchronised=True))
     assert (state.trusted, state.due_us) == (True, WALL + 80 * S)
     # What was recorded meanwhile is dated ahead: its deadlines come forward.
-    assert [(ahead.by_us, ahead.from_us) for ahead in ahead_of(before, clock.memory)] == [((year_s - 10) * S, 0)]
-    before = clock.memory
-    clock.observe(_reading(81, 81, synchronised=True))
-    assert ahead_of(before, clock.memory) == []
-
-
-def test_a_reboot_under_a_clock_that_was_ahead_destroys_nothing_early() -> None:
-    """As where the battery clock keeps local time: two hours ahead at each boot, until NTP has set it."""
-    memory = ClockMemory("a", WALL, WALL + 1000 * S)
-    clock = TrustedClock(memory, _reading(7200 + 1100, 10, "b"))
-    assert not clock.observe(_reading(7200 + 1100, 10, "b")).trusted
-    assert ahead_of(memory, clock.memory) == []
-    clock.observe(_reading(1110, 20, "b", synchronised=True))
-    before = clock.memory
-    state = clock.observe(_reading(1170, 80, "b", synchronised=True))
-    assert (state.trusted, state.due_us) == (True, WALL + 1170 * S)
-    (ahead,) = ahead_of(before, clock.memory)
-    assert ahead.by_us == 7200 * S
-    # What was recorded before the reboot isn't meant, what was since is.
-    assert memory.due_us < ahead.from_us < WALL + (1100 + 7200) * S < ahead.to_us
-
-
-def test_a_reboot_within_what_the_clock_was_trustedly_ahead_moves_nothing_of_before() -> None:
-    """Deadlines were held against a clock 5 minutes ahead; the next boot, at once, is two hours ahead for a while."""
-    clock = TrustedClock(None, _reading(0, 0))
-    memory = _seen(clock, _reading(1300, 1000))
-    again = TrustedClock(memory, _reading(7200 + 1020, 20, "b"))
-    before = _seen(again, _reading(7200 + 1020, 20, "b"))
-    before = _seen(again, _reading(1030, 30, "b", synchronised=True))
-    state = again.observe(_reading(1090, 90, "b", synchronised=True))
-    (ahead,) = ahead_of(before, again.memory)
-    assert (state.trusted, ahead.by_us) == (True, 7200 * S)
-    assert ahead.from_us > WALL + 1300 * S
-
-
-@pytest.mark.parametrize("jumps_s", [(3600, 7200), (7200, 3600)])
-def test_of_two_jumps_in_one_freeze_the_lesser_is_told(jumps_s: tuple[int, int]) -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    _seen(clock, _reading(100 + jumps_s[0], 100))
-    before = _seen(clock, _reading(200 + jumps_s[1], 200))
-    clock.observe(_reading(300, 300))
-    assert [ahead.by_us for ahead in ahead_of(before, clock.memory)] == [3600 * S]
-
-
-def test_of_a_jump_and_a_boot_further_ahead_the_lesser_is_told() -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    memory = _seen(clock, _reading(100 + 3600, 100))
-    again = TrustedClock(memory, _reading(7200 + 200, 20, "b"))
-    _seen(again, _reading(7200 + 200, 20, "b"))
-    _seen(again, _reading(210, 30, "b", synchronised=True))
-    before = again.memory
-    again.observe(_reading(280, 100, "b", synchronised=True))
-    assert [ahead.by_us for ahead in ahead_of(before, again.memory)] == [3600 * S]
-
-
-def test_a_boot_years_ahead_after_a_first_start_hours_ahead_destroys_nothing_early() -> None:
-    year_s = 365 * 86_400
-    clock = TrustedClock(None, _reading(7200, 10))
-    memory = _seen(clock, _reading(7200 + 5, 15))
-    again = TrustedClock(memory, _reading(year_s + 70, 20, "b"))
-    _seen(again, _reading(year_s + 70, 20, "b"))
-    before = _seen(again, _reading(80, 30, "b", synchronised=True))
-    again.observe(_reading(140, 90, "b", synchronised=True))
-    (ahead,) = ahead_of(before, again.memory)
-    assert (ahead.from_us, 6900 * S < ahead.by_us <= 7200 * S) == (0, True)
-
-
-def test_what_was_recorded_in_a_jump_that_is_taken_back_is_told() -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    clock.observe(_reading(100, 100))
-    clock.observe(_reading(7300, 100))
-    frozen = TrustedClock(clock.memory, _reading(7400, 200))
-    frozen.observe(_reading(7400, 200))
-    assert ahead_of(clock.memory, frozen.memory) == []
-    before = frozen.memory
-    state = frozen.observe(_reading(300, 300))
-    (ahead,) = ahead_of(before, frozen.memory)
-    assert (state.trusted, ahead.by_us) == (True, 7200 * S)
-    assert WALL + 300 * S < ahead.from_us < WALL + 7300 * S
-    assert ahead.to_us > WALL + 7500 * S
-
-
-@pytest.mark.parametrize("synchronised", [True, False])
-def test_a_reboot_in_a_freeze_forgets_nothing_that_was_dated_ahead(synchronised: bool) -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    clock.observe(_reading(7300, 100))
-    again = TrustedClock(clock.memory, _reading(400, 10, "b", synchronised=synchronised))
-    found: list[int] = []
-    before = clock.memory
-    for second in range(10, 90, 10):
-        again.observe(_reading(390 + second, second, "b", synchronised=True))
-        found += [ahead.by_us for ahead in ahead_of(before, again.memory)]
-        before = again.memory
-    assert found == [7200 * S]
-
-
-def test_a_jump_that_goes_on_over_a_reboot_is_told_once() -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    clock.observe(_reading(7300, 100))
-    again = TrustedClock(clock.memory, _reading(7600, 10, "b"))
-    again.observe(_reading(7600, 10, "b"))
-    again.observe(_reading(420, 30, "b", synchronised=True))
-    before = again.memory
-    again.observe(_reading(490, 100, "b", synchronised=True))
-    assert [ahead.by_us for ahead in ahead_of(before, again.memory)] == [7200 * S]
-
-
-def test_a_jump_that_was_true_tells_of_nothing() -> None:
-    clock = TrustedClock(None, _reading(0, 0))
-    clock.observe(_reading(7200, 10, synchronised=True))
-    before = clock.memory
-    assert clock.observe(_reading(7270, 80, synchronised=True)).trusted
-    assert ahead_of(before, clock.memory) == []
+    dated = [Dating(1, "a", WALL + (year_s - 5) * S), Dating(2, "a", WALL)]
+    assert aheads(dated, {}, clock.memory) == [(year_s - 5) * S, 0]
 
 
 def test_a_directory_that_was_away_when_the_time_was_found_ahead_changes_nothing() -> None:
@@ -290,7 +179,94 @@ def test_a_directory_that_was_away_when_the_time_was_found_ahead_changes_nothing
     clock.observe(_reading(80, 80, synchronised=True))
     clock.learn(away, _reading(90, 90, synchronised=True))
     assert clock.observe(_reading(90, 90, synchronised=True)).due_us == WALL + 90 * S
-    assert [ahead.from_us for ahead in ahead_of(away, clock.memory)] == [0]
+
+
+_KNOWN = ClockMemory("c", WALL, WALL, known=True)
+
+
+def test_in_one_boot_each_dating_is_ahead_by_its_own() -> None:
+    """A clock that was set several times while it was distrusted: nothing is guessed."""
+    leads_s = [0, 7200, 3600, -60, 599, 601, 400 * 86_400]
+    dated = [Dating(n, "c", WALL + lead_s * S) for n, lead_s in enumerate(leads_s, 1)]
+    expected_s = [0, 7200, 3600, 0, 0, 601, 400 * 86_400]
+    assert aheads(dated, {}, _KNOWN) == [ahead_s * S for ahead_s in expected_s]
+
+
+def test_a_boot_whose_time_was_known_is_settled_by_it_ever_after() -> None:
+    """It ended in a freeze, and the machine was off for a day: the jump is known to have been false."""
+    boots = {"b": Boot(1000 * S, WALL - 90_000 * S)}
+    dated = [Dating(1, "b", WALL - 90_000 * S), Dating(2, "b", WALL - (90_000 - 7200) * S), Dating(3, "c", WALL)]
+    assert aheads(dated, boots, _KNOWN) == [0, 7200 * S, 0]
+
+
+@pytest.mark.parametrize(("off_s", "ahead_s"), [(0, 7200), (3600, 3600), (6500, 700), (6700, 0), (90_000, 0)])
+def test_of_a_boot_whose_time_was_never_known_the_excess_over_its_end_is_ahead(off_s: int, ahead_s: int) -> None:
+    """It lasted 1000 s, and what it dated was two hours ahead."""
+    boots = {"b": Boot(1000 * S, None)}
+    dated = [Dating(1, "b", WALL + (7200 - 1000 - off_s) * S), Dating(2, "c", WALL)]
+    assert aheads(dated, boots, _KNOWN) == [ahead_s * S, 0]
+
+
+def test_boots_end_before_the_next_begin() -> None:
+    boots = {"a": Boot(500 * S, None), "b": Boot(1000 * S, None)}
+    dated = [Dating(1, "a", WALL), Dating(2, "b", WALL + 5000 * S)]
+    assert aheads(dated, boots, _KNOWN) == [1500 * S, 6000 * S]
+
+
+def test_of_an_unknown_boot_nothing_more_is_told() -> None:
+    dated = [Dating(1, "b", WALL + 7200 * S), Dating(2, None, 0, 3600 * S), Dating(3, "c", WALL + 7200 * S)]
+    assert aheads(dated, {"b": Boot(0, None)}, _KNOWN) == [7200 * S, 3600 * S, 7200 * S]
+
+
+def test_ntp_and_two_persons_make_the_time_known_a_jump_taken_back_doesnt() -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    clock.observe(_reading(7200, 10))
+    assert clock.observe(_reading(20, 20)).trusted
+    assert not clock.memory.known
+    frozen = clock.observe(_reading(7200, 30))
+    clock.release(frozen.freeze)
+    assert _seen(clock, _reading(7210, 40)).known
+    assert not TrustedClock(clock.memory, _reading(7300, 5, "b")).memory.known
+
+
+def test_where_the_memory_is_lost_the_clock_is_distrusted() -> None:
+    """It may be lost in a freeze: then the clock is ahead, and not all is due that is due by it."""
+    clock = TrustedClock(memory_lost(_reading(7200, 10)), _reading(7200, 10))
+    state = clock.observe(_reading(7200, 10))
+    assert (state.trusted, state.reason) == (False, "lost with the index")
+    again = TrustedClock(clock.memory, _reading(7205, 15))
+    assert not again.observe(_reading(7205, 15)).trusted
+    again.observe(_reading(20, 20, synchronised=True))
+    state = again.observe(_reading(80, 80, synchronised=True))
+    assert (state.trusted, state.due_us) == (True, WALL + 80 * S)
+
+
+def test_where_the_memory_is_lost_all_that_was_recorded_may_vouch_for_the_clock() -> None:
+    clock = TrustedClock(memory_lost(_reading(10, 10)), _reading(10, 10))
+    assert not clock.observe(_reading(11, 11)).trusted
+    clock.vouch()
+    state = clock.observe(_reading(12, 12))
+    assert (state.trusted, state.due_us) == (True, WALL + 12 * S)
+    assert not clock.observe(_reading(7200, 13)).trusted
+    clock.vouch()
+    assert not clock.observe(_reading(7201, 14)).trusted
+
+
+@pytest.mark.parametrize("lost_first", [True, False])
+def test_a_directory_whose_memory_is_lost_believes_one_that_remembers(lost_first: bool) -> None:
+    reading = _reading(10, 10)
+    memories = [memory_lost(reading), ClockMemory("a", WALL, WALL, seen_us=5 * S)]
+    first, second = memories if lost_first else memories[::-1]
+    clock = TrustedClock(first, reading)
+    clock.learn(second, reading)
+    assert clock.observe(_reading(11, 11)).trusted
+
+
+def test_a_new_directory_doesnt_vouch_for_the_clock_of_one_whose_memory_is_lost() -> None:
+    clock = TrustedClock(None, _reading(7200, 10))
+    assert clock.observe(_reading(7200, 10)).trusted
+    clock.learn(memory_lost(_reading(7201, 11)), _reading(7201, 11))
+    assert not clock.observe(_reading(7202, 12)).trusted
 
 
 def _seen(clock: TrustedClock, reading: ClockReading) -> ClockMemory:
@@ -334,10 +310,10 @@ def test_due_never_goes_back_nor_ahead_of_reason(steps: list[tuple[int, int, boo
     for elapsed, jump, synchronised in steps:
         boot += elapsed
         offset += jump
-        before = clock.memory
+        dated = [Dating(1, "a", clock.memory.anchor_us)]
         state = clock.observe(_reading(boot + offset, boot, synchronised=synchronised))
         # It goes back only by what is found to have been ahead, and by the jump that is let through.
-        ahead_us = sum(ahead.by_us for ahead in ahead_of(before, clock.memory))
+        (ahead_us,) = aheads(dated, {}, clock.memory)
         assert state.due_us + ahead_us + (JUMP_US if ahead_us else 0) >= due
         due = state.due_us
         if state.trusted and not synchronised:

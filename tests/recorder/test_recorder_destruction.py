@@ -11,7 +11,6 @@ from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, pack
 from legal.retention import UNFIXED_MINIMUM_DAYS
 from recorder.accounts import Cause
 from recorder.check import check
-from recorder.clock import Ahead
 from recorder.decisions import Hold, Release
 from recorder.destruction import destroy_due, finish_destruction, tell_destroyed
 from recorder.format import hour_directory, merkle_root
@@ -166,40 +165,6 @@ def _deadlines(path: Path) -> list[tuple[int, int]]:
     with bench(path) as made:
         rows: list[tuple[int, int]] = made.index.query("SELECT deadline_us, id FROM segment ORDER BY deadline_us")
     return rows
-
-
-def test_what_was_dated_ahead_of_the_truth_dies_when_it_is_due(tmp_path: Path) -> None:
-    """Recorded under a clock that was a year ahead: once that is known, also over a crash in between."""
-    year_us = 365 * DAY_US
-    with bench(tmp_path) as made:
-        rows = _two_cameras(made)
-        made.store.bring_forward(Ahead(year_us, 0, 1 << 62), START_US)
-        made.index.commit()
-        made.store.wave(START_US)  # what was placed by the clock of before may still come
-        assert made.index.query("SELECT deadline_us, length FROM segment ORDER BY deadline_us") == rows
-        made.store.wave(START_US + 6_000_000)
-    with bench(tmp_path) as again:
-        for second in range(7, 10):
-            again.store.wave(START_US + second * 1_000_000)
-        deadlines = [d for (d,) in again.index.query("SELECT deadline_us FROM segment ORDER BY deadline_us")]
-        assert deadlines == [deadline_us - year_us for deadline_us, _ in rows]
-        again.store.wave(START_US + 11_000_000)
-        assert [d for (d,) in again.index.query("SELECT deadline_us FROM segment ORDER BY deadline_us")] == deadlines
-
-
-def test_only_what_was_dated_ahead_comes_forward(tmp_path: Path) -> None:
-    with bench(tmp_path) as made:
-        rows = _two_cameras(made)
-        made.store.bring_forward(Ahead(3_600_000_000, START_US + 60_000_000, START_US + 120_000_000), START_US)
-        for second in range(6, 10):
-            made.store.wave(START_US + second * 1_000_000)
-        moved = made.index.query("SELECT start_us FROM segment WHERE deadline_us - start_us < ?", (15 * DAY_US,))
-        expected = made.index.query(
-            "SELECT start_us FROM segment WHERE start_us >= ? AND start_us < ?",
-            (START_US + 60_000_000, START_US + 120_000_000),
-        )
-        assert moved == expected
-        assert 0 < len(moved) < len(rows)
 
 
 def test_an_hour_that_is_emptied_while_it_goes_on_is_recorded_in_again(tmp_path: Path) -> None:

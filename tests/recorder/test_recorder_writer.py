@@ -15,11 +15,11 @@ from recorder.check import check
 from recorder.clock import ClockState
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
-from recorder.index import read_facts
+from recorder.index import Index, read_facts
 from recorder.machine import MachineClock, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
 from recorder.store import SegmentStore
-from recorder.writer import StorageDown, StorageState, Writer
+from recorder.writer import StorageDown, StorageState, Writer, save_memory
 
 
 class Loop:
@@ -210,6 +210,14 @@ async def test_a_full_directory_without_identity_is_not_taken(tmp_path: Path) ->
     assert [p.name for p in (tmp_path / "recordings").iterdir()] == ["somebody's file"]
 
 
+def _remember_clock(index: Index) -> None:
+    """As a recorder leaves it that ran here before."""
+    clock = MachineClock()
+    clock.remember(None)
+    save_memory(index, clock.observe()[1])
+    index.commit()
+
+
 async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path) -> None:
     """Also of a camera that is under no orders any more: nobody asks for it, and its clock ran on."""
     with bench(tmp_path) as made:
@@ -217,7 +225,7 @@ async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path
         made.store.accounts.released(CAMERA, START_US + 200_000_000)
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
         made.index.put("playback_boot", None)
-        made.index.commit()
+        _remember_clock(made.index)
     loop = _Counting(tmp_path)
     loop.writer.start()
     await loop.until(lambda state: state.ready)
@@ -234,7 +242,7 @@ async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
         record(made.store, CAMERA, packets(25 * 130))
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
         made.index.put("playback_boot", None)
-        made.index.commit()
+        _remember_clock(made.index)
     monkeypatch.setattr("recorder.writer.FIRST_DESTROY_S", 0.0)
     monkeypatch.setattr("recorder.writer._FIRST_BATCH", 1)
     monkeypatch.setattr("recorder.writer._BATCH", 0)
