@@ -29,6 +29,7 @@ from legal.authorisations import (
     deadlines,
     fault_of_line,
     fault_of_term,
+    may_be_replaced,
     months_after,
     possible,
     silence_at,
@@ -99,6 +100,20 @@ def test_the_whole_way() -> None:
         State.ACTIVE,
     ]
     assert dossier.in_service == {"c1": noon(SERVICE.on)}
+
+
+def test_what_would_change_nothing_is_not_offered() -> None:
+    examined, at = through(DEPOSITED, COMPLETE), noon(COMPLETE.on)
+    assert possible(examined, at) == (Event.EXTEND, Event.OPINION, Event.GRANT, Event.REFUSE, Event.DROP)
+    extended = taken(examined, Step(Event.EXTEND, COMPLETE.on))
+    assert possible(extended, at) == (Event.OPINION, Event.GRANT, Event.REFUSE, Event.DROP)
+    assert not may_be_replaced(extended, at)
+    served, at = active(), noon(SERVICE.on)
+    assert possible(served, at) == (Event.SUSPEND, Event.WITHDRAW)
+    assert may_be_replaced(served, at)
+    part = replace(served, in_service={"c1": at})
+    assert possible(part, at) == (Event.NOTIFY, Event.ACTIVATE, Event.SUSPEND, Event.WITHDRAW)
+    assert not may_be_replaced(served, start_of(date(2031, 4, 1)))
 
 
 def test_row_02_five_years_then_nothing() -> None:
