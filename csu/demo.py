@@ -127,7 +127,7 @@ def simulator(demo: Demo) -> Service:
 
 
 def accounts(demo: Demo) -> list[dict[str, str]]:
-    """One account for each role: login, password, role."""
+    """Of each account its login, password and role."""
     passwords: dict[str, str] = json.loads(_passwords_file(demo).read_text(encoding="utf-8"))
     return [
         {"login": account.login, "password": passwords[account.login], "role": account.role.value}

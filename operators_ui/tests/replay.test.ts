@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Api, type Fetch } from "../src/api/client";
 import type { Plan } from "../src/api/types";
-import { intervalFrom, REPLAY_MS } from "../src/replay/interval";
+import { intervalFrom, nextRecorded, REPLAY_MS } from "../src/replay/interval";
 import { clipAt, gapBefore, mediaAt, wallAt } from "../src/replay/plan";
 import { ReplayController } from "../src/replay/replay-controller";
 
@@ -48,6 +48,13 @@ describe("interval", () => {
     expect(intervalFrom(0, 10 * REPLAY_MS)).toEqual({ from: 0, to: REPLAY_MS });
     expect(intervalFrom(40_000, 100_000)).toEqual({ from: 40_000, to: 97_000 });
     expect(intervalFrom(97_000, 100_000)).toBeNull();
+  });
+
+  it("goes on where the camera recorded again", () => {
+    const runs = [{ from: 0, to: 50_000 }, { from: 9_000_000, to: 9_100_000 }];
+    expect(nextRecorded(runs, 20_000)).toBe(20_000);
+    expect(nextRecorded(runs, 49_500)).toBe(9_000_000);
+    expect(nextRecorded(runs, 9_100_000)).toBeNull();
   });
 });
 

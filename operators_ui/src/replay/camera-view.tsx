@@ -1,7 +1,7 @@
 /** One camera: its live picture or a replay, over its timeline. */
 
 import { useEffect, useMemo, useState, type ReactNode } from "react";
-import type { Camera } from "../api/types";
+import { timeline as timelineBody, type Camera } from "../api/types";
 import { announcement } from "../lib/announcement";
 import { useKeys } from "../lib/keys";
 import { useStore } from "../lib/store";
@@ -12,7 +12,7 @@ import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { TimelineView } from "../timeline/timeline-view";
 import { MotifBanner } from "../wall/motif-banner";
-import { intervalFrom } from "./interval";
+import { intervalFrom, nextRecorded } from "./interval";
 import { LiveStage, TILE } from "./live-stage";
 import { MotifDialog } from "./motif-dialog";
 import { ReplayController } from "./replay-controller";
@@ -69,6 +69,11 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
     const interval = intervalFrom(at, now());
     if (interval !== null) void controller.want(interval);
   };
+  const follow = async (from: number): Promise<void> => {
+    const query = `from=${new Date(from).toISOString()}&to=${new Date(now()).toISOString()}`;
+    const answer = await api.get(`/api/cameras/${camera.id}/timeline?${query}`, timelineBody);
+    replayFrom((answer.kind === "ok" ? nextRecorded(answer.value.runs, from) : null) ?? from);
+  };
   const minuteBack = (): void => replayFrom((state.kind === "playing" ? (instant ?? now()) : now()) - MINUTE_MS);
   useKeys((event) => {
     const key = event.key.toLowerCase();
@@ -96,7 +101,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
       {isLive
         ? <LiveStage live={live} camera={camera} onInstant={setInstant} />
         : <ReplayStage
-            state={state} onInstant={setInstant} onPlayer={setPlayer} onFollow={(from) => replayFrom(from)}
+            state={state} onInstant={setInstant} onPlayer={setPlayer} onFollow={(from) => void follow(from)}
             onRetry={() => void controller.want(state.interval)} onLive={() => controller.backToLive()}
           />}
       <TimelineView

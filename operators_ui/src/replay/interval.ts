@@ -16,3 +16,9 @@ export function intervalFrom(at: number, now: number): Interval | null {
   const to = Math.min(at + REPLAY_MS, now - DURABLE_MS);
   return to - at < SECOND_MS ? null : { from: Math.round(at), to: Math.round(to) };
 }
+
+/** From where to go on after `at`: there, or where the camera recorded again; null when it hasn't since. */
+export function nextRecorded(runs: readonly Interval[], at: number): number | null {
+  const starts = runs.filter((run) => run.to - at >= SECOND_MS).map((run) => Math.max(run.from, at));
+  return starts.length === 0 ? null : Math.min(...starts);
+}
