@@ -23,11 +23,13 @@ from recorder.channel import ChannelError
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.files import StorageDirectory
 from recorder.index import Index
+from recorder.machine import MachineClock
 from recorder.orders import CameraOrder
 from recorder.recovery import recover
 from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from recorder.utc import at_from_text, text_from_at
+from recorder.writer import load_memory, save_memory
 from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_at
 
@@ -77,6 +79,10 @@ def _history(
         index.execute("UPDATE segment SET end_us = start_us + ? WHERE camera = ?", (hours_each * 3_600_000_000, row))
         index.count_hours(row)
     index.put("stopped", 1)
+    if load_memory(index) is None:  # as a recorder leaves it that ran here before
+        clock = MachineClock()
+        clock.remember(None)
+        save_memory(index, clock.observe()[1])
     index.commit()
     index.close()
     storage.close()
