@@ -21,8 +21,10 @@ from recorder.channel import ChannelError
 from recorder.decisions import Hold, Release, sign_hold, sign_release
 from recorder.files import StorageDirectory
 from recorder.index import Index
+from recorder.machine import MachineClock
 from recorder.store import SegmentStore
 from recorder.utc import at_from_text
+from recorder.writer import save_memory
 from streams.ticks import us_from_at
 
 SCRIPT = Path(__file__).with_name("two_disks.py")
@@ -146,6 +148,10 @@ def _recorded_long_ago(data: Path, disk: Path, *names: str) -> None:
     store = SegmentStore(storage, index, Accounts(index))
     for name in names:
         recordings.record(store, Paths(data), name, from_at, 10, QUALITIES["quick"])
+    clock = MachineClock()  # as a recorder leaves it that ran here before
+    clock.remember(None)
+    save_memory(index, clock.observe()[1])
+    index.commit()
     index.close()
     storage.close()
 
