@@ -136,8 +136,10 @@ def withhold(
     known: list[Any] = index.query(
         "SELECT retention_days, released FROM withheld WHERE camera = ? AND authorisation = ?", key
     )
+    if known == [(retention_days, 1)]:
+        return False  # still remembered until all of it is done: a crash in the midst asks nobody again
     due = due_by_order(segments, due_us)
-    if known == [(retention_days, 1)] or not due:
+    if not due:
         index.execute("DELETE FROM withheld WHERE camera = ? AND authorisation = ?", key)
         return False
     if known != [(retention_days, 0)]:

@@ -8,14 +8,14 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from recorder.accounts import Accounts, Cause
-from recorder.breaker import Moved, is_withheld, released_terms, withhold
+from recorder.breaker import is_withheld, released_terms
 from recorder.clock import BootTime
-from recorder.dating import due_us, note
+from recorder.dating import note
 from recorder.files import StorageDirectory
 from recorder.format import (
     Part,
@@ -28,6 +28,7 @@ from recorder.format import (
     pack_part,
 )
 from recorder.index import CLOSED, HOUR_US, OPEN, Index
+from recorder.shortening import Shortening, Shorter, set_terms
 from streams.packets import VideoFormat
 from streams.ticks import us_from_90k
 
@@ -42,8 +43,8 @@ SEGMENT_ROW = (
 """A segment's row, new or grown; what it was born with stays."""
 _GIVING_WAY = "giving_way"
 """The key in `meta` for the cameras that don't record here for want of space."""
-_SHORTENED_AT_ONCE = 20_000
-"""Segments whose deadlines one wave looks at, and those left of a camera: one that has a month, or many with little."""
+_SHORTEN_S = 0.3
+"""For so long a wave brings deadlines forward, at most."""
 _FACTS_KEPT_US = 30 * 86_400 * 1_000_000
 
 
@@ -83,15 +84,6 @@ class _Open:
     closed: bool = False
 
 
-class _Shorter(NamedTuple):
-    """A delay that the orders of `act_us` may have shortened, to be judged; `is_judged`: it was, and waits or is
-    released."""
-
-    retention_days: int
-    act_us: int
-    is_judged: bool
-
-
 class SegmentStore:
     """Invariant 1: a file is in a segment row, in a destroy row, or is newer than the last committed row and lies in
     an active directory."""
@@ -104,7 +96,8 @@ class SegmentStore:
         self._open: dict[str, _Open] = {}
         self._changed: list[_Open] = []
         self._new_directories: set[str] = set()
-        self._shortened: dict[tuple[str, str], _Shorter] = {}  # by camera and authorisation, in the order they came
+        self._shortened: dict[tuple[str, str], Shorter] = {}  # by camera and authorisation, in the order they came
+        self._shortening: Shortening | None = None  # the first of them, begun
         self.apply_released()
         self._hour_us = 0
         self._of_hour: frozenset[str] = frozenset()  # its directories, of all cameras under orders here
@@ -217,10 +210,7 @@ class SegmentStore:
     def wave(self, now_us: int) -> None:
         """Sync what was written, then advance the durable lengths in one transaction."""
         self._write_changed()
-        looked_at = 0
-        while self._shortened and looked_at < _SHORTENED_AT_ONCE:
-            key = next(iter(self._shortened))
-            looked_at += self._shorten(*key, self._shortened.pop(key), now_us)
+        self._shorten(now_us)
         idle = self._active - self._of_hour - {os.path.dirname(s.name) for s in self._open.values()}
         if idle:
             self.index.execute_many("DELETE FROM active_directory WHERE name = ?", [(name,) for name in idle])
@@ -304,10 +294,10 @@ class SegmentStore:
         known = self.index.query("SELECT retention_days FROM terms WHERE camera = ? AND authorisation = ?", values)
         if known and known[0][0] <= retention_days:
             self._shortened.pop((camera, authorisation), None)
-            self._set_terms(camera, authorisation, retention_days)
+            set_terms(self.index, *values, retention_days)
         else:
             is_judged = is_withheld(self.index, *values, retention_days)
-            self._shortened[camera, authorisation] = _Shorter(retention_days, act_us, is_judged)
+            self._shortened[camera, authorisation] = Shorter(retention_days, act_us, is_judged)
 
     @property
     def judging(self) -> frozenset[int]:
@@ -329,39 +319,18 @@ class SegmentStore:
     def apply_released(self) -> None:
         """Shorter delays that two persons have released are applied, in the next waves."""
         for camera, authorisation, days, act_us in released_terms(self.index):
-            self._shortened[camera, authorisation] = _Shorter(days, act_us, is_judged=True)
+            self._shortened[camera, authorisation] = Shorter(days, act_us, is_judged=True)
 
-    def _set_terms(self, camera: str, authorisation: str, retention_days: int) -> None:
-        values = (self.index.camera(camera), authorisation)
-        self.index.execute("INSERT OR REPLACE INTO terms VALUES (?, ?, ?)", (*values, retention_days))
-        self.index.execute("DELETE FROM withheld WHERE camera = ? AND authorisation = ?", values)
-
-    def _shorten(self, camera: str, authorisation: str, shorter: _Shorter, now_us: int) -> int:
-        """Bring deadlines under this authorisation forward to what it now says, never back; unless that is far beyond
-        plan (`breaker.py`): then they stay. How many segments were looked at."""
-        number, retention_days = self.index.camera(camera), shorter.retention_days
-        values = (number, authorisation)
-        rows = self.index.query(
-            "SELECT s.id, s.start_us, s.end_us, s.length, s.deadline_us, coalesce((SELECT d.ahead_us FROM dating d"
-            " WHERE d.first <= s.id ORDER BY d.first DESC LIMIT 1), 0), EXISTS (SELECT 1 FROM hold h WHERE"
-            " h.camera = s.camera AND h.from_us < s.end_us AND h.to_us > s.start_us)"
-            " FROM segment s WHERE s.camera = ? AND s.authorisation = ?",
-            values,
-        )
-        earlier: list[tuple[int, int]] = []
-        unheld: list[Moved] = []
-        for segment, start_us, end_us, length, deadline_us, ahead_us, is_held in rows:
-            new_us = due_us(start_us, ahead_us, retention_days)
-            if not is_held:
-                unheld.append(Moved(end_us - start_us, length, deadline_us, min(new_us, deadline_us)))
-            if new_us < deadline_us:
-                earlier.append((new_us, segment))
-        if withhold(self.index, number, authorisation, retention_days, unheld, now_us, shorter.act_us):
-            log.warning("camera %s: a delay of %d days waits for two persons", camera, retention_days)
-            return len(rows)
-        self._set_terms(camera, authorisation, retention_days)
-        if earlier:
-            self.index.execute_many("UPDATE segment SET deadline_us = ? WHERE id = ?", earlier)
-            self.index.count_hours(number)
-            log.info("camera %s: %d deadlines brought forward", camera, len(earlier))
-        return len(rows)
+    def _shorten(self, now_us: int) -> None:
+        """Go on bringing deadlines forward, camera by camera, as long as a wave may last for it."""
+        until_s = time.monotonic() + _SHORTEN_S
+        while self._shortened:
+            (camera, authorisation), shorter = next(iter(self._shortened.items()))
+            if self._shortening is None or self._shortening.shorter is not shorter:
+                number = self.index.camera(camera)
+                self._shortening = Shortening(self.index, number, authorisation, shorter)
+            if self._shortening.step(now_us):
+                del self._shortened[camera, authorisation]
+                self._shortening = None
+            if time.monotonic() >= until_s:
+                return

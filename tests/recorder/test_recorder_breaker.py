@@ -162,6 +162,46 @@ def test_two_persons_let_it_go_also_over_a_restart_in_between(tmp_path: Path) ->
     assert not list((tmp_path / "recordings").rglob("*.mp4"))
 
 
+def test_what_was_released_is_not_asked_for_again_after_a_kill_in_the_midst(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench(tmp_path) as made:
+        now_us = _old(made)
+        made.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)
+        made.store.wave(now_us)
+        waiting = _waiting(made)
+        assert waiting is not None
+        assert release(made.index, waiting.id)
+        made.store.apply_released()
+        _slow(monkeypatch)
+        while not destroy_due(made.store, now_us, now_us):
+            made.store.wave(now_us)
+        assert _count(made, 1) > 0
+        made.store.abandon()
+    with bench(tmp_path, now_us) as again:
+        again.store.obey_terms(CAMERA, AUTHORISATION, 1, ORDERS_US)
+        while _count(again, 1):
+            again.store.wave(now_us)
+            assert _waiting(again) is None
+            destroy_due(again.store, now_us, now_us)
+        assert _count(again, 2) > 0
+        _as_added_up_anew(again)
+
+
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that gives one row a wave."""
+    monkeypatch.setattr("recorder.store._SHORTEN_S", 0)
+    monkeypatch.setattr("recorder.shortening.SEGMENTS_AT_ONCE", 1)
+
+
+def _as_added_up_anew(made: Bench) -> None:
+    """The hours that were kept up are those of the segments."""
+    kept = made.index.query("SELECT * FROM hour ORDER BY camera, hour_us")
+    for number in (1, 2):
+        made.index.count_hours(number)
+    assert made.index.query("SELECT * FROM hour ORDER BY camera, hour_us") == kept
+
+
 def test_what_was_signed_for_is_not_what_other_orders_did_since(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         now_us = _old(made)
@@ -188,19 +228,19 @@ def test_what_was_signed_for_is_not_what_other_orders_did_since(tmp_path: Path) 
 def test_orders_are_told_under_one_name_once_all_cameras_are_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recorder.store._SHORTENED_AT_ONCE", 1)
     with bench(tmp_path) as made:
         now_us = _old(made)
+        _slow(monkeypatch)
         for camera in (CAMERA, OTHER):
             made.store.obey_terms(camera, AUTHORISATION, 1, ORDERS_US)
-        made.store.wave(now_us)
-        (partly,) = read_breakers(made.index, made.store.judging)
+        while not (partly := read_breakers(made.index, made.store.judging)[0]).segments:
+            assert _waiting(made) is None
+            made.store.wave(now_us)
         assert partly.segments == _count(made, 1)
         assert _waiting(made) is None
         assert destroy_due(made.store, now_us, now_us) == 0
-        made.store.wave(now_us + 1)
-        waiting = _waiting(made)
-        assert waiting is not None
+        while (waiting := _waiting(made)) is None:
+            made.store.wave(now_us)
         assert waiting.id == partly.id
         assert waiting.segments == _count(made, 1) + _count(made, 2)
     with bench(tmp_path, now_us) as again:  # the orders are told at each start, and what was judged stays told
