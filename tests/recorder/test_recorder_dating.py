@@ -9,6 +9,8 @@ The trusted clock, the index and its datings are the real ones; pictures and fil
 - Destroyed up to a day early at a month's end, where it isn't known when a boot ended that dated ahead.
 - Alive late by as much as it was dated ahead, but at most by the time that the machine was off until the next boot, in
   a boot that ended before its time was known; the index forgets that it was, when it is lost.
+- Alive late by what one month is longer than another, or an hour of a clock change, in a boot whose time nothing told:
+  it goes by its own calendar.
 - Nothing is late while the clock is distrusted, nor before the first clock was ever right.
 """
 
@@ -222,7 +224,11 @@ class Life:
     def _look_for_late(self) -> None:
         for segment in self._kept.values() if self._was_right else ():
             excused_us = min(max(0, segment.start_us - segment.true_us), self._unknown_us(segment.boot))
-            self.late_us = max(self.late_us, self._true_us - segment.deadline_us - excused_us)
+            late_us = self._true_us - segment.deadline_us - excused_us
+            if not segment.boot.known:
+                ahead_us = segment.start_us - segment.true_us
+                late_us = min(late_us, self._true_us + ahead_us - segment.borne_us)
+            self.late_us = max(self.late_us, late_us)
 
     def _unknown_us(self, boot: Boot) -> int:
         """For how long nothing tells when this boot ended: to the next that came to know the time."""
