@@ -426,7 +426,7 @@ export const fr = {
       away: "L'enregistreur ne répond pas : son état est inconnu.",
       running: "Effacements en cours",
       runningText: "Chaque enregistrement est effacé à son échéance.",
-      directory: "Répertoire", state: "État", free: "Libre", capacity: "Capacité", needed: "Besoin", held: "Sous réquisition",
+      directory: "Répertoire", state: "État", free: "Libre", capacity: "Utilisable, hors réserve", needed: "Besoin", held: "Sous réquisition",
       balance: "Solde", fullAt: "Plein le",
       ready: "En service", notReady: "Hors service", fits: "Tient jusqu'aux échéances",
       missing: (size: string) => `il manque ${size}`,
