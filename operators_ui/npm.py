@@ -31,9 +31,13 @@ def digest(names: tuple[str, ...]) -> str:
 
 
 def npm(*words: str) -> None:
-    """Run npm in the console's folder, with the wheel's Node first on PATH (npm scripts start `node` by name)."""
+    """Run npm in the console's folder, with the wheel's Node first on PATH (npm scripts start `node` by name).
+
+    Node alone trusts its own list of authorities; many a town's network has one more, which the machine knows.
+    """
     node, cli = _node()
-    env = dict(os.environ, PATH=f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    env = dict(os.environ, PATH=path, NODE_USE_SYSTEM_CA="1")
     status = subprocess.run([str(node), str(cli), *words], cwd=HERE, env=env, check=False).returncode
     if status != 0:
         raise NpmError(f"`npm {' '.join(words)}` failed in {HERE} with status {status}; its own lines are above")
