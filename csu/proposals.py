@@ -22,8 +22,8 @@ from csu.errors import Refusal
 from csu.schemas import MotifGiven
 from csu.store import tables
 from legal import motifs
+from legal.acts import Refused
 from legal.motifs import Motif
-from legal.permissions import Refused
 from legal.two_persons import Decision, Proposal, may_propose, second_person
 
 _TABLE = tables.proposal

@@ -18,8 +18,8 @@ from csu.errors import Refusal, not_found
 from csu.proposals import Known, Waiting
 from csu.schemas import CameraRef, Done, Reason
 from csu.store import facts, tables
+from legal.acts import Act, Refused
 from legal.bases import LABELS, Function
-from legal.permissions import Act, Refused
 from legal.two_persons import Decision, undecidable
 
 router = APIRouter(prefix="/api", tags=["proposals"])

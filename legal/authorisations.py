@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from legal import norms
+from legal.acts import Refused
 from legal.facts import FINALITES, OUTSIDE, Regime
-from legal.permissions import Refused
 from legal.retention import PARIS, RetentionRefused, check_retention
 
 

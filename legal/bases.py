@@ -9,8 +9,8 @@ rows, so that a law to come opens a named function for named cameras and dates, 
 from datetime import timedelta
 from enum import StrEnum
 
+from legal.acts import Refused
 from legal.facts import Regime, Validity
-from legal.permissions import Refused
 
 LONGEST = timedelta(days=5 * 366)
 _CE = "CSI L.251-2 ; CE, 30 janvier 2026, n° 506370"

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from legal.acts import Refused
 from legal.facts import FOREVER, Actor, Basis, Category, Commune, Habilitation, Role, Validity
-from legal.permissions import CATEGORIES, STATE_FORCES, Refused
 from legal.retention import PARIS
+from legal.rules import CATEGORIES, STATE_FORCES
 
 INQUIRY_MONTHS = 5 * 12
 """A new administrative inquiry is due five years after the last (CSI R.114-2 4° c, circulaire NOR IOMB2403160C)."""

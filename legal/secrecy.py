@@ -9,8 +9,9 @@ told of all replays alike, whatever the motif was.
 from dataclasses import dataclass
 
 from legal import motifs
+from legal.acts import Act
 from legal.facts import Actor
-from legal.permissions import KNOW_REQUISITIONS, Act
+from legal.scope import KNOW_REQUISITIONS
 
 
 @dataclass(frozen=True, slots=True)

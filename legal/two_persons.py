@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from legal.permissions import Refused
+from legal.acts import Refused
 
 CONFIRM_WITHIN = timedelta(minutes=30)
 _SOURCE = "CSI R.253-2"

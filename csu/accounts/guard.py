@@ -26,9 +26,11 @@ from csu.audit.ops import QUIET
 from csu.centre_state import Centre
 from csu.errors import Refusal, Told
 from csu.store.facts import KnownCamera
+from legal.acts import Act, Allowed, Refused
 from legal.facts import CENTRE, Subject
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, Refused, decide, reach
+from legal.permissions import decide
+from legal.scope import reach
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CONFLICT = Refusal(409, "CONFLICT", "Cette référence est déjà prise, ou un élément nommé n'existe pas.")

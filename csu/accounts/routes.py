@@ -22,7 +22,8 @@ from csu.errors import Refusal, invalid
 from csu.schemas import Body, CommuneRef, Done, Line, MotifRef
 from csu.store import facts, tables
 from legal import motifs
-from legal.permissions import Act, Refused, is_open_to
+from legal.acts import Act, Refused
+from legal.scope import is_open_to
 
 router = APIRouter(prefix="/api", tags=["session"])
 

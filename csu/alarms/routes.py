@@ -20,8 +20,8 @@ from csu.errors import Refusal
 from csu.schemas import Done, Reason
 from csu.store import facts, tables
 from csu.store.store import UNAVAILABLE
+from legal.acts import Act
 from legal.facts import Role
-from legal.permissions import Act
 from legal.persons import Due
 
 router = APIRouter(prefix="/api", tags=["alarms"])

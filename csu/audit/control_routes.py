@@ -26,8 +26,8 @@ from csu.clock import iso
 from csu.errors import Refusal, invalid
 from csu.schemas import Body, CommuneRef, Insee, Instant, Line, MotifRef
 from csu.store import facts, tables
+from legal.acts import Act
 from legal.motifs import KINDS, fault_of_prose
-from legal.permissions import Act
 from legal.secrecy import Secrets, secrets_from
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])

@@ -16,8 +16,8 @@ from csu.clock import iso
 from csu.errors import Refusal
 from csu.store import tables
 from legal import ledger
+from legal.acts import Refused
 from legal.motifs import Motif
-from legal.permissions import Refused
 
 Result = Literal["done", "refused", "noted"]
 

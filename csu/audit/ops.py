@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from legal.permissions import Act
+from legal.acts import Act
 
 
 class OpClass(StrEnum):

@@ -14,7 +14,7 @@ from csu.audit.proofs import ProofError
 from csu.audit.search import JournalFilter, readable
 from csu.errors import Refusal, not_found
 from csu.store import facts, tables
-from legal.permissions import Act
+from legal.acts import Act
 from legal.secrecy import secrets_from
 
 router = APIRouter(prefix="/api", tags=["journal"])

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from csu.accounts.guard import Guard, Visit
 from csu.audit.security import LABELS
 from csu.store import tables
-from legal.permissions import Act
+from legal.acts import Act
 
 router = APIRouter(prefix="/api", tags=["journal"])
 

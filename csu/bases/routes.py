@@ -20,9 +20,9 @@ from csu.schemas import Body, CameraRef, Instant, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
 from legal import motifs
+from legal.acts import Act
 from legal.bases import LABELS, Function, fault_of
 from legal.facts import Validity
-from legal.permissions import Act
 from legal.two_persons import Decision
 
 router = APIRouter(prefix="/api/legal-bases", tags=["legal bases"])

@@ -28,6 +28,7 @@ from csu.settings import Database, Paths
 from csu.store import tables
 from csu.store.migrate import migrate
 from csu.store.store import Store
+from legal.acts import Act, Allowed
 from legal.facts import (
     Actor,
     Agrement,
@@ -45,7 +46,7 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, decide
+from legal.permissions import decide
 
 WRITERS = 8
 _ROUNDS, _EACH = 12, 50

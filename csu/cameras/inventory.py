@@ -4,7 +4,7 @@ from csu.accounts.guard import Visit
 from csu.errors import not_found
 from csu.store import facts
 from csu.store.facts import KnownCamera
-from legal.permissions import Act, Refused
+from legal.acts import Act, Refused
 
 UNKNOWN_CAMERA = Refused("UNKNOWN_CAMERA", "Caméra inconnue.", "CSI R.253-3 II 2°")
 

@@ -17,9 +17,10 @@ from csu.gateway.faults import fault_reason
 from csu.gateway.gaps import gap_reason
 from csu.schemas import CommuneRef, Instant
 from csu.store.facts import AnnouncedInterruption, KnownCamera
+from legal.acts import Act, Allowed, Refused
 from legal.interruptions import Cause
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, Refused, foresee
+from legal.permissions import foresee
 from recorder.channel import ChannelError
 
 router = APIRouter(prefix="/api/cameras", tags=["cameras"])

@@ -16,9 +16,10 @@ from csu.schemas import Body, Instant, MotifGiven
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
+from legal.acts import Act, Allowed, Refused
 from legal.facts import Subject
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, Refused, scope
+from legal.scope import scope
 
 router = APIRouter(prefix="/api/tickets", tags=["pictures"])
 MOST_REQUESTS = 64

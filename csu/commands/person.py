@@ -76,7 +76,7 @@ async def _answer(
     from csu.persons import answers
     from csu.store import facts, tables
     from csu.store.store import Store
-    from legal.permissions import Act
+    from legal.acts import Act
 
     now = utc_now()
     if at > now:

@@ -109,7 +109,7 @@ async def _read(database: "Database", commune: str, day: "date") -> dict[str, An
     from csu.clock import utc_now
     from csu.statements.reading import file_of, last_statement
     from csu.store.store import Store
-    from legal.permissions import Act
+    from legal.acts import Act
 
     store = Store(database, pool_size=1)
     try:

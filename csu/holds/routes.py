@@ -22,8 +22,8 @@ from csu.recording import asking
 from csu.schemas import Body, Instant, Line, WithMotif
 from csu.store import tables
 from legal import motifs
+from legal.acts import Act
 from legal.motifs import Motif
-from legal.permissions import Act
 from legal.two_persons import Decision
 from recorder.decisions import Hold, Release
 

@@ -19,9 +19,9 @@ from csu.proposals import Known
 from csu.schemas import Body, CameraRef, Instant, Line, WithMotif
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
+from legal.acts import Act, Refused
 from legal.interruptions import LONGEST, REASONS, Cause, Interruption, State
 from legal.motifs import Motif
-from legal.permissions import Act, Refused
 from legal.two_persons import Decision
 
 router = APIRouter(prefix="/api/interruptions", tags=["interruptions"])

@@ -18,9 +18,10 @@ from csu.centre_state import Centre
 from csu.links import feed
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
+from legal.acts import Act, Refused
 from legal.facts import Actor
 from legal.motifs import Motif
-from legal.permissions import Act, Refused, decide
+from legal.permissions import decide
 from recorder.channel import ChannelClient, ChannelError
 
 _ANSWER_S = 3.0

@@ -17,8 +17,8 @@ from csu.store import tables
 from csu.territory.acting import demand
 from csu.territory.suspensions import SELF
 from legal import persons
+from legal.acts import Act
 from legal.facts import Category, Role
-from legal.permissions import Act
 
 router = APIRouter(prefix="/api", tags=["persons"])
 

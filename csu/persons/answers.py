@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.clock import iso
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
+from legal.acts import Act, Allowed, Refused
 from legal.facts import Actor, Right
 from legal.ledger import canonical
-from legal.permissions import Act, Allowed, Refused, foresee
+from legal.permissions import foresee
 
 FORMAT = "csu habilitation 1"
 NAME = "answer"

@@ -14,7 +14,7 @@ from csu.clock import iso
 from csu.persons.standing import standings
 from csu.store import tables
 from legal import persons
-from legal.permissions import Act
+from legal.acts import Act
 
 EVERY_S = 30.0
 SOURCE = "persons"

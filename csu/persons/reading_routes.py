@@ -17,8 +17,8 @@ from csu.persons.accounts_routes import AccountBody, accounts
 from csu.persons.standing import standings
 from csu.store import facts, tables
 from legal import persons
+from legal.acts import Act, Refused
 from legal.facts import CENTRE
-from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api", tags=["persons"])
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)

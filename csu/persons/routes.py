@@ -19,9 +19,9 @@ from csu.territory.acting import demand
 from csu.territory.suspensions import SELF, add_suspensions, alter
 from legal import facts as law
 from legal import persons
+from legal.acts import Act, Refused
 from legal.authorisations import start_of
 from legal.facts import CENTRE, Basis, Category, Regime, Right, Subject, Validity
-from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api", tags=["persons"])
 _INSTANT = timedelta(microseconds=1)

@@ -20,7 +20,7 @@ from csu.proposals import Known, Waiting
 from csu.recording import asking
 from csu.recording.state import read_state
 from csu.schemas import Line, WithMotif
-from legal.permissions import Act
+from legal.acts import Act
 from legal.two_persons import Decision, other_subject
 from recorder.decisions import Release
 

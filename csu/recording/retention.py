@@ -20,8 +20,8 @@ from csu.errors import Refusal, not_found
 from csu.proposals import Known, Waiting
 from csu.schemas import CameraRef, WithMotif
 from csu.store import facts, in_force, tables
+from legal.acts import Act
 from legal.facts import Validity
-from legal.permissions import Act
 from legal.retention import LONGEST_DAYS, RetentionRefused, check_choice, kept_days
 from legal.two_persons import Decision
 

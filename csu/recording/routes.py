@@ -17,7 +17,7 @@ from csu.recording.words import degraded_reason, freeze_reason
 from csu.schemas import CameraRef
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
-from legal.permissions import Act
+from legal.acts import Act
 
 router = APIRouter(prefix="/api/recorder", tags=["recorder"])
 _ALARM_OF = {"clock": "CLOCK_UNTRUSTED", "breaker": "DESTRUCTION_BREAKER"}

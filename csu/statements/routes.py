@@ -19,8 +19,8 @@ from csu.statements.reading import cameras_of, coverage_of, file_of, statement_b
 from csu.statements.words import text_of
 from csu.store import facts, tables
 from csu.store.facts import KnownCommune
+from legal.acts import Act, Refused
 from legal.facts import CENTRE, Subject
-from legal.permissions import Act, Refused
 from legal.secrecy import secrets_from
 
 router = APIRouter(prefix="/api", tags=["statements"])

@@ -7,8 +7,8 @@ from csu.errors import Refusal, not_found
 from csu.store import facts
 from csu.territory import dossiers
 from csu.territory.dossiers import Known
+from legal.acts import Refused
 from legal.facts import Subject
-from legal.permissions import Refused
 
 
 def demand(fault: Refused | None, status: int = 409) -> None:

@@ -16,8 +16,8 @@ from csu.territory import dossiers
 from csu.territory.dossiers import Known
 from csu.territory.lines import Details, Terms, values_of
 from legal import authorisations as law
+from legal.acts import Refused
 from legal.authorisations import Dossier, Event, State, Step
-from legal.permissions import Refused
 
 
 class LineBody(Terms, Details):

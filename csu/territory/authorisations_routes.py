@@ -23,9 +23,9 @@ from csu.territory.authorisations_reading import AuthorisationBody, Authorisatio
 from csu.territory.dossiers import Known
 from csu.territory.lines import Details, Terms, line_of, values_of
 from legal import authorisations as law
+from legal.acts import Act, Refused
 from legal.authorisations import Event, Kind, State, Step
 from legal.facts import Regime
-from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api/authorisations", tags=["authorisations"])
 _Reference = Annotated[Line, Field(min_length=3, max_length=60)]

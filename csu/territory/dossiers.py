@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.store import tables
 from csu.territory.lines import line_of
 from legal import authorisations as law
+from legal.acts import Refused
 from legal.authorisations import Conditions, Dossier, Event, Kind, Line, Notice, State, Step
-from legal.permissions import Refused
 
 _KEPT = (
     "state",

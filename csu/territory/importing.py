@@ -32,9 +32,9 @@ from csu.territory.document import (
 )
 from csu.territory.lines import values_of
 from legal import persons
+from legal.acts import Refused
 from legal.authorisations import Event, Line, State, Step, changed_conditions, completed, fault_of_line, start_of
 from legal.facts import Category, Regime
-from legal.permissions import Refused
 
 Keep = Callable[[Mapping[str, str]], None]
 

@@ -15,8 +15,8 @@ from csu.store import tables
 from csu.territory import reference
 from csu.territory.acting import demand, subject_of
 from csu.territory.lines import Place
+from legal.acts import Act, Refused
 from legal.authorisations import day_of, start_of
-from legal.permissions import Act, Refused
 
 router = APIRouter(prefix="/api", tags=["territory"])
 _Text = Annotated[Line, Field(min_length=2, max_length=200)]

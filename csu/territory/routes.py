@@ -11,7 +11,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.store import tables
 from csu.territory import reference
 from csu.territory.suspensions import add_suspensions
-from legal.permissions import Act
+from legal.acts import Act
 
 router = APIRouter(prefix="/api", tags=["territory"])
 

@@ -12,8 +12,8 @@ from csu.errors import Refusal, not_found
 from csu.schemas import Done, Reason
 from csu.store import facts
 from csu.territory.acting import demand
+from legal.acts import Act, Refused
 from legal.facts import CENTRE, Subject
-from legal.permissions import Act, Refused
 
 _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
 SELF = Refused(

@@ -24,7 +24,7 @@ from csu.accounts.guard import Guard
 from csu.app import create_app
 from csu.audit.heads import HeadSigner
 from csu.audit.sequencer import sequence
-from legal.permissions import Act
+from legal.acts import Act
 
 Rows = psycopg.Connection[tuple[Any, ...]]
 TABLE = Path(__file__).with_name("rights") / "centre.csv"

@@ -9,7 +9,7 @@ from rights import COLUMNS, HEAD, OPEN, Column, column_of, prepare, query_of, re
 from rights import TABLE as RIGHTS
 
 from csu.accounts import sessions
-from legal.permissions import Act
+from legal.acts import Act
 
 TABLE = read_table()
 INTERRUPTION = {

@@ -19,8 +19,8 @@ from csu.audit import export, ops, search
 from csu.audit.ops import OpClass
 from csu.clock import iso
 from csu.errors import Refusal
+from legal.acts import Act
 from legal.motifs import Motif
-from legal.permissions import Act
 
 HOUR = timedelta(hours=1)
 DAY = {"from": iso(START - timedelta(hours=14)), "to": iso(START + timedelta(hours=9))}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from legal.acts import Refused
 from legal.authorisations import (
     ENDED,
     IN_SERVICE,
@@ -37,7 +38,6 @@ from legal.authorisations import (
     state_at,
 )
 from legal.facts import Regime
-from legal.permissions import Refused
 
 DAY = timedelta(days=1)
 READY = Conditions(

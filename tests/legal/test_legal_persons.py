@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legal.acts import Act, Allowed, Refused
 from legal.facts import (
     Actor,
     Agrement,
@@ -24,7 +25,7 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import Motif
-from legal.permissions import Act, Allowed, Refused, decide
+from legal.permissions import decide
 from legal.persons import (
     CATEGORIES,
     STATE_FORCES,

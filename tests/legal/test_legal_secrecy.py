@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legal.acts import Act, Allowed, Refused
 from legal.facts import (
     Actor,
     Authorisation,
@@ -22,7 +23,8 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import KINDS, REPLAY, Motif
-from legal.permissions import Act, Allowed, Refused, decide, is_open_to
+from legal.permissions import decide
+from legal.scope import is_open_to
 from legal.secrecy import secrets_from
 
 AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)

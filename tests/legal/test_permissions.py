@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legal.acts import Act, Allowed, Refused
 from legal.facts import (
     CENTRE,
     Actor,
@@ -26,7 +27,9 @@ from legal.facts import (
     Validity,
 )
 from legal.motifs import Motif
-from legal.permissions import RULES, STATE_FORCES, Act, Allowed, Refused, decide, foresee, scope
+from legal.permissions import RULES, decide, foresee
+from legal.rules import STATE_FORCES
+from legal.scope import scope
 
 AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
