@@ -12,7 +12,7 @@ from aiohttp import web
 
 from csu.gateway.app import create_app
 from csu.gateway.control import Control
-from csu.gateway.desk import Desk, SystemClock
+from csu.gateway.desk import Clock, Desk, SystemClock
 from csu.gateway.hub import Hub
 from csu.gateway.live import Live
 from csu.gateway.playback import Playback
@@ -56,12 +56,11 @@ class GatewayConfig:
 
 
 @asynccontextmanager
-async def gateway(config: GatewayConfig) -> AsyncIterator[int]:
+async def gateway(config: GatewayConfig, clock: Clock) -> AsyncIterator[int]:
     """A running gateway; gives its port. Raises SpoolError, KeyFileError, OSError when it can't start.
 
     It ends in the reverse order of its start: no new viewer, goodbye to those who look, their ends written.
     """
-    clock = SystemClock()
     keys = load_public(config.keys, "ticket")
     spool = Spool(config.spool)
     spool.open(clock.now())
@@ -111,7 +110,7 @@ async def run(config: GatewayConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with gateway(config) as port:
+    async with gateway(config, SystemClock()) as port:
         log.info("gateway listens on %s port %d", config.bind, port)
         await stop.wait()
         log.info("gateway stops")

@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,33 +28,52 @@ def test_dependencies_are_exact_versions() -> None:
     assert [name for name, version in versions.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
 
 
-def test_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npm, "HERE", tmp_path)
+@pytest.fixture
+def console(tmp_path: Path) -> ModuleType:
+    """`operators_ui.npm` as of a console in a folder of its own, whose build notes that it ran."""
+    (tmp_path / "word").mkdir()
+    (tmp_path / "word" / "package.json").write_text('{"name": "word", "version": "1.0.0"}')
+    needed = {"name": "console", "version": "1.0.0", "dependencies": {"word": "file:word"}}
+    build = """node -e "fs.mkdirSync('dist'); fs.appendFileSync('built', 'x')" """
+    (tmp_path / "package.json").write_text(json.dumps(needed | {"scripts": {"build": build}}))
+    packages = {"": needed, "node_modules/word": {"resolved": "word", "link": True}, "word": {"version": "1.0.0"}}
+    lock = {"name": "console", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": packages}
+    (tmp_path / "package-lock.json").write_text(json.dumps(lock))
+    spec = spec_from_file_location("npm_of_the_test", shutil.copy(HERE / "npm.py", tmp_path))
+    assert spec is not None
+    assert spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_digest_follows_names_and_contents(tmp_path: Path, console: ModuleType) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.ts").write_text("1")
-    first = npm.digest(("src", "missing.json"))
-    assert npm.digest(("src",)) == first
+    first = console.digest(("src", "missing.json"))
+    assert console.digest(("src",)) == first
     (tmp_path / "src" / "a.ts").write_text("2")
-    second = npm.digest(("src",))
+    second = console.digest(("src",))
     (tmp_path / "src" / "a.ts").rename(tmp_path / "src" / "b.ts")
-    assert len({first, second, npm.digest(("src",))}) == 3
+    assert len({first, second, console.digest(("src",))}) == 3
 
 
-def test_build_is_skipped_when_the_sources_are_those_of_dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[tuple[str, ...]] = []
-    monkeypatch.setattr(npm, "HERE", tmp_path)
-    monkeypatch.setattr(npm, "npm", lambda *words: ran.append(words) or _made(tmp_path, words))
-    (tmp_path / "package-lock.json").write_text("{}")
-    npm.build()
-    npm.build()
-    assert [words[0] for words in ran] == ["ci", "run"]
+def test_build_is_skipped_when_the_sources_are_those_of_dist(tmp_path: Path, console: ModuleType) -> None:
+    installed, built = tmp_path / "node_modules" / "word", tmp_path / "built"
+    console.build()
+    assert built.read_text() == "x"
+    installed.unlink()
+    console.build()
+    assert built.read_text() == "x"
     (tmp_path / "index.html").write_text("changed")
-    npm.build()
-    assert [words[0] for words in ran] == ["ci", "run", "run"]
-
-
-def _made(root: Path, words: tuple[str, ...]) -> None:
-    (root / ("node_modules" if words[0] == "ci" else "dist")).mkdir()
+    console.build()
+    assert built.read_text() == "xx"
+    assert not installed.exists(), "nothing is installed again for the same lock"
+    with (tmp_path / "package-lock.json").open("a") as lock:
+        lock.write("\n")
+    console.build()
+    assert built.read_text() == "xxx"
+    assert installed.exists()
 
 
 def test_a_failing_command_says_which() -> None:

@@ -11,17 +11,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from recorder_process import RecorderProcess, camera, camera_id, orders, simulator, wait_until
+from recorder_process import camera, camera_id, orders, recorder, simulator, wait_until
 
-from csu.keys import ensure_keys
 from csu.settings import Paths
 from recorder.index import open_reader
 
 SMALL, LARGE = "size=16m,mode=750", "remount,size=200m"
-_RUN = """
-import sys
+SHRUNK = """
 from functools import partial
 from recorder import camera, index, pressure, rounds, space, writer
 rounds.PRESS_TICKS, pressure.AHEAD_S, pressure.RESUME_S, pressure.STEP_S = 1, 12.0, 36.0, 12.0
@@ -34,8 +31,6 @@ def small(*words):
     made.query("PRAGMA wal_autocheckpoint = 100")  # else the log alone takes half of the disk
     return made
 index.Index.open = small
-from csu.cli import main as csu
-sys.exit(csu(sys.argv[1:]))
 """
 
 
@@ -44,65 +39,58 @@ async def run(path: Path) -> dict[str, Any]:
     disk = Paths(data).recordings
     disk.mkdir(parents=True)
     await asyncio.to_thread(_mount, disk, SMALL)
-    ensure_keys(Paths(data).keys)
     since = datetime.now(UTC)
-    with simulator(path / "simulator", 3) as cameras, patch("recorder_process._RUN", _RUN):
-        process = RecorderProcess(data)
-        process.start()
-        try:
-            await process.order(
-                orders(
-                    camera(cameras, 1, priority=0, minimum_days=0),
-                    camera(cameras, 2, priority=5, minimum_days=0),
-                    camera(cameras, 3, priority=9, minimum_days=1),
-                )
+    with simulator(path / "simulator", 3) as cameras, recorder(data, SHRUNK) as process:
+        await process.order(
+            orders(
+                camera(cameras, 1, priority=0, minimum_days=0),
+                camera(cameras, 2, priority=5, minimum_days=0),
+                camera(cameras, 3, priority=9, minimum_days=1),
             )
+        )
 
-            async def alarms() -> set[tuple[str, str, str]]:
-                facts = [f for f in await process.facts() if f["kind"].startswith("alarm")]
-                return {(f["kind"], f["code"], f["subject"]) for f in facts}
+        async def alarms() -> set[tuple[str, str, str]]:
+            facts = [f for f in await process.facts() if f["kind"].startswith("alarm")]
+            return {(f["kind"], f["code"], f["subject"]) for f in facts}
 
-            async def stopped() -> bool:
-                return ("alarm_raised", "PRIORITY_STOPPED", camera_id(3)) in await alarms()
+        async def stopped() -> bool:
+            return ("alarm_raised", "PRIORITY_STOPPED", camera_id(3)) in await alarms()
 
-            async def third_is_shown() -> bool:
-                return await process.state(camera_id(3)) == "live"
+        async def third_is_shown() -> bool:
+            return await process.state(camera_id(3)) == "live"
 
-            await wait_until(stopped, 150)
-            await wait_until(third_is_shown)
-            stopped_at = datetime.now(UTC)
-            pressure = (await process.call("status"))["storage"][0]["pressure"]
+        await wait_until(stopped, 150)
+        await wait_until(third_is_shown)
+        stopped_at = datetime.now(UTC)
+        pressure = (await process.call("status"))["storage"][0]["pressure"]
 
-            async def others_go_on() -> bool:
-                return (datetime.now(UTC) - stopped_at).total_seconds() > 12
+        async def others_go_on() -> bool:
+            return (datetime.now(UTC) - stopped_at).total_seconds() > 12
 
-            await wait_until(others_go_on)
-            gone = await asyncio.to_thread(_ledger, disk)
-            third = await process.coverage(camera_id(3), since)
-            await asyncio.to_thread(_mount, disk, LARGE)
+        await wait_until(others_go_on)
+        gone = await asyncio.to_thread(_ledger, disk)
+        third = await process.coverage(camera_id(3), since)
+        await asyncio.to_thread(_mount, disk, LARGE)
 
-            async def begins_again() -> bool:
-                return await process.state(camera_id(3)) == "recording"
+        async def begins_again() -> bool:
+            return await process.state(camera_id(3)) == "recording"
 
-            await wait_until(begins_again, 60)
+        await wait_until(begins_again, 60)
 
-            async def told() -> bool:
-                return ("alarm_ended", "PRIORITY_STOPPED", camera_id(3)) in await alarms()
+        async def told() -> bool:
+            return ("alarm_ended", "PRIORITY_STOPPED", camera_id(3)) in await alarms()
 
-            await wait_until(told)
-            found = {
-                "pressure": pressure,
-                "gone": gone,
-                "third": [(gap["cause"], gap["detail"]) for gap in third["gaps"]],
-                "gaps": {n: (await process.coverage(camera_id(n), since))["gaps"] for n in (1, 2)},
-                "alarms": sorted(await alarms()),
-                "stopped": process.stop(),
-            }
-            found["check"] = process.csu("check", "--deep")[1]
-            return found
-        finally:
-            if process.process is not None:
-                process.kill()
+        await wait_until(told)
+        found = {
+            "pressure": pressure,
+            "gone": gone,
+            "third": [(gap["cause"], gap["detail"]) for gap in third["gaps"]],
+            "gaps": {n: (await process.coverage(camera_id(n), since))["gaps"] for n in (1, 2)},
+            "alarms": sorted(await alarms()),
+            "stopped": process.stop(),
+        }
+        found["check"] = process.csu("check", "--deep")[1]
+        return found
 
 
 def _mount(disk: Path, options: str) -> None:

@@ -12,13 +12,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from recorder_process import RecorderProcess, camera, camera_id, orders, simulator, wait_until
-from short_disk import _RUN
-
-from csu.keys import ensure_keys
-from csu.settings import Paths
+from recorder_process import RecorderProcess, camera, camera_id, orders, recorder, simulator, wait_until
+from short_disk import SHRUNK
 
 FIRST, SECOND, THIRD = (camera_id(n) for n in (1, 2, 3))
 _LEFT_BYTES = 4 << 20  # what the recorder leaves free
@@ -29,66 +25,59 @@ async def run(path: Path) -> dict[str, Any]:
     for disk in disks:
         disk.mkdir()
         await asyncio.to_thread(_mount, disk, "size=64m,mode=750")
-    ensure_keys(Paths(data).keys)
     since = datetime.now(UTC)
-    with simulator(path / "simulator", 3) as cameras, patch("recorder_process._RUN", _RUN):
-        process = RecorderProcess(data, storage=disks[:1])
+    with simulator(path / "simulator", 3) as cameras, recorder(data, SHRUNK, disks[:1]) as process:
+        ordered = [camera(cameras, n, priority=p, minimum_days=1) for n, p in ((1, 0), (2, 9), (3, 0))]
+        await process.order(orders(*ordered[:2]))
+        await _until_on(process, {FIRST: "one", SECOND: "one"})
+        process.stop()
+        process.storage = disks
         process.start()
-        try:
-            ordered = [camera(cameras, n, priority=p, minimum_days=1) for n, p in ((1, 0), (2, 9), (3, 0))]
-            await process.order(orders(*ordered[:2]))
-            await _until_on(process, {FIRST: "one", SECOND: "one"})
-            process.stop()
-            process.storage = disks
-            process.start()
-            await process.order(orders(*ordered))
-            await _until_on(process, {FIRST: "one", SECOND: "one", THIRD: "two"})
-            _fill(disks[0], 1 << 20)
-            await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
-            alarms_moved = await _alarms(process)
-            _fill(disks[1], 1 << 18)
-            _fill(disks[0], 1 << 18)
+        await process.order(orders(*ordered))
+        await _until_on(process, {FIRST: "one", SECOND: "one", THIRD: "two"})
+        _fill(disks[0], 1 << 20)
+        await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
+        alarms_moved = await _alarms(process)
+        _fill(disks[1], 1 << 18)
+        _fill(disks[0], 1 << 18)
 
-            async def stopped() -> bool:
-                return await process.state(SECOND) == "live" and (SECOND, True) in await _alarms(process)
+        async def stopped() -> bool:
+            return await process.state(SECOND) == "live" and (SECOND, True) in await _alarms(process)
 
-            await wait_until(stopped, 60)
-            index = (await process.call("status"))["storage"][1]["index"]
-            await process.call("ack", index=index, upto=0)  # answered when the run's end is durable too
-            begun = await _runs(process, since)
-            process.kill()
-            again_at = datetime.now(UTC)
-            process.start()
+        await wait_until(stopped, 60)
+        index = (await process.call("status"))["storage"][1]["index"]
+        await process.call("ack", index=index, upto=0)  # answered when the run's end is durable too
+        begun = await _runs(process, since)
+        process.kill()
+        again_at = datetime.now(UTC)
+        process.start()
 
-            async def all_are_there() -> bool:
-                rows = (await process.call("status"))["cameras"]
-                wanted = {FIRST: "recording", SECOND: "live", THIRD: "recording"}
-                return {row["camera"]: row["state"] for row in rows} == wanted
+        async def all_are_there() -> bool:
+            rows = (await process.call("status"))["cameras"]
+            wanted = {FIRST: "recording", SECOND: "live", THIRD: "recording"}
+            return {row["camera"]: row["state"] for row in rows} == wanted
 
-            await wait_until(all_are_there, 60)
+        await wait_until(all_are_there, 60)
 
-            async def went_on() -> bool:
-                return datetime.now(UTC) - again_at > timedelta(seconds=12)  # long after the first look at the space
+        async def went_on() -> bool:
+            return datetime.now(UTC) - again_at > timedelta(seconds=12)  # long after the first look at the space
 
-            await wait_until(went_on)
-            begun_after = await _runs(process, since)
-            (disks[1] / "filler").unlink()
-            await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
-            coverage = {number: await process.coverage(camera_id(number), since) for number in (1, 2)}
-            alarms = await _alarms(process)
-            found = {
-                "alarms_moved": alarms_moved,
-                "alarms": alarms,
-                "begun": begun,
-                "begun_after": begun_after,
-                "coverage": coverage,
-                "stopped": process.stop(),
-            }
-            found["check"] = process.csu("check", "--deep")[1]
-            return found
-        finally:
-            if process.process is not None:
-                process.kill()
+        await wait_until(went_on)
+        begun_after = await _runs(process, since)
+        (disks[1] / "filler").unlink()
+        await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})
+        coverage = {number: await process.coverage(camera_id(number), since) for number in (1, 2)}
+        alarms = await _alarms(process)
+        found = {
+            "alarms_moved": alarms_moved,
+            "alarms": alarms,
+            "begun": begun,
+            "begun_after": begun_after,
+            "coverage": coverage,
+            "stopped": process.stop(),
+        }
+        found["check"] = process.csu("check", "--deep")[1]
+        return found
 
 
 async def _until_on(process: RecorderProcess, places: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -206,14 +207,25 @@ async def test_what_cannot_leave_raises_an_alarm_and_leaves_later(
     assert await room.alarms() == []
 
 
-def test_a_line_is_added_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# A process whose files may grow by 4 bytes only.
+_SHORT_OF_ROOM = """
+import resource, sys
+from pathlib import Path
+from csu.audit.anchors import add_line
+file = Path(sys.argv[1])
+room = file.stat().st_size + 4
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+add_line(file, '{"b":2}')
+"""
+
+
+def test_a_line_is_added_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "anchors"
     add_line(file, '{"a":1}')
-    with monkeypatch.context() as patched:
-        write = os.write
-        patched.setattr("csu.audit.anchors.os.write", lambda fd, data: write(fd, data[:4]))
-        with pytest.raises(OSError, match="no room"):
-            add_line(file, '{"b":2}')
+    done = subprocess.run(
+        [sys.executable, "-c", _SHORT_OF_ROOM, str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1] == f"OSError: {file}: no room for a whole line"
     add_line(file, '{"c":3}')
     assert file.read_text() == '{"a":1}\n{"c":3}\n'
 

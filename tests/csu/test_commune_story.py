@@ -115,15 +115,9 @@ class Story:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> GatewayClock:
-    told = GatewayClock(BEGINS)
-    monkeypatch.setattr("csu.gateway.main.SystemClock", lambda: told)
-    return told
-
-
-@pytest.fixture
-async def story(database: Database, valkey: Valkey, tmp_path: Path, clock: GatewayClock) -> AsyncIterator[Story]:
+async def story(database: Database, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Story]:
     flush(valkey)
+    clock = GatewayClock(BEGINS)
     journal = Journal(anchor_file=tmp_path / "anchors")
     settings = Settings(data=tmp_path, database=database, valkey=valkey, journal=journal)
     paths = settings.paths
@@ -144,7 +138,7 @@ async def story(database: Database, valkey: Valkey, tmp_path: Path, clock: Gatew
         await load_territory(centre.store, tmp_path, before_the_story())
         async with (
             PacketFeedServer(paths.packets_socket) as feeds,
-            gateway(config) as port,
+            gateway(config, clock) as port,
             ChannelClient(paths.gateway_socket) as channel,
             aiohttp.ClientSession() as screens,
         ):

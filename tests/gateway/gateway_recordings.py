@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway_support import CAMERA
-from gateway_video import FPS, STEP_90K, encode
+from gateway_video import FPS, STEP_90K, encode, padded
 
 from recorder.accounts import Accounts, Cause
 from recorder.files import StorageDirectory
@@ -46,11 +46,16 @@ class Recordings:
         keep: timedelta = timedelta(days=15),
         format: VideoFormat | None = None,
         b_frames: int = 0,
+        filler: int = 0,
     ) -> None:
-        """A run of pictures; picture n has the shade of `first` + n. The camera is lost after it."""
+        """A run of pictures; picture n has the shade of `first` + n, and so much `filler` behind it. The camera is lost
+        after it.
+        """
         segmenter = Segmenter(CAMERA)
         began_us = us_from_at(from_at)
         packets = encode(400, b_frames=b_frames)
+        if filler:
+            packets = tuple(padded(packet, filler) for packet in packets)
         for n in range(first, first + seconds * FPS):
             rounds, place = divmod(n, len(packets))
             number = rounds * len(packets) + packets[place].pts_90k // STEP_90K - first

@@ -5,6 +5,7 @@ Every picture is one shade of grey, so that a decoded frame tells its number.
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -70,6 +71,12 @@ def _packets(units: list[Any], width: int, height: int) -> Iterator[Packet]:
         pts_90k = unit.pts * STEP_90K
         offset_90k = pts_90k - times.dts_90k(pts_90k, is_key, data, format)
         yield Packet(data, pts_90k, is_key, unit.pts / FPS, format, 0, offset_90k)
+
+
+def padded(packet: Packet, size: int) -> Packet:
+    """The same picture with so many bytes of filler data behind it (H.264 7.3.2.7), which decoders skip."""
+    filler = b"\x0c" + b"\xff" * size + b"\x80"
+    return replace(packet, data=packet.data + len(filler).to_bytes(4, "big") + filler)
 
 
 def _nals(stream: bytes) -> Iterator[bytes]:

@@ -16,6 +16,12 @@ from gateway_recordings import recordings
 from gateway_support import make_replay, make_ticket
 
 from csu.gateway.app import create_app
+from csu.gateway.desk import Desk, SystemClock
+from csu.gateway.hub import Hub
+from csu.gateway.live import Live
+from csu.gateway.playback import Playback
+from csu.gateway.spool import Spool
+from csu.gateway.whep import Whep
 
 TABLE = Path(__file__).parents[1] / "csu" / "rights" / "gateway.csv"
 WEBRTC = "127.0.0.1"
@@ -41,17 +47,14 @@ async def room(root: Path) -> AsyncIterator[tuple[Centre, datetime]]:
             yield centre, began_at
 
 
-async def test_every_door_has_its_row_and_every_row_its_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[web.Application] = []
+async def test_every_door_has_its_row_and_every_row_its_door(tmp_path: Path) -> None:
+    desk, hub = Desk(Spool(tmp_path / "gateway"), {}, SystemClock()), Hub(tmp_path / "packets.sock")
+    live, playback, whep = Live(desk, hub, ORIGIN), Playback(desk, (), secure_cookies=False), Whep(desk, hub, ())
 
-    def remember(*args: Any) -> web.Application:
-        made.append(create_app(*args))
-        return made[-1]
+    async def health(request: web.Request) -> web.Response:
+        return web.Response()
 
-    monkeypatch.setattr("csu.gateway.main.create_app", remember)
-    async with running(tmp_path):
-        pass
-    (app,) = made
+    app = create_app(ORIGIN, live, playback, whep, health, desk.refused)
     doors = {
         f"{route.method} {route.resource.canonical}"
         for route in app.router.routes()

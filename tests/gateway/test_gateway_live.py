@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from gateway_centre import ORIGIN, Media, in_future, running
 from gateway_support import CAMERA, make_replay
-from gateway_video import FPS, H265_FORMAT, STEP_90K, STEP_US, decode, encode, times_90k
+from gateway_video import FPS, H265_FORMAT, STEP_90K, STEP_US, decode, encode, padded, times_90k
 
 from csu.gateway import live as live_module
 from csu.gateway.live import MAX_BAD_MESSAGES, MAX_CHANNELS
@@ -221,7 +221,7 @@ async def test_a_slow_viewer_jumps_to_a_key_frame_and_is_told_what_it_missed(
         await slow.pictures(a, 25)
         await quick.pictures(b, 25)
         # Fill the kernel's buffers of the one that does not read: padding as the encoder's filler data would.
-        camera.packets = tuple(_padded(packet, 60_000) for packet in noisy)
+        camera.packets = tuple(padded(packet, 60_000) for packet in noisy)
         sent = 25
         for _ in range(20):
             camera.publish(25)
@@ -245,11 +245,6 @@ async def test_a_slow_viewer_jumps_to_a_key_frame_and_is_told_what_it_missed(
         before = (pictures[resumed - 1].at_us - camera.began_us) // STEP_US
         after = (pictures[resumed].at_us - camera.began_us) // STEP_US
         assert after - before - 1 == missed
-
-
-def _padded(packet: Packet, size: int) -> Packet:
-    filler = b"\x0c" + b"\xff" * size + b"\x80"
-    return replace(packet, data=packet.data + len(filler).to_bytes(4, "big") + filler)
 
 
 async def test_tickets_that_open_nothing(tmp_path: Path) -> None:

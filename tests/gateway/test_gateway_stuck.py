@@ -7,21 +7,14 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from gateway_centre import ORIGIN, Camera, Centre, running
-from gateway_video import encode
+from gateway_video import encode, padded
 
 from csu.gateway import live as live_module
 from streams.packets import Packet
-
-
-def padded(packet: Packet, size: int) -> Packet:
-    """The same picture with filler data (NAL unit type 12), which decoders skip."""
-    filler = b"\x0c" + b"\xff" * size + b"\x80"
-    return replace(packet, data=packet.data + len(filler).to_bytes(4, "big") + filler)
 
 
 @asynccontextmanager

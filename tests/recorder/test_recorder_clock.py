@@ -274,33 +274,23 @@ def _seen(clock: TrustedClock, reading: ClockReading) -> ClockMemory:
     return clock.memory
 
 
-class _Time:
-    """Stands in for `time` in recorder/machine.py."""
-
-    CLOCK_BOOTTIME = 7
-    wall_us = WALL
-    boot_us = 0
-
-    def time_ns(self) -> int:
-        return self.wall_us * 1000
-
-    def clock_gettime_ns(self, clock: int) -> int:
-        return self.boot_us * 1000
-
-
+@pytest.mark.parametrize(("behind_s", "is_believed"), [(50 * 366 * 86_400, False), (700, False), (500, True)])
 def test_a_clock_that_falls_to_1970_dates_no_picture_not_even_before_the_next_look(
-    monkeypatch: pytest.MonkeyPatch,
+    behind_s: int, is_believed: bool
 ) -> None:
-    told = _Time()
-    monkeypatch.setattr(machine, "time", told)
-    machine.never_before(WALL)
+    """The machine's clock as it is, held against what was known before: a later time by so much."""
+    before = read_clock()
+    zero_us = before.wall_us + behind_s * S - before.boot_us
+    machine.never_before(zero_us)
     try:
-        told.boot_us, told.wall_us = 100 * S, 0
-        assert now_us() == WALL + 100 * S
-        told.wall_us = WALL + (100 - 599) * S
-        assert now_us() == told.wall_us
+        dated_us = now_us()
     finally:
         machine.never_before(None)
+    after = read_clock()
+    if is_believed:
+        assert before.wall_us <= dated_us <= after.wall_us
+    else:
+        assert zero_us + before.boot_us <= dated_us <= zero_us + after.boot_us
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(-100_000, 100_000), st.booleans()), max_size=40))

@@ -13,7 +13,7 @@ from recorder.accounts import Cause
 from recorder.check import check
 from recorder.decisions import Hold, Release
 from recorder.destruction import destroy_due, finish_destruction, tell_destroyed
-from recorder.format import hour_directory, merkle_root
+from recorder.format import file_name, hour_directory, merkle_root
 from recorder.holds import put_hold, release_hold
 from recorder.index import HOUR_US, SCHEMA, read_facts
 from streams.ticks import at_from_us
@@ -64,11 +64,17 @@ def test_the_trace_adds_up(tmp_path: Path) -> None:
         assert not any((tmp_path / "recordings" / c / "2026").exists() for c in (CAMERA, OTHER))
 
 
-def test_an_outage_between_mark_and_unlink_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_between_mark_and_unlink_is_finished(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         rows = _two_cameras(made)
-        monkeypatch.setattr("recorder.destruction.finish_destruction", lambda *_: None)
-        destroy_due(made.store, START_US + 20 * DAY_US, START_US)
+        ((segment, start_us),) = made.index.query("SELECT id, start_us FROM segment ORDER BY id LIMIT 1")
+        first = tmp_path / "recordings" / file_name(CAMERA, start_us, segment)
+        away = first.rename(tmp_path / "away")
+        first.mkdir()  # which can't be unlinked
+        with pytest.raises(IsADirectoryError):
+            destroy_due(made.store, START_US + 20 * DAY_US, START_US)
+        first.rmdir()
+        away.rename(first)
         assert _files(tmp_path) == len(rows)
         next((tmp_path / "recordings").rglob("*.mp4")).unlink()
     with bench(tmp_path) as again:

@@ -108,16 +108,16 @@ def test_what_was_derived_is_overdue_when_it_outlives_its_deadline_and_is_not_he
         assert late == {CAMERA: (names[CAMERA],), OTHER: ()}
 
 
-async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with bench(tmp_path) as made:
-        record(made.store, CAMERA, packets(25 * 10))
+async def test_the_recorder_raises_and_ends_the_alarm(tmp_path: Path) -> None:
     storage = tmp_path / "recordings"
     identities = {storage: tmp_path / "state" / "storage.json"}
     recorder = Recorder(RecorderConfig(identities, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
     (disk,) = recorder.disks.values()
     recorder.disks.standing = ClockState(trusted=True, reason="", due_us=0)
-    for days, expected in ((1, []), (16, [CAMERA]), (16, [CAMERA])):
-        monkeypatch.setattr("recorder.rounds.now_us", lambda days=days: START_US + days * DAY_US)
+    for camera, days, expected in ((OTHER, 1, []), (CAMERA, 16, [CAMERA]), (OTHER, 0, [CAMERA])):
+        begins_us = now_us() - days * DAY_US - 60_000_000
+        with bench(tmp_path) as made:
+            record(made.store, camera, ((packet, at_us - START_US + begins_us) for packet, at_us in packets(25 * 10)))
         await recorder.rounds._walk(disk)
         assert recorder.alarms.subjects("OVERDUE") == expected
     shutil.rmtree(storage / CAMERA)

@@ -140,15 +140,14 @@ async def test_a_failed_operation_starts_over_and_says_so(
 async def test_a_stalled_disk_fills_the_queue_and_never_waits(
     loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = threading.Event()
-    original = StorageDirectory.append
-
-    def stalled(self: StorageDirectory, fd: int, buffers: Sequence[bytes]) -> int:
-        answers.wait(30)
-        return original(self, fd, buffers)
-
-    monkeypatch.setattr(StorageDirectory, "append", stalled)
+    """The thread is held by a job that doesn't come back, as by an operation of such a disk."""
     monkeypatch.setattr("recorder.writer.QUEUE_BYTES", 200_000)
+    answers = threading.Event()
+
+    def stand_still(store: SegmentStore) -> None:
+        answers.wait(30)
+
+    loop.writer.submit(stand_still)
     loop.writer.submit(_begin)
     segmenter = Segmenter(CAMERA)
     refused_at = None
