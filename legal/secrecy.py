@@ -29,7 +29,7 @@ class Secrets:
 
 _NOTHING = Secrets(frozenset(), None)
 _OF_REQUISITIONS = Secrets(
-    frozenset({Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE}),
+    frozenset({Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE, "hold:taken", "hold:freed"}),
     frozenset(code for code, kind in motifs.KINDS.items() if motifs.REPLAY not in kind.acts and not kind.is_secret),
 )
 

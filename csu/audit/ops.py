@@ -105,6 +105,8 @@ LABELS: dict[str, str] = {
     Act.TICKET_REQUEST: "Demande d'accès à des images",
     Act.TIMELINE_READ: "Consultation de la chronologie",
     Act.WATCHING_LIST: "Consultation des visualisations en cours",
+    "hold:taken": "Conservation prise par l'enregistreur",
+    "hold:freed": "Conservation levée à l'enregistreur",
     "security:prune": "Retrait des événements de sécurité de plus d'un an",
     "clock:back": "Horloge du centre reculée : sessions et propositions closes",
     "session:open": "Ouverture de session",

@@ -2,7 +2,7 @@
 
 A requisition for one camera and window keeps exactly that (CSI L.252-5, R.253-4 al. 3). The recorder answers before the
 row and the entry are committed: a hold that the centre shows is in force. One that the recorder took while the commit
-failed keeps footage all the same, and asking again makes another.
+failed is listed as soon as the recorder tells of it (`taking.py`), and is released like any other.
 """
 
 from datetime import datetime
@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from csu import proposals
 from csu.accounts.guard import Guard, Visit
@@ -100,7 +101,7 @@ async def put_hold(body: HoldRequest, visit: Annotated[Visit, Depends(Guard(Act.
         "put_by": visit.session.actor.id,
     }
     async with visit.perform(camera.subject, detail={"hold": hold.id, "camera": camera.id, **window}) as connection:
-        await connection.execute(insert(_HOLD).values(row))
+        await connection.execute(insert(_HOLD).values(row).on_conflict_do_nothing())
     return PutBody(
         **_shown({**row, "released_at": None}, None, visit),
         segments=kept["segments"],

@@ -14,6 +14,7 @@ from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.cameras.secrets import SecretBox
 from csu.centre_state import Centre, StreamState
+from csu.holds import taking
 from csu.links import feed, orders
 from csu.recording.state import Freeze, RecorderState, read_state
 from csu.statements import intake
@@ -131,6 +132,7 @@ class FactsPuller:
             return 0
         async with centre.store.facts() as reading:
             cameras = await facts.cameras(reading)
+        missing, holds = await self._unlisted(batch)
         async with centre.store.transaction(None) as connection:
             if not await cursor.is_current(connection):
                 cursor.forget()
@@ -138,6 +140,7 @@ class FactsPuller:
             written = [entry for fact in batch if (entry := _entry(source, fact, cameras)) is not None]
             await entries.append(connection, written)
             await intake.keep(connection, source, batch, cameras)
+            await taking.take_over(connection, holds, missing, cameras)
             for fact in batch:
                 await _alarm(connection, fact, cameras)
             await cursor.advance(connection, int(batch[-1]["n"]))
@@ -146,6 +149,15 @@ class FactsPuller:
         async with asyncio.timeout(_ANSWER_S):
             await self._channel.call("ack", index=source, upto=cursor.upto)
         return len(batch)
+
+    async def _unlisted(self, batch: list[dict[str, Any]]) -> tuple[dict[str, datetime], list[dict[str, Any]]]:
+        """Holds that the recorder took and that have no row here; where there are any, all that it holds now."""
+        async with self._centre.store.transaction(None) as connection:
+            missing = await taking.unlisted(connection, batch)
+        if not missing:
+            return {}, []
+        async with asyncio.timeout(_ANSWER_S):
+            return missing, (await self._channel.call("holds"))["holds"]
 
     async def _greet(
         self, connection: AsyncConnection, cursor: feed.Cursor, source: str, indexes: Mapping[str, bool]
@@ -170,6 +182,8 @@ _OPS = {
     "index_rebuilt": "recorder:rebuilt",
     "clock_released": "recorder:released",
     "breaker_released": "recorder:released",
+    taking.PUT: "hold:taken",
+    "hold_released": "hold:freed",
 }
 _KEPT = (
     "authorisation",
@@ -184,6 +198,7 @@ _KEPT = (
     "derived",
     "day",
     "persons",
+    "hold",
 )
 _KEPT_OF_REBUILT = ("segments", "damaged", "conflicts", "holes", "gone")
 

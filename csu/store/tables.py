@@ -290,7 +290,7 @@ hold = Table(
     _at("to_at", nullable=False),
     _text("requisition", nullable=False),
     _at("put_at", nullable=False),
-    _uuid("put_by", ForeignKey("account.id"), nullable=False),
+    _uuid("put_by", ForeignKey("account.id")),
     _at("released_at"),
 )
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import psycopg
 from centre_support import Running
+from test_releases import FrozenRecorder, people, until
 
 from csu import keys
 from csu.audit.heads import HeadSigner
+from csu.links.recorder_link import FactsPuller
 from recorder.channel import ChannelError, ChannelServer
 from recorder.decisions import Hold, Release, verify_hold, verify_release
 from recorder.sealed import OrderRefused
@@ -133,3 +136,43 @@ async def test_row_72_the_elected_learn_of_no_requisition_from_the_journal_eithe
         for asked in ({}, {"op": "hold:put"}):
             entries = (await delegate.get("/api/journal", **asked)).json()["entries"]
             assert not [entry for entry in entries if entry["op"].startswith("hold:")]
+
+
+async def test_what_the_recorder_took_while_the_centre_could_not_write_is_listed_told_and_released(
+    centre: Running, superuser: str
+) -> None:
+    """No act without entry, and nothing kept that nobody can release: a real recorder, and a commit that fails."""
+    running = FrozenRecorder(centre)
+    running.start()
+    puller = FactsPuller(centre.centre, running.client)
+    try:
+        await until(running.is_ready)
+        async with people(centre) as (supervisor, administrator):
+            camera = await _camera(supervisor)
+            window = _body(camera) | {"from": "2099-01-01T00:00:00Z", "to": "2099-01-01T01:00:00Z"}
+            with psycopg.connect(superuser, autocommit=True) as connection:
+                connection.execute("REVOKE INSERT ON hold FROM csu_app")
+                try:
+                    assert (await supervisor.post("/api/holds", window)).status_code == 500
+                finally:
+                    connection.execute("GRANT INSERT ON hold TO csu_app")
+            assert (await supervisor.get("/api/holds")).json() == {"holds": []}
+            await puller.run_once()
+            (hold,) = (await supervisor.get("/api/holds")).json()["holds"]
+            assert (hold["camera"], hold["requisition"]) == (camera, window["requisition"])
+            release = f"/api/holds/{hold['id']}/release"
+            assert (await supervisor.post(release, CLOSED)).status_code == 200
+            assert (await administrator.post(release)).json()["released_at"] is not None
+            assert (await running.client.call("holds"))["holds"] == []
+            await puller.run_once()
+        entries = [e for e in await centre.journal() if e["op"] in ("hold:taken", "hold:freed")]
+        assert [(e["op"], e["camera"], e["author"]) for e in entries] == [
+            ("hold:freed", camera, "Enregistreur"),
+            ("hold:taken", camera, "Enregistreur"),
+        ]
+        async with centre.person("delegue") as delegate:
+            told = (await delegate.get("/api/journal")).json()["entries"]
+            assert not [entry for entry in told if entry["op"].startswith("hold:")]
+    finally:
+        running.client.close()
+        running.stop()

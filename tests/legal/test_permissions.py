@@ -90,6 +90,13 @@ class TestPictures:
         ending = replace(CIVIL, habilitations=(replace(HELD, validity=Validity(AT - DAY, AT + DAY)),))
         assert decide(ending, Act.PICTURE_LIVE, STREET, LIVE_MOTIF, AT) == Allowed(AT + DAY)
 
+    def test_of_several_rights_the_longest_counts(self) -> None:
+        sooner = Validity(AT - DAY, AT + DAY)
+        actor = replace(CIVIL, habilitations=(HELD, replace(HELD, validity=sooner)))
+        commune = replace(VERNON, conventions=(Convention("c2", sooner), *VERNON.conventions))
+        camera = replace(CAMERA, authorisations=(LINE, replace(LINE, validity=sooner)))
+        assert decide(actor, Act.PICTURE_LIVE, Subject(commune, camera), LIVE_MOTIF, AT) == Allowed(YEAR.end_at)
+
     def test_row_1_no_authorisation(self) -> None:
         assert refusal(subject=authorised()) == "AUTH_MISSING"
 
@@ -272,6 +279,25 @@ class TestFindings:
         assert refusal(replace(FINDER, habilitations=(HELD,)), Act.CONSTAT_WASTE, STREET, None) == "NOT_HABILITE"
         over = replace(FINDER.habilitations[0], validity=Validity(AT - DAY, AT))
         assert refusal(replace(FINDER, habilitations=(HELD, over)), Act.CONSTAT_WASTE, STREET, None) == "NOT_HABILITE"
+
+    @pytest.mark.parametrize(
+        ("actor", "subject", "code"),
+        [
+            (replace(FINDER, role=Role.AUDITOR), STREET, "REGIME_ROLE_FORBIDDEN"),
+            (FINDER, Subject(replace(VERNON, insee="27016"), CAMERA), "OUT_OF_COMMUNE"),
+            (FINDER, authorised(), "AUTH_MISSING"),
+            (FINDER, authorised(replace(LINE, validity=replace(YEAR, suspended_at=AT))), "AUTH_SUSPENDED"),
+            (
+                replace(FINDER, habilitations=(replace(HELD, rights=frozenset({Right.REPLAY}), finds=True),)),
+                STREET,
+                "NOT_HABILITE",
+            ),
+            (FINDER, Subject(replace(VERNON, conventions=()), CAMERA), "CONVENTION_MISSING"),
+            (FINDER, Subject(VERNON, replace(CAMERA, masks=(YEAR,))), "MASK_LOCKED"),
+        ],
+    )
+    def test_row_41_who_may_not_watch_finds_nothing(self, actor: Actor, subject: Subject, code: str) -> None:
+        assert refusal(actor, Act.CONSTAT_WASTE, subject, None) == code
 
     def test_row_57_live_only(self) -> None:
         recorded = replace(STREET, window=(AT - DAY, AT))
