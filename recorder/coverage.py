@@ -9,6 +9,7 @@ pictures, and an announcement must not make a month look better than it was; tha
 """
 
 import bisect
+import operator
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ RECORDED = "recorded"
 NOT_EXPECTED = frozenset({Cause.AUTHORISATION, Cause.MASKED})
 """Causes for which nothing was to be recorded."""
 Interval = tuple[int, int]
+_FROM = operator.itemgetter(0)
 
 
 class Missing(NamedTuple):
@@ -98,24 +100,27 @@ def account(
     periods: Sequence[Interval], runs: Sequence[Interval], gaps: Sequence[Missing], from_us: int, to_us: int
 ) -> Coverage:
     """Add up an interval. Runs win over gaps, and of two gaps the one that began first (or came first)."""
-    clip = [(from_us, to_us)]
-    recorded = _within(union(runs), clip)
+    recorded = _within(union(runs), from_us, to_us)
     missing: list[Missing] = []
     at_us = from_us  # no gap before reaches further
     first = 0  # of the runs that end after it
-    for gap in sorted(gaps, key=lambda gap: gap.from_us):
+    for gap in sorted(gaps, key=_FROM):
         low, high = max(gap.from_us, at_us), min(gap.to_us, to_us)
         if low >= high:
             continue
         at_us = high
         while first < len(recorded) and recorded[first][1] <= low:
             first += 1
-        last = bisect.bisect_left(recorded, (high, high), first)
-        missing += [Missing(a, b, gap.cause, gap.detail) for a, b in subtract([(low, high)], recorded[first:last])]
+        if first < len(recorded) and recorded[first][0] < high:
+            last = bisect.bisect_left(recorded, (high, high), first)
+            left = subtract([(low, high)], recorded[first:last])
+            missing += [Missing(a, b, gap.cause, gap.detail) for a, b in left]
+        else:
+            missing.append(Missing(low, high, gap.cause, gap.detail))
     covered = union([*recorded, *((gap.from_us, gap.to_us) for gap in missing)])
-    ordered = _within(union(periods), clip)
+    ordered = _within(union(periods), from_us, to_us)
     missing += [Missing(a, b, Cause.OURS, "unaccounted") for a, b in subtract(ordered, covered)]
-    missing.sort(key=lambda gap: gap.from_us)
+    missing.sort(key=_FROM)
     recorded_us = sum(b - a for a, b in recorded)
     expected_us = recorded_us + sum(g.to_us - g.from_us for g in missing if g.cause not in NOT_EXPECTED)
     return Coverage(to_us, expected_us, recorded_us, recorded, missing)
@@ -136,16 +141,13 @@ def percentages(sums: Mapping[str, int]) -> dict[str, float]:
 @dataclass(frozen=True, slots=True)
 class Account:
     """What one index has of a camera in an interval, as its rows are; ends that are None are still to come. `alive_us`:
-    its last wave."""
+    its last wave. `open_runs` go on, and end where they are durable."""
 
     alive_us: int | None
     periods: list[tuple[int, int | None]]
-    runs: list[tuple[int, int, str | None]]
+    runs: list[Interval]
+    open_runs: list[Interval]
     gaps: list[tuple[int, int | None, str, str]]
-
-    @property
-    def open_runs(self) -> list[tuple[int, int, str | None]]:
-        return [run for run in self.runs if run[2] is None]
 
     @property
     def came_us(self) -> int:
@@ -160,20 +162,23 @@ def read_account(connection: sqlite3.Connection, camera: str, from_us: int, to_u
         return None
     alive = connection.execute("SELECT value FROM meta WHERE key = 'alive_us'").fetchone()
     values = (row[0], to_us, from_us)
+    # The + keeps a condition from choosing the index: without it, all runs before the interval's end would be read.
     runs = connection.execute(
-        "SELECT from_us, to_us, reason FROM run WHERE camera = ? AND from_us < ? AND (to_us > ? OR reason IS NULL)"
-        " ORDER BY from_us",
-        values,
+        "SELECT from_us, to_us FROM run WHERE camera = ? AND +from_us < ? AND to_us > ? AND reason IS NOT NULL", values
+    ).fetchall()
+    open_runs = connection.execute(
+        "SELECT from_us, to_us FROM run WHERE camera = ? AND +from_us < ? AND reason IS NULL", values[:2]
     ).fetchall()
     gaps = connection.execute(
-        "SELECT from_us, to_us, cause, detail FROM gap WHERE camera = ? AND from_us < ? AND"
-        " (to_us IS NULL OR to_us > ?) ORDER BY from_us",
-        values,
+        "SELECT from_us, to_us, cause, detail FROM gap WHERE camera = ? AND from_us < ? AND to_us > ?", values
+    ).fetchall()
+    gaps += connection.execute(
+        "SELECT from_us, to_us, cause, detail FROM gap WHERE camera = ? AND from_us < ? AND to_us IS NULL", values[:2]
     ).fetchall()
     periods = connection.execute(
         "SELECT from_us, to_us FROM period WHERE camera = ? AND from_us < ? AND (to_us IS NULL OR to_us > ?)", values
     ).fetchall()
-    return Account(alive[0] if alive else None, periods, runs, gaps)
+    return Account(alive[0] if alive else None, periods, runs, open_runs, gaps)
 
 
 def read_offsets(connection: sqlite3.Connection, camera: str, from_us: int, to_us: int) -> list[dict[str, Any]]:
@@ -198,7 +203,7 @@ def unite(accounts: Sequence[Account], from_us: int, to_us: int, now_us: int, aw
         return None
     until_us = min(to_us, max(now_us, from_us))
     alive = [one.alive_us is None or now_us - one.alive_us < ALIVE_US for one in accounts]
-    going_on = [run[1] for one, is_alive in zip(accounts, alive, strict=True) for run in one.open_runs if is_alive]
+    going_on = [end for one, is_alive in zip(accounts, alive, strict=True) for _, end in one.open_runs if is_alive]
     if going_on:
         until_us = max(from_us, min(until_us, max(going_on)))
     came_us = max((one.came_us for one in accounts), default=0)
@@ -210,8 +215,8 @@ def unite(accounts: Sequence[Account], from_us: int, to_us: int, now_us: int, aw
         periods += [(a, left_us if b is None else b) for a, b in one.periods]
         missing += [Missing(a, left_us if b is None else b, cause, detail) for a, b, cause, detail in one.gaps]
         if not is_alive:
-            missing += [Missing(end_us, left_us, *stopped) for _, end_us, _ in one.open_runs]
-    runs = [run[:2] for one in accounts for run in one.runs]
+            missing += [Missing(end_us, left_us, *stopped) for _, end_us in one.open_runs]
+    runs = [run for one in accounts for run in (*one.runs, *one.open_runs)]
     if away:
         known = union([*periods, *runs, *((gap.from_us, gap.to_us) for gap in missing)])
         missing += [Missing(a, b, Cause.STORAGE, "away") for a, b in subtract([(from_us, until_us)], known)]
@@ -250,6 +255,10 @@ def read_month(
     return found
 
 
-def _within(intervals: Sequence[Interval], bounds: Sequence[Interval]) -> list[Interval]:
-    ((low, high),) = bounds
-    return [(max(a, low), min(b, high)) for a, b in intervals if min(b, high) > max(a, low)]
+def _within(intervals: Sequence[Interval], low: int, high: int) -> list[Interval]:
+    """What of `intervals` (disjoint, in order) lies between the two."""
+    inside = [(a, b) for a, b in intervals if a < high and b > low]
+    if inside:
+        inside[0] = max(inside[0][0], low), inside[0][1]
+        inside[-1] = inside[-1][0], min(inside[-1][1], high)
+    return inside

@@ -15,7 +15,7 @@ from typing import Any, Self
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 OPEN, CLOSED = 0, 1
 HOUR_US = 3_600_000_000
 SCHEMA = """
@@ -32,10 +32,13 @@ CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT, camera INTEGER NOT NULL, 
     to_us INTEGER NOT NULL, reason TEXT, lost INTEGER NOT NULL, clock_offset_us INTEGER, authorisation TEXT NOT NULL);
 CREATE INDEX run_by_camera ON run(camera, from_us);
 CREATE INDEX run_open ON run(camera) WHERE reason IS NULL;
+-- Listing a month reads this and gap_closed alone, and nothing that ended before it. Without the runs that go on: their
+-- to_us rises with each wave.
+CREATE INDEX run_closed ON run(camera, to_us, from_us, reason) WHERE reason IS NOT NULL;
 CREATE TABLE gap(id INTEGER PRIMARY KEY AUTOINCREMENT, camera INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER,
     cause TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE INDEX gap_by_camera ON gap(camera, from_us);
 CREATE INDEX gap_open ON gap(camera) WHERE to_us IS NULL;
+CREATE INDEX gap_closed ON gap(camera, to_us, from_us, cause, detail) WHERE to_us IS NOT NULL;
 -- early_us: when it may be destroyed at the earliest, for want of space (legal.retention.UNFIXED_MINIMUM_DAYS).
 -- released: a hold that kept it beyond its deadline has ended.
 CREATE TABLE segment(id INTEGER PRIMARY KEY, camera INTEGER NOT NULL, run INTEGER NOT NULL, start_us INTEGER NOT NULL,
@@ -273,14 +276,16 @@ def _create(connection: sqlite3.Connection, directory: str, now_us: int) -> None
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring an index of a version before to this one, in place and in one transaction; its hours are counted later."""
     (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or (None,)
-    if version not in (1, 2, 3):
+    if version not in (1, 2, 3, 4):
         return
     connection.execute("BEGIN EXCLUSIVE")
     if version == 1:
         connection.execute(_statement("VIEW unheld"))
     if version < 3:
         _migrate_to_3(connection)
-    _migrate_to_4(connection)
+    if version < 4:
+        _migrate_to_4(connection)
+    _migrate_to_5(connection)
     connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (INDEX_VERSION,))
     connection.execute("COMMIT")
 
@@ -335,6 +340,12 @@ def _migrate_to_4(connection: sqlite3.Connection) -> None:
         uncounted = connection.execute("SELECT value FROM meta WHERE key = ?", (UNCOUNTED,)).fetchone()
         connection.execute(_COUNT_HOURS.format("id > ?"), ((uncounted and uncounted[0]) or 0,))
     connection.execute("DELETE FROM meta WHERE key IN ('forward', 'forwarded', 'clock_ahead_us')")
+
+
+def _migrate_to_5(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP INDEX gap_by_camera")
+    for made in ("INDEX run_closed", "INDEX gap_closed"):
+        connection.execute(_statement(made))
 
 
 def _statement(made: str) -> str:

@@ -2,7 +2,8 @@
 
     git worktree add --detach DIR COMMIT && PYTHONPATH=DIR .venv/bin/python tests/crash/make_recordings_of_before.py
 
-COMMIT: 9d12a95 for format 1 and index 1, d1082ac for format 1 and index 2, 3265514 for format 1 and index 3.
+COMMIT: 9d12a95 for format 1 and index 1, d1082ac for format 1 and index 2, 3265514 for format 1 and index 3,
+464b186 for format 1 and index 4.
 
 Two cameras; a run that ended, one that goes on with a part that no commit knows, a gap, a deadline, a fact, an alarm.
 """
@@ -20,7 +21,7 @@ from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, S
 from recorder.store import NewSegment, SegmentStore
 from streams.packets import Packet, VideoFormat
 
-FILES = {version: Path(__file__).with_name(f"recordings_of_{version}.zip") for version in (1, 2, 3)}
+FILES = {version: Path(__file__).with_name(f"recordings_of_{version}.zip") for version in (1, 2, 3, 4)}
 CAMERAS = ("6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01", "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02")
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 BEGIN_US = 1_795_441_200_000_000

@@ -55,13 +55,13 @@ def _open(path: Path) -> tuple[StorageDirectory, Index, Recovery]:
     return storage, index, recover(storage, index, NOW_US, Cause.OURS, "killed")
 
 
-@pytest.mark.parametrize(("before", "version"), [(1, 1), (2, 2), (3, 3)], indirect=["before"])
+@pytest.mark.parametrize(("before", "version"), [(n, n) for n in FILES], indirect=["before"])
 def test_it_is_of_the_version_before(before: Path, version: int) -> None:
     with closing(sqlite3.connect(before / "recordings" / "index.db")) as index:
         assert index.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (version,)
 
 
-@pytest.mark.parametrize(("before", "is_counted"), [(1, False), (2, False), (3, True)], indirect=["before"])
+@pytest.mark.parametrize(("before", "is_counted"), [(1, False), (2, False), (3, True), (4, True)], indirect=["before"])
 def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path, is_counted: bool) -> None:
     storage, index, _ = _open(before)
     counted = "SELECT sum(count), sum(bytes), min(early_us) FROM hour"
@@ -137,6 +137,16 @@ def test_nothing_is_lost_by_the_upgrade(before: Path) -> None:
     assert ends[0] >= BEGIN_US + (SECONDS - 5) * 1_000_000
     assert ends[1] == BEGIN_US + 80_000_000
     assert check(before / "recordings", NOW_US, deep=True).ok
+
+
+def test_an_index_of_before_is_made_like_a_new_one(before: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = "SELECT type, name FROM sqlite_master ORDER BY 1, 2"
+    new = Index.open(tmp_path_factory.mktemp("new") / "index.db", "new", NOW_US)
+    storage, index, _ = _open(before)
+    assert index.query(made) == new.query(made)
+    index.close()
+    storage.close()
+    new.close()
 
 
 def _tell_before(path: Path, **meta: object) -> None:

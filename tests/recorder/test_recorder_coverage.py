@@ -108,6 +108,46 @@ def test_a_camera_that_leaves_the_orders_is_no_longer_expected(tmp_path: Path) -
         assert (coverage.expected_us, coverage.recorded_us) == (15_000_000, 10_000_000)
 
 
+def test_listing_reads_nothing_of_what_ended_before(tmp_path: Path) -> None:
+    """Counted in SQLite's own steps: a day costs the same after years."""
+    with bench(tmp_path) as made:
+        number, hour_us = made.index.camera(CAMERA), 3_600_000_000
+        made.index.execute("INSERT INTO period(camera, from_us) VALUES (?, 0)", (number,))
+
+        def fill(hours: range) -> None:
+            for hour in hours:
+                at_us = START_US + hour * hour_us
+                made.index.execute(
+                    "INSERT INTO run(camera, from_us, to_us, reason, lost, authorisation) VALUES (?, ?, ?, '', 0, '')",
+                    (number, at_us, at_us + hour_us // 2),
+                )
+                made.index.execute(
+                    "INSERT INTO gap(camera, from_us, to_us, cause, detail) VALUES (?, ?, ?, 'camera', 'lost')",
+                    (number, at_us + hour_us // 2, at_us + hour_us),
+                )
+            made.index.commit()
+
+        def steps() -> int:
+            taken = 0
+
+            def count() -> int:
+                nonlocal taken
+                taken += 1
+                return 0
+
+            with closing(open_reader(made.storage.index_path)) as reader:
+                reader.set_progress_handler(count, 1)
+                coverage = read_coverage(reader, CAMERA, START_US, START_US + 24 * hour_us, START_US + 24 * hour_us)
+            assert coverage is not None
+            assert (len(coverage.runs), len(coverage.gaps)) == (24, 24)
+            return taken
+
+        fill(range(24))
+        before = steps()
+        fill(range(-5000, 0))
+        assert steps() == before
+
+
 @given(st.dictionaries(st.sampled_from([RECORDED, *map(str, Cause)]), st.integers(0, 10**13), min_size=1))
 def test_percentages_add_up_to_a_hundred(sums: dict[str, int]) -> None:
     shares = percentages(sums)
