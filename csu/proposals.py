@@ -13,18 +13,20 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Visit
 from csu.errors import Refusal
 from csu.schemas import MotifGiven
-from csu.store import tables
+from csu.store import facts, tables
 from legal import motifs
-from legal.acts import Refused
+from legal.acts import Act, Allowed, Refused
+from legal.facts import CENTRE
 from legal.motifs import Motif
-from legal.two_persons import Decision, Proposal, may_propose, second_person
+from legal.permissions import decide
+from legal.two_persons import GIVEN_WITHIN, Decision, Proposal, fault_of_hands, may_propose, second_person
 
 _TABLE = tables.proposal
 _CONFLICT = Refused("CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.", "CSI R.253-2")
@@ -163,11 +165,45 @@ def _stored(motif: Motif | None) -> dict[str, str | None]:
     return {} if motif is None else {"motif": motif.code, "motif_reference": motif.reference}
 
 
-def demand(known: Known | None, visit: Visit, *, subject: str | None) -> Known:
-    """The proposal, if this person may confirm it now for this subject. Raises Refusal, not journalled."""
+async def demand(known: Known | None, visit: Visit, *, subject: str | None) -> Known:
+    """The proposal, if this person may confirm it now for this subject, and who proposed it still counts as another.
+
+    Raises Refusal, not journalled.
+    """
     refuse(second_person(None if known is None else known.legal, subject, visit.session.actor.id, visit.now))
     assert known is not None
+    first = known.legal.person
+    refuse(fault_of_hands(await _still_may(visit, first), await _given_at(visit, first), visit.now))
     return known
+
+
+async def _still_may(visit: Visit, first: str) -> bool:
+    """Whether who proposed could do now what this visit does."""
+    closes_at = select(tables.account.c.closes_at).where(tables.account.c.id == first)
+    async with visit.centre.store.facts() as connection:
+        actor = (await facts.actors(connection, [first])).get(first)
+        leaves_at = await connection.scalar(closes_at)
+    if actor is None or (leaves_at is not None and leaves_at <= visit.now):
+        return False
+    return isinstance(decide(actor, visit.act, CENTRE, None, visit.now), Allowed)
+
+
+async def _given_at(visit: Visit, first: str) -> datetime | None:
+    """When who proposed and who confirms last gave the one to the other a password, as the journal tells."""
+    journal, second = tables.journal, visit.session.actor.id
+    given = [
+        (journal.c.author == giver) & journal.c.detail.contains(f'"account":"{taker}"')
+        for giver, taker in ((first, second), (second, first))
+    ]
+    statement = select(func.max(journal.c.at)).where(
+        journal.c.op.in_([Act.ACCOUNT_CREATE, Act.ACCOUNT_RESET]),
+        journal.c.result == "done",
+        journal.c.at > visit.now - GIVEN_WITHIN,
+        or_(*given),
+    )
+    async with visit.centre.store.transaction(None) as connection:
+        at: datetime | None = await connection.scalar(statement)
+    return at
 
 
 async def confirm(connection: AsyncConnection, visit: Visit, known: Known) -> None:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from legal.acts import Refused
 
 CONFIRM_WITHIN = timedelta(minutes=30)
+GIVEN_WITHIN = timedelta(days=1)
+"""Who has just been given a password by somebody may be that very person under another name."""
 _SOURCE = "CSI R.253-2"
 
 
@@ -67,6 +69,20 @@ def second_person(proposal: Proposal | None, subject: str | None, person: str, a
         return other_subject()
     if proposal.person == person:
         return Refused("SECOND_PERSON_REQUIRED", "Une autre personne que vous doit confirmer.", _SOURCE)
+    return None
+
+
+def fault_of_hands(still_may: bool, given_at: datetime | None, at: datetime) -> Refused | None:
+    """Why the word of who proposed does not count beside that of who confirms; None when it does. `still_may`: whether
+    the first could confirm it for another; `given_at`: when one of the two was last given a password by the other."""
+    if not still_may:
+        reason = "La personne qui a proposé n'en a plus le droit : il faut proposer de nouveau."
+        return Refused("NO_PROPOSAL", reason, _SOURCE)
+    if given_at is not None and at < given_at + GIVEN_WITHIN:
+        reason = (
+            "L'une de vous deux a donné son mot de passe à l'autre depuis moins d'un jour : une autre doit confirmer."
+        )
+        return Refused("SECOND_PERSON_REQUIRED", reason, _SOURCE)
     return None
 
 

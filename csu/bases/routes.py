@@ -132,7 +132,7 @@ async def confirm_basis(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act
     }
     detail = known.told | {"function": told["function"], "reference": told["reference"]}
     async with visit.refusing(visit.entry(visit.act, camera, detail=detail)):
-        proposals.demand(known, visit, subject=known.legal.subject)
+        await proposals.demand(known, visit, subject=known.legal.subject)
         _demand_allowed(Function(told["function"]), camera, Validity(from_at, to_at))
         async with visit.perform(camera.subject, camera=camera, detail=detail) as connection:
             await proposals.confirm(connection, visit, known)

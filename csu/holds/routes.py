@@ -152,7 +152,7 @@ async def _propose(visit: Visit, row: RowMapping, motif: Motif, detail: dict[str
 async def _confirm(
     visit: Visit, row: RowMapping, known: Known | None, detail: dict[str, str]
 ) -> tuple[RowMapping, Known]:
-    known = proposals.demand(known, visit, subject=row["id"])
+    known = await proposals.demand(known, visit, subject=row["id"])
     await asking.release(visit, Release("hold", row["id"], (known.legal.person, visit.session.actor.id)))
     async with visit.perform(motif=known.motif, detail={**detail, **known.told, "step": "released"}) as connection:
         await proposals.confirm(connection, visit, known)

@@ -152,9 +152,9 @@ async def confirm_interruption(
     subject = None if is_over else told.row["id"]
     async with visit.refusing(_entry(visit, told, camera)):
         if told.row["decided_at"] is None:
-            known = proposals.demand(told.begin, visit, subject=subject)
+            known = await proposals.demand(told.begin, visit, subject=subject)
             return await _change(visit, told, camera, "begin", {"decided_at": visit.now}, confirmed=known)
-        known = proposals.demand(told.end, visit, subject=subject)
+        known = await proposals.demand(told.end, visit, subject=subject)
         ended = {"ended_at": visit.now, "ended_by": visit.session.actor.id}
         return await _change(visit, told, camera, "end", ended, confirmed=known)
 

@@ -75,8 +75,8 @@ async def confirm_release(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(A
     subject, freeze = _SUBJECTS[known.decision], known.legal.subject
     detail |= known.told | {"subject": subject, "freeze": freeze}
     async with visit.refusing(visit.entry(visit.act, detail=detail)):
-        proposals.demand(known, visit, subject=freeze)
-        proposals.demand(known, visit, subject=await _freeze_now(visit, subject))
+        await proposals.demand(known, visit, subject=freeze)
+        await proposals.demand(known, visit, subject=await _freeze_now(visit, subject))
         persons = known.legal.person, visit.session.actor.id
         await asking.release(visit, Release(subject, freeze, persons))
         async with visit.perform(motif=known.motif, detail=detail) as connection:

@@ -104,7 +104,7 @@ async def confirm_retention(
     camera, days = await camera_of(visit, known.legal.subject), int(known.content["days"])
     detail = known.told | {"days": days}
     async with visit.refusing(visit.entry(visit.act, camera, detail=detail)):
-        proposals.demand(known, visit, subject=camera.id)
+        await proposals.demand(known, visit, subject=camera.id)
         await _check(visit, camera.id, days)
         async with visit.perform(camera.subject, camera=camera, motif=known.motif, detail=detail) as connection:
             await proposals.confirm(connection, visit, known)

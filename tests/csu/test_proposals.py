@@ -1,5 +1,6 @@
 """One mechanism for every act that takes two persons: held by the database, closed for good, carried over."""
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -206,3 +207,84 @@ async def test_a_mask_is_refused_by_supervisors_only(centre: Running) -> None:
 async def closed(person: Browser, proposal: str, asked: dict[str, str] | None = None) -> tuple[int, str | None]:
     answer = await person.post(f"/api/proposals/{proposal}/close", asked or {"reason": "Conseil à consulter"})
     return answer.status_code, answer.json().get("code")
+
+
+def _retention(days: int) -> dict[str, Any]:
+    return {"days": days, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
+
+
+@pytest.mark.parametrize("way", ["create", "reset"])
+async def test_one_person_with_two_accounts_decides_nothing(centre: Running, way: str) -> None:
+    """Who makes an account, or gives it a password, can open it: for a day its word is the giver's own."""
+    async with centre.person("administrateur") as administrator:
+        if way == "create":
+            account = {"login": "adjoint", "name": "Adjoint", "role": "supervisor", "category": "PM"}
+            made = (await administrator.post("/api/accounts", account)).json()
+        else:
+            accounts = (await administrator.get("/api/accounts")).json()["accounts"]
+            known = next(one["id"] for one in accounts if one["login"] == "superviseur")
+            made = (await administrator.post(f"/api/accounts/{known}/password")).json()
+        camera = await _camera(administrator)
+        asked = await administrator.post(f"/api/cameras/{camera}/retention", _retention(7))
+        async with centre.browser() as other:
+            assert (await other.log_in(made["login"], password=made["password"])).status_code == 200
+            confirmed = await other.post(f"/api/retentions/{asked.json()['id']}/confirm")
+            assert (confirmed.status_code, confirmed.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
+            assert "mot de passe" in confirmed.json()["reason"]
+            closed = await other.post(f"/api/proposals/{asked.json()['id']}/close", {"reason": "à refaire"})
+            assert closed.status_code == 200
+            asked = await other.post(f"/api/cameras/{camera}/retention", _retention(8))
+            confirmed = await administrator.post(f"/api/retentions/{asked.json()['id']}/confirm")
+            assert (confirmed.status_code, confirmed.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
+    codes = [row[1] for row in await journalled(centre, "retention:confirm")]
+    assert codes == ["SECOND_PERSON_REQUIRED"] * 2
+    centre.clock.advance(days=1)
+    async with centre.person("administrateur") as administrator, centre.browser() as other:
+        assert (await other.log_in(made["login"], password=made["password"])).status_code == 200
+        asked = await administrator.post(f"/api/cameras/{camera}/retention", _retention(7))
+        assert (await other.post(f"/api/retentions/{asked.json()['id']}/confirm")).status_code == 200
+
+
+@pytest.mark.parametrize("loses", ["role", "time"])
+async def test_what_somebody_proposed_who_may_no_longer_is_confirmed_by_nobody(
+    centre: Running, superuser: str, loses: str
+) -> None:
+    async with centre.person("superviseur") as supervisor, centre.person("administrateur") as administrator:
+        account = supervisor.account["id"]
+        if loses == "time":
+            leaving = {"days": 1, "reason": "mutation"}
+            assert (await administrator.post(f"/api/persons/{account}/leave", leaving)).status_code == 200
+            centre.clock.advance(hours=23, minutes=50)
+    async with centre.person("superviseur") as supervisor, centre.person("administrateur") as administrator:
+        camera = await _camera(supervisor)
+        asked = await supervisor.post(f"/api/cameras/{camera}/retention", _retention(7))
+        assert asked.status_code == 201, asked.text
+        if loses == "time":
+            centre.clock.advance(minutes=10)
+        else:
+            with psycopg.connect(superuser) as connection:
+                connection.execute("UPDATE account SET role = 'operator' WHERE login = 'superviseur'")
+        confirmed = await administrator.post(f"/api/retentions/{asked.json()['id']}/confirm")
+        assert (confirmed.status_code, confirmed.json()["code"]) == (409, "NO_PROPOSAL")
+        kept = (await administrator.get("/api/retentions")).json()["retentions"]
+        assert {one["kept"] for one in kept} == {15}
+    assert [row[1] for row in await journalled(centre, "retention:confirm")] == ["NO_PROPOSAL"]
+
+
+async def test_confirmed_by_two_at_once_it_is_done_once(centre: Running) -> None:
+    async with (
+        supervisors(centre) as (first, second),
+        centre.person("administrateur") as administrator,
+    ):
+        camera = await _camera(first)
+        asked = (await first.post(f"/api/cameras/{camera}/retention", _retention(7))).json()["id"]
+        centre.clock.advance(minutes=1)
+        confirm = f"/api/retentions/{asked}/confirm"
+        answers = await asyncio.gather(*(person.post(confirm) for person in (second, administrator) for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [200, *[409] * 5]
+        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {
+            "CONFLICT",
+            "ALREADY_DONE",
+        }
+    done = [row[1] for row in await journalled(centre, "retention:confirm")]
+    assert (done.count(None), len(done)) == (1, 6)

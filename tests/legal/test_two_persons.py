@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legal.two_persons import CONFIRM_WITHIN, Proposal, may_propose, second_person, undecidable
+from legal.two_persons import (
+    CONFIRM_WITHIN,
+    GIVEN_WITHIN,
+    Proposal,
+    fault_of_hands,
+    may_propose,
+    second_person,
+    undecidable,
+)
 
 AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -70,3 +78,13 @@ def test_it_is_confirmed_only_while_open_by_another_and_for_its_subject(
         assert (confirmed_at, closed_at, subject) == (None, None, "subject")
         assert person != "a"
         assert AT <= at < AT + CONFIRM_WITHIN
+
+
+def test_two_accounts_of_one_hand_are_not_two_persons() -> None:
+    lost = fault_of_hands(False, None, AT)
+    assert lost is not None
+    assert lost.code == "NO_PROPOSAL"
+    for given_at, fault in ((AT, True), (AT - GIVEN_WITHIN + HOUR, True), (AT - GIVEN_WITHIN, False), (None, False)):
+        refused = fault_of_hands(True, given_at, AT)
+        assert (refused is not None) == fault
+        assert refused is None or refused.code == "SECOND_PERSON_REQUIRED"
