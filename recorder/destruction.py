@@ -7,11 +7,12 @@ cameras' priority. The caller has a clock that it trusts. What was derived from 
 import os
 import struct
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from recorder.derived import doom
 from recorder.format import NO_HASH, file_name, merkle_root
-from recorder.index import CLOSED, HOUR_US, Index
+from recorder.index import CLOSED, HOUR_US, UNCOUNTED, Index
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
 
@@ -47,11 +48,7 @@ def destroy_for_space(store: SegmentStore, nbytes: int, due_us: int, now_us: int
     index.begin()
     rows: list[Any] = []
     freed = 0
-    for priority, hour_us in index.query(
-        "SELECT DISTINCT c.priority, h.hour_us FROM hour h JOIN camera c ON c.id = h.camera WHERE h.early_us <= ?"
-        " ORDER BY c.priority DESC, h.hour_us",
-        (due_us,),
-    ):
+    for priority, hour_us in _early_hours(index, due_us):
         for row in index.query(
             "SELECT s.id, s.camera, s.start_us, s.end_us, s.length, s.hash, s.previous, ? FROM camera c"
             " CROSS JOIN unheld s ON s.camera = c.id WHERE c.priority = ? AND s.start_us >= ? AND s.start_us < ?"
@@ -66,6 +63,43 @@ def destroy_for_space(store: SegmentStore, nbytes: int, due_us: int, now_us: int
             break
     _destroy(store, rows, now_us)
     return freed
+
+
+def _early_hours(index: Index, due_us: int) -> Iterator[tuple[int, int]]:
+    """Priorities and hours of which something may be past its minimum, in the order in which it goes.
+
+    While not all hours are counted the segments themselves tell, of each priority up to the first hour without any.
+    """
+    if not index.get(UNCOUNTED):
+        yield from index.query(
+            "SELECT DISTINCT c.priority, h.hour_us FROM hour h JOIN camera c ON c.id = h.camera WHERE h.early_us <= ?"
+            " ORDER BY c.priority DESC, h.hour_us",
+            (due_us,),
+        )
+        return
+    for (priority,) in index.query("SELECT DISTINCT priority FROM camera ORDER BY priority DESC"):
+        from_us = 0
+        while (hour_us := _next_early_hour(index, priority, from_us, due_us)) is not None:
+            yield priority, hour_us
+            from_us = hour_us + HOUR_US
+
+
+def _next_early_hour(index: Index, priority: int, from_us: int, due_us: int) -> int | None:
+    """The next hour in which cameras of this priority began a segment; None if nothing of it is past its minimum."""
+    ((first_us,),) = index.query(
+        "SELECT min((SELECT min(start_us) FROM segment s WHERE s.camera = c.id AND s.start_us >= ?)) FROM camera c"
+        " WHERE c.priority = ?",
+        (from_us, priority),
+    )
+    if first_us is None:
+        return None
+    hour_us: int = first_us - first_us % HOUR_US
+    is_early = index.query(
+        "SELECT 1 FROM camera c CROSS JOIN segment s ON s.camera = c.id WHERE c.priority = ? AND s.start_us >= ?"
+        " AND s.start_us < ? AND s.early_us <= ? LIMIT 1",
+        (priority, hour_us, hour_us + HOUR_US, due_us),
+    )
+    return hour_us if is_early else None
 
 
 def _destroy(store: SegmentStore, rows: list[Any], now_us: int) -> None:

@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -202,7 +202,7 @@ class OrdersFile:
     def __init__(self, path: Path, public_keys: Mapping[str, Ed25519PublicKey]) -> None:
         self._path = path
         self._public_keys = public_keys
-        self._version = 0
+        self._last = Orders(0, datetime.min.replace(tzinfo=UTC), [])
 
     def load(self) -> Orders | None:
         """The orders of before the restart, or None at the first start. Raises OrderRefused when they were altered."""
@@ -212,17 +212,18 @@ class OrdersFile:
             return None
         except ValueError as error:
             raise OrderRefused("ORDER_INVALID", f"{self._path.name} is not JSON") from error
-        orders = verify(document, self._public_keys)
-        self._version = orders.version
-        return orders
+        self._last = verify(document, self._public_keys)
+        return self._last
 
     def accept(self, envelope: Mapping[str, Any]) -> Orders:
-        """Verify and keep new orders. The same version again is accepted. Raises OrderRefused, OSError."""
-        orders = verify(envelope, self._public_keys)
-        if orders.version < self._version:
-            raise OrderRefused("ORDER_OLD", f"version {orders.version}, version {self._version} is in force")
+        """Verify and keep new orders. The same again are accepted; others of the same version, from a centre restored
+        from a backup, are not. Raises OrderRefused, OSError."""
+        orders, last = verify(envelope, self._public_keys), self._last
+        if orders.version < last.version or (orders.version == last.version and orders.issued_at != last.issued_at):
+            expected = f"expected a version over {last.version}, or that of {text_from_at(last.issued_at)} again"
+            raise OrderRefused("ORDER_OLD", f"{expected}; version {orders.version} of {text_from_at(orders.issued_at)}")
         self._replace(json.dumps(dict(envelope)).encode())
-        self._version = orders.version
+        self._last = orders
         return orders
 
     def _replace(self, data: bytes) -> None:

@@ -62,19 +62,25 @@ def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
     left = [float(room.free_bytes - room.spare_bytes + room.early_bytes)]
     for step in range(STEPS - 1):
         left.append(left[-1] + room.later_bytes.get(step, 0))
-    written, stopped = 0.0, set[str]()
+    bytes_per_s, stopped = 0.0, set[str]()
     for n, one in enumerate(ranked(recordings)):
         wanted = one.bytes_per_s * (RESUME_S if one.stopped else AHEAD_S)
         if n and (stopped or wanted > min(left[: 1 + int(one.minimum_s // STEP_S)])):
             stopped.add(one.camera)
             continue
-        written += one.bytes_per_s * AHEAD_S
+        bytes_per_s += one.bytes_per_s
         kept_s = max(one.minimum_s, AHEAD_S)
         left = [room - one.bytes_per_s * min((step + 1) * STEP_S, kept_s) for step, room in enumerate(left)]
-    mark = room.spare_bytes + int(written)
-    if room.free_bytes >= mark:
-        return Decision(0, frozenset(stopped))
-    return Decision(min(room.early_bytes, mark + int(written) - room.free_bytes), frozenset(stopped))
+    destroyed = min(room.early_bytes, wanted_bytes(room.free_bytes, room.spare_bytes, bytes_per_s))
+    return Decision(destroyed, frozenset(stopped))
+
+
+def wanted_bytes(free_bytes: int, spare_bytes: int, bytes_per_s: float) -> int:
+    """What has to become free: where what is written in AHEAD_S has no room beside the spare, so much that twice that
+    has."""
+    written = int(bytes_per_s * AHEAD_S)
+    mark = spare_bytes + written
+    return 0 if free_bytes >= mark else mark + written - free_bytes
 
 
 _BEFORE_ALL = Recording("", -1, 0.0, 0.0, stopped=False)

@@ -21,7 +21,7 @@ from recorder.fleet import Fleet
 from recorder.machine import now_us
 from recorder.orders import CameraOrder
 from recorder.placement import place
-from recorder.pressure import Recording, Room, decide, ranked, takes
+from recorder.pressure import Recording, Room, decide, ranked, takes, wanted_bytes
 from recorder.space import Pressure, Space, is_short, pressure_of, read_space
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
@@ -114,12 +114,21 @@ class Rounds:
         try:
             due_us = at_us if self._disks.standing.trusted else self._disks.standing.due_us
             space = await disk.read(partial(read_space, due_us=due_us))
-            if space is not None:
+            if space is None:
+                self._relieve_uncounted(disk)
+            else:
                 self._relieve(disk, space, at_us)
         except StorageDown as error:
             log.info("the space of %s isn't looked at now: %s", disk.name, error)
         except Exception:  # the task's top: a fault of ours in one look must not end the recording
             log.exception("our own fault while looking at the space of %s", disk.name)
+
+    def _relieve_uncounted(self, disk: Disk) -> None:
+        """What is there isn't known yet: what is past its minimum goes as far as it is wanted, and who gives way, or
+        doesn't, stays so."""
+        rates = (stream.bytes_per_s for stream in self._fleet.recorded_on(disk).values() if not stream.gives_way)
+        wanted = wanted_bytes(disk.writer.free_bytes, LOW_BYTES, sum(rates))
+        disk.writer.make_room(wanted if self._disks.standing.trusted else 0)
 
     def _relieve(self, disk: Disk, space: Space, at_us: int) -> None:
         free_bytes = disk.writer.free_bytes

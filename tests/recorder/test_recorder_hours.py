@@ -1,15 +1,21 @@
 """The hours of an index of before are added up beside the recording: at any time they are those of what is counted."""
 
+import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
 
 from recorder.breaker import planned, read_breakers
+from recorder.check import check
 from recorder.clock import ClockMemory
 from recorder.destruction import destroy_due
-from recorder.index import UNCOUNTED
+from recorder.index import HOUR_US, UNCOUNTED, open_reader, read_facts
+from recorder.machine import MachineClock, now_us
+from recorder.main import Recorder, RecorderConfig
 from recorder.space import read_space
+from recorder.writer import save_memory
 
 _COUNTED = "SELECT camera, hour_us, count, bytes, time_us FROM hour ORDER BY 1, 2"
 _THERE = (
@@ -69,6 +75,42 @@ def test_a_file_that_the_index_lacked_is_counted_once(tmp_path: Path) -> None:
             assert _is_right(again)
         assert _is_right(again)
         assert again.index.query("SELECT sum(count) FROM hour") == [(upto,)]
+
+
+async def test_want_of_space_is_met_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk whose bound is high, and an index of which nothing is ever counted: what is past its minimum goes, over
+    all its hours; what isn't stays."""
+    monkeypatch.setattr("recorder.writer._COUNTED_AT_ONCE", 0)
+    monkeypatch.setattr("recorder.rounds.PRESS_TICKS", 1)
+    monkeypatch.setattr("recorder.rounds.LOW_BYTES", 1 << 60)
+    now = now_us()
+    with bench(tmp_path) as made:
+        for camera, days in ((CAMERA, 9), (OTHER, 7)):
+            for hour in range(3):
+                shift_us = now - days * DAY_US + hour * HOUR_US - START_US
+                record(made.store, camera, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 10)))
+        _as_of_before(made)
+        clock = MachineClock()
+        clock.remember(None)
+        save_memory(made.index, clock.observe()[1])
+        made.index.commit()
+    storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
+    recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
+    running = asyncio.create_task(recorder.run())
+
+    query = "SELECT c.uuid, count(*) FROM segment s JOIN camera c ON c.id = s.camera GROUP BY 1"
+    left: list[tuple[str, int]] = []
+    async with asyncio.timeout(60):
+        while left != [(OTHER, 3)]:
+            await asyncio.sleep(0.05)
+            with closing(open_reader(tmp_path / "recordings" / "index.db")) as reader:
+                left = reader.execute(query).fetchall()
+    recorder.stop()
+    await running
+    with bench(tmp_path, now) as made:
+        gone = [fact for fact in read_facts(made.index._db, 0, 1000)["facts"] if fact["kind"] == "destroyed"]
+        assert [(fact["camera"], fact["cause"], fact["count"]) for fact in gone] == [(CAMERA, "space", 1)] * 3
+    assert check(tmp_path / "recordings", now, deep=True).ok
 
 
 def test_a_clock_that_leaps_meanwhile_is_noticed_and_told_when_all_is_counted(tmp_path: Path) -> None:

@@ -91,6 +91,10 @@ def test_version_only_rises_also_over_a_restart(tmp_path: Path) -> None:
     assert again.load() == ORDERS
     with pytest.raises(OrderRefused, match="ORDER_OLD"):
         again.accept(sign(replace(ORDERS, version=6), KEY))
+    assert again.accept(sign(ORDERS, KEY)) == ORDERS
+    with pytest.raises(OrderRefused, match=r"ORDER_OLD: expected a version over 7, or that of .* again; version 7 of"):
+        again.accept(sign(replace(ORDERS, issued_at=ORDERS.issued_at + timedelta(days=1)), KEY))
+    assert again.load() == ORDERS
     assert again.accept(sign(replace(ORDERS, version=8), KEY)).version == 8
 
 

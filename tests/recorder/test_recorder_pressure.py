@@ -12,7 +12,7 @@ from legal.retention import UNFIXED_MINIMUM_DAYS
 from recorder import pressure
 from recorder.check import check
 from recorder.destruction import destroy_due, destroy_for_space, tell_destroyed
-from recorder.index import HOUR_US, read_facts
+from recorder.index import HOUR_US, UNCOUNTED, read_facts
 from recorder.pressure import (
     AHEAD_S,
     RESUME_S,
@@ -178,8 +178,9 @@ def _free(
     assert freed >= decision.destroy_bytes
 
 
-def _footage(made: Bench, minima: dict[str, int | None]) -> None:
-    """Segments of three cameras with these minima in days, of which the priorities are 0, 1, 2 in their order."""
+def _footage(made: Bench, minima: dict[str, int | None], is_counted: bool = True) -> None:
+    """Segments of three cameras with these minima in days, of which the priorities are 0, 1, 2 in their order; not
+    `is_counted`: as in an index of before."""
     for n, (camera, days) in enumerate(minima.items()):
         record(made.store, camera, packets(25 * 150))
         number = made.index.camera(camera)
@@ -187,6 +188,9 @@ def _footage(made: Bench, minima: dict[str, int | None]) -> None:
         made.index.execute(f"UPDATE segment SET minimum_us = {minimum} WHERE camera = ?", (number,))
         made.index.count_hours(number)
         made.store.set_priority(camera, n)
+    if not is_counted:
+        made.index.execute("DELETE FROM hour")
+        made.index.execute("INSERT INTO meta SELECT ?, max(id) FROM segment", (UNCOUNTED,))
     made.index.commit()
 
 
@@ -199,9 +203,12 @@ def _left(made: Bench) -> dict[str, list[int]]:
     return found
 
 
-def test_the_lowest_priority_goes_first_the_oldest_first_and_never_below_its_minimum(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_the_lowest_priority_goes_first_the_oldest_first_and_never_below_its_minimum(
+    tmp_path: Path, is_counted: bool
+) -> None:
     with bench(tmp_path) as made:
-        _footage(made, {CAMERA: 1, OTHER: 3, THIRD: None})
+        _footage(made, {CAMERA: 1, OTHER: 3, THIRD: None}, is_counted)
         before = _left(made)
         two_days = START_US + 2 * DAY_US
         assert destroy_for_space(made.store, 1, START_US, START_US) == 0
