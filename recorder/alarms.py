@@ -1,8 +1,8 @@
 """What is wrong with the recorder itself: raised and ended as facts, and remembered over a restart.
 
-Codes: CAMERA_LOST, OVERDUE and PRIORITY_STOPPED (subject: the camera), STORAGE_* and INDEX_NEW (the directory),
-SEGMENT_DAMAGED (the file), CLOCK_UNTRUSTED, DESTRUCTION_BREAKER and DEGRADED (the machine; detail of the last: level
-and measure).
+Codes: CAMERA_LOST, CAMERA_CLOCK (detail: seconds ahead of ours), OVERDUE and PRIORITY_STOPPED (subject: the camera),
+STORAGE_* and INDEX_NEW (the directory), SEGMENT_DAMAGED (the file), CLOCK_UNTRUSTED, DESTRUCTION_BREAKER and DEGRADED
+(the machine; detail of the last: level and measure).
 
 An alarm is kept in one index, its home: the first that answers when it is raised, so that a directory's own trouble is
 told in another's feed. When its home is away it is told again in another; the old home's row goes when it is back.
@@ -16,6 +16,8 @@ from recorder.disks import Disk
 from recorder.store import SegmentStore
 
 CAMERA_LOST = "CAMERA_LOST"
+CAMERA_CLOCK = "CAMERA_CLOCK"
+"""A camera's own clock and ours differ by two seconds or more."""
 OVERDUE = "OVERDUE"
 """Files of a camera are there 10 minutes after their deadline, by the walk of the disk."""
 PRIORITY_STOPPED = "PRIORITY_STOPPED"
@@ -25,6 +27,8 @@ STORAGE_SHORT = "STORAGE_SHORT"
 
 STORAGE_DROPPED = "STORAGE_DROPPED"
 """The settings name a directory (the subject: its path) no more: what it has is neither shown nor destroyed."""
+OF_STREAMS = (CAMERA_LOST, CAMERA_CLOCK)
+"""What ends when the camera leaves the orders."""
 
 Key = tuple[str, str]
 
@@ -64,6 +68,9 @@ class Alarms:
         told = next((disk for disk in answering if disk.name == home), answering[0] if answering else None)
         if told is not None:
             told.writer.submit(partial(_write_ended, key=key, now_us=now_us))
+
+    def is_on(self, code: str, subject: str) -> bool:
+        return (code, subject) in self._on
 
     def subjects(self, code: str) -> list[str]:
         return [subject for known, subject in self._on if known == code]
@@ -129,4 +136,4 @@ def _write_ended(store: SegmentStore, key: Key, now_us: int) -> None:
 
 
 def _camera(code: str, subject: str) -> str | None:
-    return subject if code in (CAMERA_LOST, OVERDUE, PRIORITY_STOPPED) else None
+    return subject if code in (*OF_STREAMS, OVERDUE, PRIORITY_STOPPED) else None

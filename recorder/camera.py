@@ -106,6 +106,11 @@ class LiveStream:
         feed.fault = "connecting"
 
     @property
+    def clock_offset_us(self) -> int | None:
+        """The camera's clock ahead of ours, by its last report; None without one, and while no pictures come."""
+        return self._timeline.clock_offset_us if self.state in ("recording", "live") else None
+
+    @property
     def is_watched(self) -> bool:
         return self._feed.is_followed
 

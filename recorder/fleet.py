@@ -6,10 +6,11 @@ it; a camera is recorded on one directory, and goes to another when that takes n
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from recorder.alarms import CAMERA_LOST, Alarms
+from recorder.alarms import CAMERA_CLOCK, CAMERA_LOST, OF_STREAMS, Alarms
 from recorder.camera import LOST_S, LiveStream, RecordedStream
+from recorder.camera_clock import ClockWatch
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
 from recorder.machine import now_us, read_anchor
@@ -29,6 +30,7 @@ class _Running:
     adapter: Adapter
     stream: LiveStream
     task: asyncio.Task[None] | None = None
+    clock: ClockWatch = field(default_factory=ClockWatch)
 
 
 class Fleet:
@@ -67,7 +69,8 @@ class Fleet:
         for camera in self.orders.keys() - new.keys():
             self._end_stream(camera, "sub")
             self._end_stream(camera, "main")
-            self._alarms.end(CAMERA_LOST, camera, now_us())
+            for code in OF_STREAMS:
+                self._alarms.end(code, camera, now_us())
             self._release(camera)
         for camera, order in new.items():
             old = self.orders.get(camera)
@@ -184,6 +187,7 @@ class Fleet:
             self._follow_window(running, at_us)
             if name == "main":
                 self._watch_camera(camera, running, at_us)
+                self._watch_clock(camera, running, at_us)
             if measure:
                 running.stream.measure()
         self.place_cameras()
@@ -196,6 +200,16 @@ class Fleet:
             self._alarms.raise_(CAMERA_LOST, camera, running.stream.fault or "stalled", at_us)
         elif running.task is None or running.stream.state in ("recording", "live"):
             self._alarms.end(CAMERA_LOST, camera, at_us)
+
+    def _watch_clock(self, camera: str, running: _Running, at_us: int) -> None:
+        """Which of the two clocks is wrong isn't told. While ours can't be trusted no camera's is held against it."""
+        offset_us = running.stream.clock_offset_us if self._disks.standing.trusted else None
+        is_off = self._alarms.is_on(CAMERA_CLOCK, camera)
+        turns = running.clock.turns(is_off, offset_us, time.monotonic())
+        if running.task is None or (is_off and turns):
+            self._alarms.end(CAMERA_CLOCK, camera, at_us)
+        elif turns and offset_us is not None:
+            self._alarms.raise_(CAMERA_CLOCK, camera, f"{offset_us / 1e6:+.1f}", at_us)
 
 
 def _terms(order: CameraOrder) -> tuple[str, int, int]:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from recorder.alarms import CAMERA_LOST, STORAGE_DROPPED, Alarms, read_alarms
+from recorder.alarms import OF_STREAMS, STORAGE_DROPPED, Alarms, read_alarms
 from recorder.breaker import Breaker, unite
 from recorder.channel import ChannelServer
 from recorder.clock import ClockState
@@ -261,9 +261,9 @@ class Recorder:
         try:
             written = await disk.writer.ask(read_alarms)
             self.alarms.reconcile(disk, written, now_us())
-            for camera in self.alarms.subjects(CAMERA_LOST):
-                if camera not in self.fleet.orders:
-                    self.alarms.end(CAMERA_LOST, camera, now_us())
+            for code in OF_STREAMS:
+                for camera in set(self.alarms.subjects(code)) - self.fleet.orders.keys():
+                    self.alarms.end(code, camera, now_us())
             for code in _STORAGE_CODES:
                 for name in set(self.alarms.subjects(code)) - self.disks.keys():
                     self.alarms.end(code, name, now_us())

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from csu.gateway.faults import fault_reason
-from csu.recording.words import degraded_alarm, freeze_reason
+from csu.recording.words import clock_alarm, degraded_alarm, freeze_reason
 from legal.norms import NORMS
 from legal.persons import Due
 from legal.retention import PARIS
@@ -26,6 +26,7 @@ _MESSAGES = {
     "ORDERS_REFUSED": "L'enregistreur refuse ses consignes.",
     "INDEX_UNKNOWN": "L'enregistreur présente un index inconnu : des enregistrements peuvent manquer.",
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
+    "CAMERA_CLOCK": "Caméra {subject} : son horloge et celle de l'enregistreur ne s'accordent pas. {detail}",
     "OVERDUE": "Caméra {subject} : des enregistrements sont encore là après leur échéance.",
     "CLOCK_UNTRUSTED": "Effacement et relecture sont suspendus. {detail}",
     "DESTRUCTION_BREAKER": "Des effacements attendent deux personnes. {detail}",
@@ -86,6 +87,7 @@ _DETAILS: dict[str, Callable[[str], str]] = {
     "ANCHOR_FAILED": _ways,
     "STREAM_BELOW_NORM": lambda code: next(norm.required for norm in NORMS if norm.code == code),
     "CAMERA_LOST": fault_reason,
+    "CAMERA_CLOCK": clock_alarm,
     "CLOCK_UNTRUSTED": partial(freeze_reason, "clock"),
     "DESTRUCTION_BREAKER": partial(freeze_reason, "breaker"),
     "DEGRADED": degraded_alarm,

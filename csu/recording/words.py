@@ -47,9 +47,23 @@ def degraded_alarm(detail: str) -> str:
     return f"{_GIVEN_UP.get(level, '')} {degraded_reason(reason)}".strip()
 
 
+def clock_alarm(detail: str) -> str:
+    """By how much a camera's clock is off, from the seconds that it is ahead of the recorder's."""
+    try:
+        seconds = round(float(detail))
+    except ValueError:
+        return ""
+    return f"Elle {'avance' if seconds > 0 else 'retarde'} de {_duration(abs(seconds))}."
+
+
 def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} s"
     minutes = seconds // 60
     if minutes < 120:
         return f"{minutes} min"
     hours = minutes // 60
-    return f"{hours} h" if hours < 48 else f"{hours // 24} jours"
+    days = hours // 24
+    if days < 2:
+        return f"{hours} h"
+    return f"{days} jours" if days < 730 else f"{days // 365} ans"

@@ -11,6 +11,10 @@ class Fault(StrEnum):
     RESET = "reset"  # connections are reset at once, new ones at their first request
     UNAUTHORISED = "401"  # connections are closed, good credentials are refused
     CLOCK_JUMP = "clock-jump"  # RTP and RTCP clocks are an hour ahead, with a jump at each end
+    CLOCK_AHEAD = "clock-ahead"  # reports tell a time that is three seconds ahead; RTP clocks are right
+    CLOCK_1970 = (
+        "clock-1970"  # reports tell the first day of 1970, as of a camera that nobody set; RTP clocks are right
+    )
     GARBAGE = "garbage"  # noise in place of every frame
     TRUNCATED_NAL = "truncated-nal"  # of one frame in ten the last packet is never sent, nor counted
     MISSING_SPS = "missing-sps"  # neither the description nor the stream has a sequence parameter set
@@ -38,6 +42,7 @@ class Fault(StrEnum):
 
 
 CLOCK_JUMP_S = 3600
+CLOCK_AHEAD_S = 3
 EARLY_US = 60_000
 TRICKLE_BYTES = 1
 SHORT_SESSION_S = 4

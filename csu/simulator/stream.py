@@ -13,13 +13,14 @@ import numpy as np
 from csu.simulator import clock, distortion, rtp, sei
 from csu.simulator.cameras import Quality, Stream
 from csu.simulator.client import Client, Tracks
-from csu.simulator.faults import CLOCK_JUMP_S, EARLY_US, PERIOD_FRAMES, TRICKLE_BYTES, Fault, concerns
+from csu.simulator.faults import CLOCK_AHEAD_S, CLOCK_JUMP_S, EARLY_US, PERIOD_FRAMES, TRICKLE_BYTES, Fault, concerns
 from csu.simulator.loops import Frame, Loop
 
 TICK_US = 5_000
 _WRITES_PER_FRAME = 8
 _MIN_PIECE_BYTES = 256
 _REPORT_EVERY_S = 4
+_DAY_US = 86_400_000_000
 _AUDIO_SAMPLES_PER_S = 8_000
 
 
@@ -196,6 +197,10 @@ class StreamSender:
     def _report(self, channel: int, at_us: int, number: int) -> bytes:
         source = self._source_of(number)
         told_us = at_us + self._clock_error_us
+        if self.fault is Fault.CLOCK_AHEAD:
+            told_us += CLOCK_AHEAD_S * 1_000_000
+        elif self.fault is Fault.CLOCK_1970:
+            told_us %= _DAY_US
         return rtp.sender_report(channel, told_us, self.rtp_time(at_us), self._packets, self._octets, source)
 
     def _audio(self, channel: int, number: int) -> bytes:

@@ -29,6 +29,23 @@ def test_each_level_of_the_degraded_mode_says_what_is_given_up_and_why() -> None
     assert all(words.startswith("Fonctionnement dégradé. ") for words in told)
 
 
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("+2.4", "Elle avance de 2 s."),
+        ("-119.0", "Elle retarde de 119 s."),
+        ("+3600.2", "Elle avance de 60 min."),
+        ("-10800.0", "Elle retarde de 3 h."),
+        ("-900000.0", "Elle retarde de 10 jours."),
+        ("-1795441200.0", "Elle retarde de 56 ans."),
+    ],
+)
+def test_a_clock_that_is_off_is_told_in_words(detail: str, told: str) -> None:
+    is_off = "Caméra 01 Place (Évreux) : son horloge et celle de l'enregistreur ne s'accordent pas."
+    assert message("CAMERA_CLOCK", "01 Place (Évreux)", detail) == f"{is_off} {told}"
+    assert message("CAMERA_CLOCK", "01 Place (Évreux)", "something new").rstrip() == is_off
+
+
 def test_details_of_the_machine_stay_in_its_logs() -> None:
     told = message("STORAGE_FAILED", "recordings", "[Errno 5] Input/output error: '/var/lib/csu'")
     assert "Errno" not in told

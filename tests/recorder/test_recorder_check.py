@@ -11,7 +11,7 @@ from recorder_support import CAMERA, OTHER, START_US, bench, packets, record
 
 from recorder.check import check
 from recorder.destruction import destroy_due
-from recorder.format import file_header, file_name, segment_of
+from recorder.format import PART_BOX, SEGMENT_BOX, file_header, file_name, segment_of
 from recorder.recovery import scan_parts
 from streams.fmp4 import parse_init
 
@@ -78,6 +78,23 @@ def test_one_flipped_bit_anywhere(recordings: Path) -> None:
         assert check(recordings, NOW_US, True).bad_hashes == [str(file.relative_to(recordings))], place
     file.write_bytes(whole)
     assert check(recordings, NOW_US, True).ok
+
+
+@pytest.mark.parametrize("mark", [SEGMENT_BOX, PART_BOX])
+@pytest.mark.parametrize("put_instead", [b"free", b""])
+def test_row_33_a_segment_that_no_longer_says_its_camera_and_time_is_not_conform(
+    recordings: Path, mark: bytes, put_instead: bytes
+) -> None:
+    """The box that says so is taken out of the file, or made one that players pass over."""
+    file = _files(recordings)[1]
+    whole = file.read_bytes()
+    at = whole.index(b"uuid" + mark)
+    size = int.from_bytes(whole[at - 4 : at])
+    box = whole[at - 4 : at] + put_instead + whole[at + 4 : at - 4 + size] if put_instead else b""
+    file.write_bytes(whole[: at - 4] + box + whole[at - 4 + size :])
+    report = check(recordings, NOW_US, True)
+    assert not report.ok
+    assert {*report.bad_hashes, *report.missing_files} == {str(file.relative_to(recordings))}
 
 
 def test_a_segment_taken_out_of_the_chain(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from csu.settings import Paths
 from csu.simulator import barcode, clock, running, sei
 from csu.simulator.cameras import QUICK, Stream
-from csu.simulator.faults import Fault
+from csu.simulator.faults import CLOCK_AHEAD_S, Fault
 from csu.simulator.running import Simulation
 from recorder.channel import ChannelClient, ChannelError
 
@@ -201,6 +201,21 @@ async def test_clock_jump(simulate: Start, connect: Connect) -> None:
         after_s, after_rtp = await client.report()
         assert 3_595 < after_s - before_s < 3_615
         assert 3_595 < (after_rtp - before_rtp) % 2**32 / 90_000 < 3_615
+
+
+@pytest.mark.parametrize("fault", [Fault.CLOCK_AHEAD, Fault.CLOCK_1970])
+async def test_a_wrong_time_in_reports_alone(simulate: Start, connect: Connect, fault: Fault) -> None:
+    async with simulate() as simulation, connect(simulation.urls("main")[0]) as client:
+        await client.play()
+        before_s, before_rtp = await client.report()
+        simulation.server.set_fault(1, fault)
+        after_s, after_rtp = await client.report()
+        passed_s = (after_rtp - before_rtp) % 2**32 / 90_000
+        assert 0 <= passed_s < 15
+        if fault is Fault.CLOCK_AHEAD:
+            assert abs(after_s - before_s - passed_s - CLOCK_AHEAD_S) < 0.1
+        else:
+            assert 0 <= after_s < 86_400
 
 
 async def test_garbage_from_the_start(simulate: Start, connect: Connect) -> None:
