@@ -10,8 +10,10 @@ from csu.store.facts import KnownCamera, KnownCommune
 from legal import motifs
 from legal.motifs import Motif
 
-# One line of text, without control characters: what a person types into a field.
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+# One line of text as it is seen, without control characters and without those that hide, or turn, what stands beside
+# them (Unicode's Cc, and the Cf and line ends that a browser heeds): what a person types into a field.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+Line = Annotated[str, Field(pattern=rf"^[^{_UNSEEN}]*$")]
 Insee = Annotated[str, Field(pattern=r"^[0-9AB]{5}$")]
 # The years that a centre deals with. RFC 3339 has others which PostgreSQL stores and Python can't read back: one of
 # those in an entry would stop the journal for good.

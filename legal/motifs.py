@@ -6,6 +6,7 @@ the number of an intervention, a réquisition or a request: never a name or a pl
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from legal.facts import OUTSIDE
@@ -22,14 +23,16 @@ _REFERENCE = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z ./_-]{2,39}")
 _WORD = re.compile(r"[A-Za-z]{5,}")
 # Number plates, with or without separators: SIV (2009) anywhere in a reference; FNI as all of it, since numbers of
 # registers look alike ("2026-INT-12").
-_PLATE = re.compile(
-    r".*\b[A-Z]{2}[ -]?[0-9]{3}[ -]?[A-Z]{2}\b.*|[0-9]{1,4}[ -]?[A-Z]{2,3}[ -]?(?:[0-9]{2}|2[AB])", re.I
-)
+_SIV = "[A-Z]{2}[ ./_-]{0,3}[0-9]{3}[ ./_-]{0,3}[A-Z]{2}"
+_FNI = "[0-9]{1,4}{apart}[A-Z]{2,3}{apart}(?:[0-9]{2}|2[AB])"
+_PLATE = re.compile(rf".*(?<![A-Z0-9]){_SIV}(?![A-Z0-9]).*|" + _FNI.replace("{apart}", "[ -]?"), re.I)
 # The same in the midst of prose. Written apart they count in capitals only: "le 123 du" is no plate.
 _PLATE_IN_PROSE = re.compile(
-    r"\b(?:(?i:[A-Z]{2}-?[0-9]{3}-?[A-Z]{2})|[A-Z]{2} [0-9]{3} [A-Z]{2}"
-    r"|(?i:[0-9]{1,4}-?[A-Z]{2,3}-?(?:[0-9]{2}|2[AB]))|[0-9]{1,4} [A-Z]{2,3} (?:[0-9]{2}|2[AB]))\b"
+    rf"(?<![A-Za-z0-9])(?:{_SIV}|(?i:[A-Z]{{2}}[._-]?[0-9]{{3}}[._-]?[A-Z]{{2}})"
+    rf"|{_FNI.replace('{apart}', ' {1,3}')}|(?i:{_FNI.replace('{apart}', '-?')}))(?![A-Za-z0-9])"
 )
+# Letters of other alphabets that are read as those of a plate.
+_READ_AS = str.maketrans("АВЕЗІЈКМНОРСТУХавеіјкмнорстухΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABE3IJKMHOPCTYXabeijkmhopctyxABEZHIKMNOPTYX")
 _NO_PLATE = "ne peut pas contenir de plaque d'immatriculation."
 
 
@@ -117,10 +120,11 @@ def fault_of(motif: Motif | None, act: str) -> str | None:
         return "Ce motif n'est pas prévu pour cet acte."
     if motif.reference is None:
         return "Ce motif exige une référence." if kind.reference_required else None
-    return _reference_fault(motif.reference)
+    return fault_of_reference(motif.reference)
 
 
-def _reference_fault(reference: str) -> str | None:
+def fault_of_reference(reference: str) -> str | None:
+    """Why a text can't stand in the journal as a number, in French, or None if it can."""
     if not _REFERENCE.fullmatch(reference) or _WORD.search(reference):
         return (
             "La référence est un numéro de 3 à 40 caractères : chiffres, sigles de quatre lettres au plus, "
@@ -134,6 +138,14 @@ def _reference_fault(reference: str) -> str | None:
 def fault_of_prose(text: str) -> str | None:
     """Why a reason in free words can't enter the journal, in French, or None if it can (CNIL 2021-122).
 
-    It finds plates; that no name is written there remains for the person who writes.
+    It finds plates, in whatever letters and dashes they are written; that no name is written there remains for the
+    person who writes.
     """
-    return f"La raison {_NO_PLATE}" if _PLATE_IN_PROSE.search(text) else None
+    return f"La raison {_NO_PLATE}" if _PLATE_IN_PROSE.search(_as_read(text)) else None
+
+
+def _as_read(text: str) -> str:
+    """As a person reads it: without what is not seen, accents apart, every dash and every space alike."""
+    shown = unicodedata.normalize("NFKD", text).translate(_READ_AS)
+    alike = {"Pd": "-", "Zs": " ", "Cf": "", "Cc": "", "Mn": ""}
+    return "".join(alike.get(unicodedata.category(one), one) for one in shown)

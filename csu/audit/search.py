@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,9 +19,18 @@ from csu.audit.ops import OpClass
 from csu.clock import iso
 from csu.schemas import Insee, Instant, Line
 from csu.store import tables
+from legal.motifs import fault_of_reference
 from legal.secrecy import Secrets, secrets_from
 
 _JOURNAL, _LEAF = tables.journal, tables.journal_leaf
+_Code = Annotated[str | None, Field(pattern="^[A-Z][A-Z0-9_]*$", max_length=40)]
+
+
+def _number(given: str | None) -> str | None:
+    """What is asked is told in the journal: no name or plate gets there by being searched for."""
+    if given is not None and fault_of_reference(given) is not None:
+        raise ValueError("expected a reference")
+    return given
 
 
 class JournalFilter(BaseModel):
@@ -33,12 +42,12 @@ class JournalFilter(BaseModel):
     person: UUID | None = None
     camera: UUID | None = None
     commune: Insee | None = None
-    op: Annotated[Line | None, Field(max_length=40)] = None
+    op: Annotated[str | None, Field(pattern="^[a-z]+:[a-z-]+$", max_length=40)] = None
     op_class: Annotated[OpClass | None, Field(alias="class")] = None
-    motif: Annotated[Line | None, Field(max_length=40)] = None
-    reference: Annotated[Line | None, Field(max_length=40)] = None
+    motif: _Code = None
+    reference: Annotated[str | None, AfterValidator(_number)] = None
     result: Result | None = None
-    code: Annotated[Line | None, Field(max_length=40)] = None
+    code: _Code = None
     from_at: Annotated[Instant | None, Field(alias="from")] = None
     to_at: Annotated[Instant | None, Field(alias="to")] = None
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from centre_support import START, Running, territory
 from looks_support import authors, known_cameras, look, refusal, write
+from sqlalchemy import text
 from test_territory import import_again
 
 from csu import spreadsheet
@@ -73,6 +74,27 @@ async def test_every_filter_finds_what_it_names(day: Running) -> None:
     for wrong in ({"class": "x"}, {"commune": "1"}, {"from": "2026-11-23"}, {"result": "x"}, {"camra": "x"}):
         async with day.person("auditeur") as auditor:
             assert (await auditor.get("/api/journal", **wrong)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"reference": "AB-123-CD"},
+        {"reference": "Dupont"},
+        {"code": "Dupont"},
+        {"op": "vu Dupont"},
+        {"motif": "AB-123-CD"},
+    ],
+)
+async def test_no_name_or_plate_enters_the_journal_by_being_searched_for(
+    centre: Running, asked: dict[str, str]
+) -> None:
+    async with centre.person("auditeur") as auditor:
+        for door in ("/api/journal", "/api/journal.csv"):
+            assert (await auditor.get(door, **asked)).status_code == 422
+    async with centre.centre.store.transaction(None) as connection:
+        told = await connection.scalar(text("SELECT string_agg(detail, ' ') FROM journal"))
+    assert next(iter(asked.values())) not in told
 
 
 async def test_pages_follow_one_another_in_the_order_of_the_acts(day: Running) -> None:

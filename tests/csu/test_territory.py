@@ -194,7 +194,20 @@ class TestSuspensions:
             assert camera["live"]["code"] == "NOT_HABILITE"
             assert "suspendue" in camera["live"]["reason"]
 
-    @pytest.mark.parametrize("reason", ["contrôle du véhicule AB-123-CD", "ab123cd signalé", "vu 1234 AB 27"])
+    @pytest.mark.parametrize("reason", ["a\u200bb", "\u202ecirtnoc", "a\u2028b", "contrôle\u0007", "\ufeffessai"])
+    async def test_what_is_not_seen_is_no_reason(self, centre: Running, reason: str) -> None:
+        async with centre.person("delegue") as delegate:
+            convention = (await conventions(delegate))["27229"]
+            answer = await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": reason})
+            assert (answer.status_code, answer.json()["code"]) == (422, "INVALID")
+            assert (
+                await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": "contrôle"})
+            ).status_code == 200
+
+    @pytest.mark.parametrize(
+        "reason",
+        ["contrôle du véhicule AB-123-CD", "ab123cd signalé", "vu 1234 AB 27", "vu АВ–123–СЕ", "vu ＡＢ-１２３-ＣＤ"],
+    )
     async def test_a_plate_is_no_reason(self, centre: Running, reason: str) -> None:
         async with centre.person("delegue") as delegate:
             convention = (await conventions(delegate))["27229"]

@@ -54,6 +54,15 @@ def test_numbers_are_references(reference: str) -> None:
         "1234 AB 27",
         "vu AB-123-CD",
         "MC 12 ab123cd",
+        "AB.123.CD",
+        "AB/123/CD",
+        "ab_123_cd",
+        "AB  123  CD",
+        "vu AB--123--CD",
+        "АВ-123-СЕ",
+        "AB-１２３-CD",
+        "12\u200b345",
+        "\u202e12345",
         "1" * 41,
         "é12",
     ],
@@ -67,7 +76,28 @@ def test_a_motif_of_another_act_does_not_serve() -> None:
     assert fault_of(Motif("SECURITE"), LIVE) is None
 
 
-@pytest.mark.parametrize("text", ["véhicule AB-123-CD", "ab123cd", "vu AB 123 CD hier", "1234 AB 27", "le 12ab2a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "véhicule AB-123-CD",
+        "ab123cd",
+        "vu AB 123 CD hier",
+        "1234 AB 27",
+        "le 12ab2a",
+        "АВ-123-СЕ",
+        "ΑΒ 123 ΕΖ",
+        "ＡＢ-１２３-ＣＤ",
+        "AB–123—CD",
+        "A\u200bB-12\u200d3-CD",
+        "\u202eAB-123-CD",
+        "AB\u00a0123\u202fCD",
+        "AB.123.CD",
+        "ab_123_cd",
+        "AB - 123 - CD",
+        "_AB-123-CD_",
+        "Á̈B-123-CD",
+    ],
+)
 def test_plates_are_found_in_prose(text: str) -> None:
     assert fault_of_prose(text) is not None
 
