@@ -6,7 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from recorder.adoption import ADOPTING
 from recorder.breaker import forget_plan, release_breaker
@@ -18,6 +18,7 @@ from recorder.disks import Disk
 from recorder.holds import kept_by, list_holds, put_hold, release_hold
 from recorder.index import read_facts
 from recorder.machine import now_us
+from recorder.main import Recorder
 from recorder.rates import read_rates
 from recorder.sealed import OrderRefused
 from recorder.space import Pressure
@@ -25,9 +26,6 @@ from recorder.store import SegmentStore
 from recorder.utc import at_from_text, text_from_us
 from recorder.writer import LOW_BYTES, StorageDown
 from streams.ticks import us_from_at
-
-if TYPE_CHECKING:
-    from recorder.main import Recorder
 
 _MOST_FACTS = 5000
 
@@ -37,7 +35,7 @@ T = TypeVar("T")
 class Control:
     """Operations, see the table. Reads go through a reader of their own, in a thread of the directory's."""
 
-    def __init__(self, recorder: "Recorder") -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._ruling = asyncio.Lock()
         self._operations = {

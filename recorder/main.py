@@ -27,9 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recorder.alarms import OF_STREAMS, STORAGE_DROPPED, Alarms, read_alarms
 from recorder.breaker import Breaker, unite
-from recorder.channel import ChannelServer
+from recorder.channel import ChannelServer, Handler
 from recorder.clock import ClockState
-from recorder.control import Control
 from recorder.degradation import START_S, Degradation, Degraded, Measures, Share
 from recorder.disks import Disk, Disks
 from recorder.feed import PacketFeedServer
@@ -95,19 +94,19 @@ class Recorder:
         self._began_s = time.monotonic()
         self._stop = asyncio.Event()
 
-    async def run(self) -> None:
-        """Record until `stop`. Raises BlockingIOError when another recorder has this state directory."""
+    async def run(self, answer: Handler) -> None:
+        """Record until `stop`, SIGTERM or SIGINT; then close segments, sync, and write the index. `answer` is asked
+        what comes on the control socket. Raises BlockingIOError when another recorder has this state directory."""
         lock = lock_file(self.config.state / "lock")
         try:
-            await self._run()
+            await self._run(answer)
         finally:
             os.close(lock)
 
-    async def _run(self) -> None:
+    async def _run(self, answer: Handler) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        control = Control(self)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.disks.stop)
             self.disks.start()
@@ -116,7 +115,7 @@ class Recorder:
             for path in self._dropped.values():
                 self.alarms.raise_(STORAGE_DROPPED, path, "not in the settings", now_us())
             self._load_orders()
-            server = ChannelServer(self.config.control_socket, control.answer, self.config.allowed_uids)
+            server = ChannelServer(self.config.control_socket, answer, self.config.allowed_uids)
             await stack.enter_async_context(server)
             ticking = self._tasks.create_task(self._tick(), name="tick")
             await self._stop.wait()
@@ -306,11 +305,3 @@ class Recorder:
 def _open_since(store: SegmentStore, cameras: Collection[str]) -> dict[str, int]:
     found = {camera: store.accounts.open_since(camera) for camera in cameras}
     return {camera: since_us for camera, since_us in found.items() if since_us is not None}
-
-
-async def run(config: RecorderConfig) -> None:
-    """Record until SIGTERM or SIGINT; then close segments, sync, and write the index.
-
-    Raises BlockingIOError when another recorder has this state directory.
-    """
-    await Recorder(config).run()

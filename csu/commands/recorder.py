@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
     from csu.keys import KeyFileError, load_public
     from csu.settings import SettingsError
-    from recorder.main import RecorderConfig
-    from recorder.main import run as record
+    from recorder.control import Control
+    from recorder.main import Recorder, RecorderConfig
 
     os.umask(0o027)
     # Followers must not use up the descriptors that the recording needs.
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(record(config))
+            recorder = Recorder(config)
+            runner.run(recorder.run(Control(recorder).answer))
     except BlockingIOError:
         print(f"csu recorder: another recorder runs on {paths.data}", file=sys.stderr)
         return 1

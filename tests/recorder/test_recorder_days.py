@@ -13,6 +13,7 @@ from recorder_support import CAMERA, DAY_US, OTHER, Bench, bench, packets, recor
 from legal.retention import PARIS
 from recorder.accounts import Cause
 from recorder.adoption import ADOPTING
+from recorder.control import Control
 from recorder.days import Day, add_up, bounds_us, next_day, read_accounts, read_standing, remember_day, tell_day
 from recorder.index import Index, open_reader
 from recorder.machine import now_us
@@ -178,7 +179,7 @@ async def test_a_running_recorder_tells_the_days_that_are_over(tmp_path: Path, m
         made.index.commit()
     storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
     recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
-    running = asyncio.create_task(recorder.run())
+    running = asyncio.create_task(recorder.run(Control(recorder).answer))
     async with asyncio.timeout(60):
         while True:
             told = _told_at(tmp_path / "recordings" / "index.db")

@@ -10,6 +10,7 @@ from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, pack
 from recorder.breaker import planned, read_breakers
 from recorder.check import check
 from recorder.clock import ClockMemory
+from recorder.control import Control
 from recorder.destruction import destroy_due
 from recorder.index import HOUR_US, UNCOUNTED, open_reader, read_facts
 from recorder.machine import MachineClock, now_us
@@ -96,7 +97,7 @@ async def test_want_of_space_is_met_meanwhile(tmp_path: Path, monkeypatch: pytes
         made.index.commit()
     storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
     recorder = Recorder(RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", {}))
-    running = asyncio.create_task(recorder.run())
+    running = asyncio.create_task(recorder.run(Control(recorder).answer))
 
     query = "SELECT c.uuid, count(*) FROM segment s JOIN camera c ON c.id = s.camera GROUP BY 1"
     left: list[tuple[str, int]] = []

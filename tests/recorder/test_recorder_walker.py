@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record
 
 from recorder.clock import ClockState
+from recorder.control import Control
 from recorder.decisions import Hold, sign_hold
 from recorder.derived import put_derived
 from recorder.destruction import destroy_due
@@ -142,7 +143,7 @@ async def test_the_inventory_of_the_night_names_every_camera(
         storage[tmp_path / "foreign"] = tmp_path / "state" / "foreign.json"
     config = RecorderConfig(storage, tmp_path / "state", tmp_path / "c", tmp_path / "p", keys)
     recorder = Recorder(config)
-    running = asyncio.create_task(recorder.run())
+    running = asyncio.create_task(recorder.run(Control(recorder).answer))
     begins_at = at_from_us(START_US)
     address = StreamAddress("rtsp://127.0.0.1:1/main")
     order = CameraOrder(OTHER, "2", address, None, "native", "A-1", begins_at, begins_at + timedelta(days=999), 15)
