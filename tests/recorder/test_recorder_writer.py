@@ -3,16 +3,20 @@
 import asyncio
 import errno
 import threading
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from recorder_support import CAMERA, START_US, apply, bench, packets, record
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from recorder_support import CAMERA, OTHER, START_US, apply, bench, packets, record
 
 from recorder.accounts import Cause
 from recorder.check import check
 from recorder.clock import ClockState
+from recorder.decisions import Hold, sign_hold
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
 from recorder.index import Index, read_facts
@@ -20,6 +24,7 @@ from recorder.machine import MachineClock, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
 from recorder.store import SegmentStore
 from recorder.writer import StorageDown, StorageState, Writer, save_memory
+from streams.ticks import at_from_us
 
 
 class Loop:
@@ -264,6 +269,83 @@ async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
             pass
     await loop.writer.stop()
     assert not list((tmp_path / "recordings" / CAMERA).rglob("*"))
+
+
+async def test_a_hold_is_refused_while_a_destruction_stalls_and_the_loop_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being unlinked can't be held any more, and how much that is nobody knows until the disk answers."""
+    monkeypatch.setattr("recorder.writer.RULING_S", 0.2)
+    stalls, answers = threading.Event(), threading.Event()
+    unlink = StorageDirectory.unlink
+
+    def slow(storage: StorageDirectory, name: str) -> bool:
+        if name.endswith(".mp4"):
+            stalls.set()
+            answers.wait(30)
+        return unlink(storage, name)
+
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 130))
+        made.index.execute("UPDATE segment SET deadline_us = ?", (now_us() + 10**12,))
+        _remember_clock(made.index)
+    loop = Loop(tmp_path)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+    monkeypatch.setattr(StorageDirectory, "unlink", slow)
+    await loop.writer.ask(lambda store: store.index.execute("UPDATE segment SET deadline_us = ?", (START_US,)))
+    await asyncio.to_thread(stalls.wait, 20)
+    ruling = asyncio.create_task(loop.writer.obey_rulings())
+    turns = 0
+    async with asyncio.timeout(20):
+        while not ruling.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+    with pytest.raises(StorageDown):
+        await ruling
+    assert turns > 3
+    answers.set()
+    await loop.writer.obey_rulings()
+    await loop.writer.stop()
+
+
+async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_it_destroys_again(
+    tmp_path: Path,
+) -> None:
+    """The disk stands still on the way to the destruction of what has fallen due; the hold's own job waits behind."""
+    with bench(tmp_path) as made:
+        for camera in (CAMERA, OTHER):
+            record(made.store, camera, packets(25 * 130))
+        made.index.execute("UPDATE segment SET deadline_us = ?", (now_us() + 10**12,))
+        _remember_clock(made.index)
+    loop = Loop(tmp_path)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+    stands, answers = threading.Event(), threading.Event()
+
+    def stand_still(store: SegmentStore) -> None:
+        store.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
+        stands.set()
+        answers.wait(30)
+
+    loop.writer.submit(stand_still)
+    await asyncio.to_thread(stands.wait, 20)
+    begins_at = at_from_us(START_US)
+    hold = Hold(str(uuid.uuid4()), CAMERA, begins_at, begins_at + timedelta(hours=1), "PV 12/2026", begins_at)
+    Rulings(tmp_path / "state" / "holds").keep(hold, sign_hold(hold, Ed25519PrivateKey.generate()))
+    await loop.writer.obey_rulings()
+    answers.set()
+
+    def look(store: SegmentStore) -> list[tuple[str, int]]:
+        query = "SELECT c.uuid, count(*) FROM segment s JOIN camera c ON c.id = s.camera GROUP BY 1"
+        left: list[tuple[str, int]] = store.index.query(query)
+        return left
+
+    async with asyncio.timeout(20):
+        while OTHER in dict(await loop.writer.ask(look)):
+            pass
+    assert dict(await loop.writer.ask(look)) == {CAMERA: 3}
+    await loop.writer.stop()
 
 
 class _Counting(Loop):
