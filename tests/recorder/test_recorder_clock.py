@@ -34,6 +34,12 @@ def test_a_jump_forward_freezes_until_ntp_settles() -> None:
     assert clock.observe(_reading(3671, 82, synchronised=True)).due_us == WALL + 3671 * S
 
 
+@pytest.mark.parametrize(("ahead_s", "trusted"), [(600, True), (601, False)])
+def test_ten_minutes_ahead_are_believed_and_no_more(ahead_s: int, trusted: bool) -> None:
+    clock = TrustedClock(None, _reading(0, 0))
+    assert clock.observe(_reading(100 + ahead_s, 100)).trusted is trusted
+
+
 def test_a_jump_that_is_taken_back_ends_the_freeze() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     assert not clock.observe(_reading(7200, 10)).trusted

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -194,7 +195,9 @@ async def test_foreign_and_unmounted_directories_are_refused(tmp_path: Path) -> 
     await first.writer.stop()
     identity = tmp_path / "recordings" / "identity.json"
     kept = identity.read_text()
-    for content, code in ((None, "STORAGE_UNMOUNTED"), ("{}", "STORAGE_FOREIGN"), (kept, "")):
+    others = json.dumps({"directory": str(uuid.uuid4())})
+    refused = ((None, "STORAGE_UNMOUNTED"), ("{}", "STORAGE_FOREIGN"), (others, "STORAGE_FOREIGN"))
+    for content, code in (*refused, (kept, "")):
         identity.unlink(missing_ok=True)
         if content is not None:
             identity.write_text(content)
