@@ -21,8 +21,8 @@ from csu.alarms import routes as alarm_routes
 from csu.audit import control_routes, security_routes
 from csu.audit import routes as journal_routes
 from csu.bases import routes as basis_routes
+from csu.cameras import entering_routes, tickets_routes
 from csu.cameras import routes as camera_routes
-from csu.cameras import tickets_routes
 from csu.centre_state import Centre
 from csu.clock import utc_now
 from csu.errors import not_found
@@ -109,6 +109,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         open_router,
         session_routes.router,
         camera_routes.router,
+        entering_routes.router,
         tickets_routes.router,
         journal_routes.router,
         security_routes.router,

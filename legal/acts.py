@@ -38,6 +38,8 @@ class Act(StrEnum):
     BASIS_END = "basis:end"
     BASIS_LIST = "basis:list"
     BASIS_PROPOSE = "basis:propose"
+    CAMERA_CONNECT = "camera:connect"
+    CAMERA_ENTER = "camera:enter"
     CAMERA_LIST = "camera:list"
     CHECKPOINT_READ = "checkpoint:read"
     COMMUNE_CHANGE = "commune:change"

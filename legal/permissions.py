@@ -127,6 +127,8 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.BASIS_END: (_answers_for_analysis,),
     Act.BASIS_LIST: (_answers_for_recordings, rules.delegation_in_force),
     Act.BASIS_PROPOSE: (_answers_for_analysis,),
+    Act.CAMERA_CONNECT: (_administers,),
+    Act.CAMERA_ENTER: (_administers,),
     Act.CAMERA_LIST: (_everyone,),
     Act.CHECKPOINT_READ: (_controls, rules.delegation_in_force),
     Act.COMMUNE_CHANGE: (_runs_the_centre,),

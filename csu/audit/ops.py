@@ -46,6 +46,8 @@ LABELS: dict[str, str] = {
     Act.BASIS_END: "Fin d'une base légale",
     Act.BASIS_LIST: "Consultation du registre des bases légales",
     Act.BASIS_PROPOSE: "Proposition d'une base légale",
+    Act.CAMERA_CONNECT: "Changement de l'accès à une caméra",
+    Act.CAMERA_ENTER: "Entrée d'une caméra dans le centre",
     Act.CAMERA_LIST: "Consultation des caméras",
     Act.CHECKPOINT_READ: "Lecture de la tête signée du journal",
     Act.COMMUNE_CHANGE: "Changement de ce dont une commune répond",

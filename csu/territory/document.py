@@ -8,34 +8,23 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from csu.cameras.source import NUMBER, Source
 from csu.schemas import Day, Insee
 from csu.territory import reference
 from csu.territory.lines import Details, Place, Terms, line_of
 from legal.authorisations import REPLACING, Kind, Line, fault_of_term
 from legal.facts import FINALITES, Basis, Category, Regime, Right, Role
 from legal.retention import RetentionRefused, check_retention
-from streams.rtsp.tls import read_fingerprint
 
 
 class DocumentError(Exception):
     """The document can't be imported; the text says where and what was expected. Nothing has been written."""
 
 
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
-        raise ValueError("expected rtsp://host/... or rtsps://host/...")
-    if parts.username or parts.password:
-        raise ValueError("credentials belong in credentials_file, not in the address")
-    return value
-
-
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class _Item(BaseModel):
@@ -103,27 +92,15 @@ class Site(Place, _Item):
     address: Text | None = None
 
 
-class Camera(_Item):
-    number: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,20}$")]
+class Camera(Source, _Item):
+    number: Annotated[str, Field(pattern=NUMBER)]
     commune: Insee
     name: Text
     site: Text
     regime: Regime = Regime.VOIE_PUBLIQUE
-    adapter: Literal["native", "pyav"] = "native"
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
-    main: Address
-    sub: Address | None = None
     # Relative to the data directory; one line `user:password`, mode 0600.
     credentials_file: Path | None = None
-    # SHA-256 of the certificate that the camera signed itself, for rtsps; without it an authority must vouch for it.
-    certificate: Annotated[str, AfterValidator(read_fingerprint)] | None = None
-
-    @model_validator(mode="after")
-    def _certificate_is_checked(self) -> "Camera":
-        clear = [url for url in (self.main, self.sub) if url is not None and not url.startswith("rtsps:")]
-        if self.certificate is not None and (clear or self.adapter != "native"):
-            raise ValueError("`certificate` is for rtsps:// addresses and the native adapter only")
-        return self
 
 
 class CameraDetails(Details):

@@ -49,6 +49,14 @@ BODIES: dict[str, Any] = {
         "to": "2026-11-23T14:10:00Z",
         "requisition": "PV 2026/00417",
     },
+    "/api/cameras": {
+        "number": "99",
+        "commune": "27229",
+        "name": "Gare",
+        "site": "Voie publique",
+        "main": "rtsp://127.0.0.1:1/main",
+    },
+    "/api/cameras/{camera_id}/source": {"main": "rtsp://127.0.0.1:1/main"},
     "/api/cameras/{camera_id}/retention": {"days": 7, "motif": {"code": "COMMUNE", "reference": "2026-12"}},
     "/api/journal/anomalies/seen": {"anomaly": "0" * 32, "comment": "essai"},
     "/api/legal-bases": {
