@@ -20,8 +20,8 @@ from csu.errors import Refusal, invalid
 from csu.schemas import Body, Done, Insee, Line
 from csu.store import tables
 from csu.territory.acting import subject_of
-from legal.facts import Regime
 from legal.acts import Act
+from legal.facts import Regime
 
 router = APIRouter(prefix="/api/cameras", tags=["cameras"])
 _Text = Annotated[Line, Field(min_length=2, max_length=200)]
