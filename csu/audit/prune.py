@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from csu.audit import entries
@@ -31,11 +31,11 @@ async def prune(engine: AsyncEngine, now: datetime) -> int:
     What auditors said of them goes as well. Where the database's clock says less, it prevails. Raises
     sqlalchemy.exc.DBAPIError.
     """
-    journal, leaf, head = tables.journal, tables.journal_leaf, tables.tree_head
+    journal, leaf = tables.journal, tables.journal_leaf
     before = oldest_kept_at(now)
     async with engine.begin() as connection:
         await connection.execute(delete(tables.anomaly_seen).where(tables.anomaly_seen.c.seen_at < before))
-        signed = select(func.max(head.c.tree_size)).where(head.c.signed_at <= before + LATE).scalar_subquery()
+        signed = await _signed_by(connection, before + LATE)
         old = select(journal.c.id, leaf.c.leaf).join_from(journal, leaf, leaf.c.entry == journal.c.id)
         rows = (await connection.execute(old.where(journal.c.at < before, leaf.c.leaf < signed))).all()
         if not rows:
@@ -48,6 +48,15 @@ async def prune(engine: AsyncEngine, now: datetime) -> int:
         if removed:
             await entries.append(connection, [Entry(OP, now, SYSTEM, detail=detail)])
     return len(removed)
+
+
+async def _signed_by(connection: AsyncConnection, at: datetime) -> int:
+    """How many leaves were under a head by then. The tree's order is that of time: a head that says to be older than
+    one of a smaller tree was signed under a clock that had been set back, and vouches for nothing."""
+    head = tables.tree_head
+    later = select(func.min(head.c.tree_size)).where(head.c.signed_at > at).scalar_subquery()
+    older = or_(later.is_(None), head.c.tree_size < later)
+    return await connection.scalar(select(func.max(head.c.tree_size)).where(head.c.signed_at <= at, older)) or 0
 
 
 async def prune_security(engine: AsyncEngine, now: datetime) -> int:
@@ -66,10 +75,18 @@ async def prune_security(engine: AsyncEngine, now: datetime) -> int:
 
 async def pruned_leaves(connection: AsyncConnection) -> Ranges:
     """The leaves without an entry, as the newest pruning told them."""
-    journal = tables.journal
-    newest = select(journal.c.detail).where(journal.c.op == OP).order_by(journal.c.at.desc()).limit(1)
-    detail = await connection.scalar(newest)
-    return [] if detail is None else read_leaves(detail)
+    row = (await connection.execute(newest_pruning())).one_or_none()
+    return [] if row is None else read_leaves(row.detail)
+
+
+def newest_pruning() -> Select[tuple[str, datetime, int | None]]:
+    """`detail`, `at` and `leaf` of the last pruning by its place in the tree, whatever the clock said; one that has no
+    place yet comes after all that have."""
+    journal, leaf = tables.journal, tables.journal_leaf
+    statement = select(journal.c.detail, journal.c.at, leaf.c.leaf)
+    statement = statement.join_from(journal, leaf, leaf.c.entry == journal.c.id, isouter=True)
+    order = leaf.c.leaf.desc().nulls_first(), journal.c.at.desc(), journal.c.id.desc()
+    return statement.where(journal.c.op == OP).order_by(*order).limit(1)
 
 
 def read_leaves(detail: str) -> Ranges:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.audit.anchors import Anchor, text_of
 from csu.audit.entries import leaf_hash
-from csu.audit.prune import LATE, OP, Ranges, read_leaves
+from csu.audit.prune import LATE, Ranges, newest_pruning, read_leaves
 from csu.audit.timestamps import TimestampError, stamped_at
 from csu.clock import iso
 from csu.store import tables
@@ -130,7 +130,8 @@ class _Check:
         anchors: Sequence[Anchor],
     ) -> None:
         self._heads = {head["tree_size"]: head for head in heads}
-        self._signed = [(head["tree_size"], head["signed_at"]) for head in heads]
+        self._signed: list[tuple[int, datetime]] = [(head["tree_size"], head["signed_at"]) for head in heads]
+        self._reached = list(itertools.accumulate((at for _, at in self._signed), max))
         self._keys = keys
         self._nodes = nodes
         self._pruning = pruning
@@ -174,17 +175,17 @@ class _Check:
     def _was_due(self, leaf: int, pruning: _Pruning) -> bool:
         """A pruning told of it, and by the signed heads the leaf was old enough then: whoever has the database alone
         can write such an entry, but not date the heads."""
-        numbered_at, told_at = self._signed_at(leaf), self._signed_at(pruning.leaf) or pruning.at
-        if numbered_at is None or not pruning.tells(leaf):
+        place, told = self._head_over(leaf), None if pruning.leaf is None else self._head_over(pruning.leaf)
+        if place is None or not pruning.tells(leaf):
             return False
-        return numbered_at <= oldest_kept_at(told_at) + LATE + timedelta(days=1)
+        told_at = pruning.at if told is None else self._signed[told][1]
+        # Time had come so far when the leaf got its number, wherever the clock was set back to.
+        return self._reached[place] <= oldest_kept_at(told_at) + LATE + timedelta(days=1)
 
-    def _signed_at(self, leaf: int | None) -> datetime | None:
-        """When the first head over this leaf was signed."""
-        if leaf is None:
-            return None
+    def _head_over(self, leaf: int) -> int | None:
+        """Which of the heads, by tree size, is the first over this leaf."""
         place = bisect.bisect_right(self._signed, leaf, key=lambda head: head[0])
-        return self._signed[place][1] if place < len(self._signed) else None
+        return place if place < len(self._signed) else None
 
     def _check_node(self, node: Node) -> None:
         """Kept nodes end where the signer has been; those that are there are right."""
@@ -260,11 +261,7 @@ async def _nodes(connection: AsyncConnection) -> dict[tuple[int, int], bytes]:
 
 
 async def _pruning(connection: AsyncConnection) -> _Pruning | None:
-    journal, leaf = tables.journal, tables.journal_leaf
-    statement = select(journal.c.detail, journal.c.at, leaf.c.leaf)
-    statement = statement.join_from(journal, leaf, leaf.c.entry == journal.c.id, isouter=True)
-    statement = statement.where(journal.c.op == OP).order_by(journal.c.at.desc()).limit(1)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(newest_pruning())).one_or_none()
     return None if row is None else _Pruning(read_leaves(row.detail), row.at, row.leaf)
 
 

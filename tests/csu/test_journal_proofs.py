@@ -173,6 +173,51 @@ async def test_pruning_goes_on_from_what_was_pruned_before(journal: Journal, own
     assert (found.ok, found.pruned) == (True, 6)
 
 
+async def test_a_clock_that_was_set_back_makes_no_entry_older(journal: Journal, owner: AsyncEngine) -> None:
+    """Heads whose times are out of order: what came after a younger head is not old, whatever its own head says."""
+    await journal.write(3, OLD)
+    await journal.write(2, NOW)
+    await journal.write(4, OLD)
+    await journal.write(1, NOW)
+    assert await prune(owner, NOW) == 3
+    assert await journal.row(5) is not None
+    await journal.signer.close()
+    found = await journal.verify()
+    assert (found.ok, found.pruned) == (True, 3)
+
+
+async def test_an_entry_removed_under_a_head_that_was_set_back_is_found(
+    journal: Journal, owner: AsyncEngine, superuser: str
+) -> None:
+    await journal.write(3, OLD)
+    await journal.write(2, NOW)
+    await journal.write(4, OLD)
+    with psycopg.connect(superuser) as connection:
+        connection.execute("DELETE FROM journal WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 6)")
+    async with journal.store.transaction(None) as connection_:
+        detail = {"before": "", "entries": 1, "leaves": [[6, 6]]}
+        await append(connection_, [Entry("journal:prune", NOW, SYSTEM, detail=detail)])
+    journal.clock.at = NOW
+    await journal.signer.close()
+    found = await journal.verify()
+    assert (found.ok, found.first_bad) == (False, 6)
+
+
+async def test_the_newest_pruning_is_the_last_in_the_tree_though_the_clock_went_back(
+    journal: Journal, owner: AsyncEngine
+) -> None:
+    """The second pruning's entry says to be older than the first's, and lists more leaves."""
+    await journal.write(3, OLD)
+    assert await prune(owner, NOW + timedelta(days=2)) == 3
+    await journal.write(3, OLD)
+    assert await prune(owner, NOW) == 3
+    journal.clock.at = NOW
+    await journal.signer.close()
+    found = await journal.verify()
+    assert (found.ok, found.pruned) == (True, 6)
+    assert await prune(owner, NOW) == 0
+
+
 async def test_a_missing_entry_is_not_made_good_by_a_forged_pruning(
     journal: Journal, owner: AsyncEngine, superuser: str
 ) -> None:
