@@ -207,7 +207,8 @@ class Dossier:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event as it is entered. `on` is the act's own day; the others are for the events that need them."""
+    """One event as it is entered. `on` is the act's own day; the others are for the events that need them. `reference`:
+    the arrêté's, when it is granted; at an activation that of the arrêté which lifts a suspension."""
 
     event: Event
     on: date
@@ -222,7 +223,8 @@ class Step:
 class Conditions:
     """What lies outside the dossier and is needed for service, at one instant. `conventions`: kinds in force.
     `elsewhere`: cameras that another arrêté has in service, with its reference (the one replaced is not among them).
-    `served`: cameras that the replaced one has in service, of which the préfet has been told.
+    `served`: cameras that the replaced one has in service, of which the préfet has been told. `suspended`: the replaced
+    one's reference while it stands suspended.
     """
 
     cnil_sent_on: date | None = None
@@ -230,6 +232,7 @@ class Conditions:
     conventions: frozenset[str] = frozenset()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     served: frozenset[str] = frozenset()
+    suspended: str | None = None
 
 
 def apply(dossier: Dossier, step: Step, at: datetime, conditions: Conditions | None = None) -> Dossier | Refused:
@@ -255,7 +258,7 @@ def apply(dossier: Dossier, step: Step, at: datetime, conditions: Conditions | N
         case Event.NOTIFY:
             return _notify(moved, step)
         case Event.ACTIVATE:
-            return _activate(moved, at, conditions or Conditions())
+            return _activate(moved, step, at, conditions or Conditions())
         case Event.SUSPEND:
             return replace(moved, suspended_at=at)
         case Event.RESUME:
@@ -417,10 +420,13 @@ def _notify(moved: Dossier, step: Step) -> Dossier | Refused:
     return replace(moved, notices={**moved.notices, **dict.fromkeys(told - moved.in_service.keys(), notice)})
 
 
-def _activate(moved: Dossier, at: datetime, conditions: Conditions) -> Dossier | Refused:
+def _activate(moved: Dossier, step: Step, at: datetime, conditions: Conditions) -> Dossier | Refused:
     """Into service: every camera whose notified day has come, once all that the law wants before is there."""
     if moved.from_at is None or at < moved.from_at:
         return Refused("AUTH_MISSING", "L'autorisation n'est pas encore en vigueur.", "CSI L.252-1")
+    fault = fault_of_lifting(conditions.suspended, moved.reference, step.reference)
+    if fault is not None:
+        return fault
     waiting = moved.cameras - moved.in_service.keys()
     if moved.kind is not Kind.REGISTRE:
         fault = _fault_of_onboarding(conditions, at)
@@ -440,6 +446,19 @@ def _activate(moved: Dossier, at: datetime, conditions: Conditions) -> Dossier |
             )
             return Refused("AUTH_OVERLAP", reason, "CSI L.252-1, R.254-2")
     return replace(moved, in_service={**moved.in_service, **dict.fromkeys(waiting, at)})
+
+
+def fault_of_lifting(suspended: str | None, reference: str | None, lifted_by: str | None) -> Refused | None:
+    """A suspension stops the cameras, whatever arrêté they stand in: no text says that an amended one ends it. It goes
+    on until it is lifted, or until somebody says, by its reference, that the new one lifts it (CSI R.254-1, R.254-2).
+    """
+    if suspended is None or (reference is not None and lifted_by == reference):
+        return None
+    reason = (
+        f"L'arrêté {suspended}, qui serait remplacé, est suspendu : levez d'abord la suspension, ou indiquez la"
+        " référence du nouvel arrêté si c'est lui qui la lève."
+    )
+    return Refused("AUTH_SUSPENDED", reason, "CSI R.254-1, R.254-2")
 
 
 def _fault_of_onboarding(conditions: Conditions, at: datetime) -> Refused | None:

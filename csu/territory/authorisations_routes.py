@@ -74,6 +74,12 @@ class Grant(Dated):
     to_day: Annotated[Day, Field(alias="to")]
 
 
+class Activation(Body):
+    """`lifted_by`: where what is replaced is suspended, the reference of the arrêté that lifts it: this one's own."""
+
+    lifted_by: _Reference | None = None
+
+
 class Service(Dated):
     """The préfet is told on `on` that these cameras (all, when none is named) come into service on `service_on`."""
 
@@ -200,10 +206,14 @@ async def notify(
 
 @router.post("/{authorisation_id}/activate")
 async def activate(
-    authorisation_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_ACTIVATE))]
+    authorisation_id: UUID,
+    visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_ACTIVATE))],
+    body: Activation | None = None,
 ) -> AuthorisationBody:
-    """Put into service the cameras whose notified day has come; what is replaced ends with it."""
-    return await _step(visit, authorisation_id, Step(Event.ACTIVATE, law.day_of(visit.now)))
+    """Put into service the cameras whose notified day has come; what is replaced ends with it. While that is suspended
+    this waits until it is resumed, or until it is said that the new arrêté lifts it (CSI R.254-2)."""
+    lifted_by = None if body is None else body.lifted_by
+    return await _step(visit, authorisation_id, Step(Event.ACTIVATE, law.day_of(visit.now), reference=lifted_by))
 
 
 @router.post("/{authorisation_id}/suspend")

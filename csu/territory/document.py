@@ -118,6 +118,8 @@ class Authorisation(Dated, Terms):
     reference: Text
     kind: Kind = Kind.INITIALE
     replaces: Text | None = None
+    # This arrêté says itself that it lifts the suspension of the one it replaces (CSI R.254-2).
+    lifts_suspension: bool = False
     cameras: Annotated[list[str], Field(min_length=1)]
     details: list[CameraDetails] = []
 
@@ -136,6 +138,8 @@ class Authorisation(Dated, Terms):
             raise ValueError(f"{fault.code}: {fault.reason} ({fault.source})")
         if (self.kind in REPLACING) != (self.replaces is not None):
             raise ValueError("`replaces` goes with the kinds MODIFICATION and RENOUVELLEMENT, and they with it")
+        if self.lifts_suspension and self.replaces is None:
+            raise ValueError("`lifts_suspension` goes with `replaces`")
         strange = {one.camera for one in self.details} - set(self.cameras)
         if strange:
             raise ValueError(f"details of cameras that are not in it: {sorted(strange)}")

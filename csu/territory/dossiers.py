@@ -92,6 +92,7 @@ async def conditions(connection: AsyncConnection, known: Known, at: datetime) ->
     commune, convention = tables.commune, tables.convention
     insee = known.row["commune"]
     row = (await connection.execute(select(commune).where(commune.c.insee == insee))).mappings().one()
+    replaced = None if known.row["replaces"] is None else await find(connection, known.row["replaces"])
     in_force = select(convention.c.kind).where(
         convention.c.commune == insee,
         convention.c.from_at <= at,
@@ -103,7 +104,8 @@ async def conditions(connection: AsyncConnection, known: Known, at: datetime) ->
         deliberation=row["deliberation"],
         conventions=frozenset((await connection.scalars(in_force)).all()),
         elsewhere=await covered(connection, known.dossier.cameras, at, None, {known.id, known.row["replaces"]}),
-        served=await _served(connection, known.row["replaces"], at),
+        served=_served(replaced, at),
+        suspended=standing_suspension(replaced),
     )
 
 
@@ -141,11 +143,17 @@ async def covered(
     return {row[0]: row[1] for row in await connection.execute(statement)}
 
 
-async def _served(connection: AsyncConnection, replaced: str | None, at: datetime) -> frozenset[str]:
-    known = None if replaced is None else await find(connection, replaced)
-    if known is None or law.state_at(known.dossier, at) in law.ENDED:
+def _served(replaced: Known | None, at: datetime) -> frozenset[str]:
+    if replaced is None or law.state_at(replaced.dossier, at) in law.ENDED:
         return frozenset()
-    return frozenset(known.dossier.in_service)
+    return frozenset(replaced.dossier.in_service)
+
+
+def standing_suspension(replaced: Known | None) -> str | None:
+    """The reference of an arrêté that is suspended; its term alone lifts nothing, an end by an act does."""
+    if replaced is None or replaced.dossier.suspended_at is None or replaced.dossier.ended_at is not None:
+        return None
+    return replaced.name
 
 
 async def take(
@@ -157,6 +165,8 @@ async def take(
     """
     if step.event is Event.ACTIVATE:
         await hold_cameras(connection, known.dossier.cameras)
+        if known.row["replaces"] is not None:  # nobody suspends it meanwhile
+            await find(connection, known.row["replaces"], lock=True)
     needed = await conditions(connection, known, at) if step.event is Event.ACTIVATE else None
     moved = law.apply(known.dossier, step, at, needed)
     if isinstance(moved, Refused):

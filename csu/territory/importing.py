@@ -33,7 +33,17 @@ from csu.territory.document import (
 from csu.territory.lines import values_of
 from legal import persons
 from legal.acts import Refused
-from legal.authorisations import Event, Line, State, Step, changed_conditions, completed, fault_of_line, start_of
+from legal.authorisations import (
+    Event,
+    Line,
+    State,
+    Step,
+    changed_conditions,
+    completed,
+    fault_of_lifting,
+    fault_of_line,
+    start_of,
+)
 from legal.facts import Category, Regime
 
 Keep = Callable[[Mapping[str, str]], None]
@@ -175,6 +185,10 @@ class Importer:
             replaced = await connection.scalar(select(table.c.id).where(table.c.reference == item.replaces))
             if replaced is None:
                 raise DocumentError(f"authorisation {item.reference}: unknown arrêté {item.replaces}")
+            standing = dossiers.standing_suspension(await dossiers.find(connection, replaced))
+            fault = fault_of_lifting(standing, item.reference, item.reference if item.lifts_suspension else None)
+            if fault is not None:
+                raise _refused(item, None, fault)
         identity = str(uuid4())
         from_at, to_at = start_of(item.from_day), start_of(item.to_day)
         await dossiers.hold_cameras(connection, lines.keys())

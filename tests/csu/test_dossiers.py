@@ -460,6 +460,60 @@ async def test_alarms_come_nine_six_and_four_months_before_the_term(centre: Runn
     assert seen == [[], ["9"], ["6"], ["4"], ["4"]]
 
 
+async def amended_and_granted(person: Browser, identity: str, reference: str = "27-2026-0901") -> str:
+    answer = await person.post(f"/api/authorisations/{identity}/modification", {"dossier": f"Modification {reference}"})
+    assert answer.status_code == 201, answer.text
+    amended = str(answer.json()["id"])
+    for path in ("deposit", "complete", "opinion"):
+        await step(person, amended, path, {"on": TODAY})
+    await step(person, amended, "grant", ARRETE | {"reference": reference})
+    return amended
+
+
+@pytest.mark.parametrize("lifted_by", [None, "27-2026-0901"])
+async def test_row_08_an_amended_arrete_lifts_no_suspension_unless_it_says_so(
+    centre: Running, lifted_by: str | None
+) -> None:
+    async with centre.person("superviseur") as supervisor:
+        camera = await commune_joins(centre, supervisor)
+        identity = await in_service(supervisor, camera)
+        amended = await amended_and_granted(supervisor, identity)
+        await step(supervisor, identity, "suspend", {"reason": "décision du préfet"})
+        assert await refused(supervisor, amended, "activate") == "AUTH_SUSPENDED"
+        assert await refused(supervisor, amended, "activate", {"lifted_by": "27-2026-0900"}) == "AUTH_SUSPENDED"
+        listed = (await supervisor.get("/api/authorisations")).json()["authorisations"]
+        blocked = next(one["blocked"] for one in listed if one["id"] == amended)
+        assert blocked["code"] == "AUTH_SUSPENDED"
+        assert "27-2026-0900" in blocked["reason"]
+        stopped = await order_of(centre, camera)
+        assert stopped is not None
+        assert stopped.record_to_at <= centre.clock.at
+        if lifted_by is None:
+            await step(supervisor, identity, "resume", {"reason": "décision du préfet"})
+        told = await step(supervisor, amended, "activate", {"lifted_by": lifted_by})
+        assert told["state"] == "ACTIVE"
+        assert told["events"][-1]["reference"] == lifted_by
+        order = await order_of(centre, camera)
+        assert order is not None
+        assert (order.authorisation, order.record_to_at > centre.clock.at) == ("27-2026-0901", True)
+    assert (await codes(centre, "authorisation:activate")).count("AUTH_SUSPENDED") == 2
+
+
+async def test_row_08_a_suspended_arrete_that_reached_its_term_is_still_suspended_for_what_renews_it(
+    centre: Running,
+) -> None:
+    async with centre.person("superviseur") as supervisor:
+        camera = await commune_joins(centre, supervisor)
+        identity = await in_service(supervisor, camera)
+        amended = await amended_and_granted(supervisor, identity)
+        await step(supervisor, identity, "suspend", {"reason": "décision du préfet"})
+    async with centre.centre.store.transaction(None) as connection:
+        after = law.start_of(date(2031, 11, 24))
+        known = await dossiers.find(connection, amended)
+        assert known is not None
+        assert (await dossiers.conditions(connection, known, after)).suspended == "27-2026-0900"
+
+
 async def test_rows_are_what_their_events_lead_to(centre: Running, superuser: str) -> None:
     async with centre.person("administrateur") as administrator:
         camera = await commune_joins(centre, administrator)

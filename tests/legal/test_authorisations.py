@@ -466,3 +466,17 @@ def test_every_state_but_the_first_is_reached_and_every_end_is_final() -> None:
     assert set(Event) - INTERNAL == {
         event for table in TABLES.values() for events in table.values() for event in events if event not in INTERNAL
     }
+
+
+def test_a_suspension_outlives_the_arrete_until_it_is_lifted() -> None:
+    """Row 8: what amends a suspended arrêté opens nothing by itself (CSI R.254-1, R.254-2)."""
+    notified = taken(through(DEPOSITED, COMPLETE, OPINION, GRANT), NOTICE)
+    halted = replace(READY, suspended="27-2024-7")
+    assert refusal(notified, SERVICE, conditions=halted) == "AUTH_SUSPENDED"
+    assert refusal(notified, replace(SERVICE, reference="27-2024-7"), conditions=halted) == "AUTH_SUSPENDED"
+    lifted = taken(notified, replace(SERVICE, reference=notified.reference), conditions=halted)
+    assert lifted.state is State.ACTIVE
+    moved = apply(notified, SERVICE, noon(SERVICE.on), halted)
+    assert isinstance(moved, Refused)
+    assert "27-2024-7" in moved.reason
+    assert moved.source == "CSI R.254-1, R.254-2"
