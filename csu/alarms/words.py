@@ -2,7 +2,7 @@
 centre; `{place}` a storage directory."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from csu.gateway.faults import fault_reason
@@ -42,10 +42,10 @@ _MESSAGES = {
     "STORAGE_DROPPED": "{place} : n'est plus dans les réglages, ce qu'il contient n'est ni montré ni effacé.",
     "STORAGE_LOW": "{place} : presque plein.",
     "INDEX_NEW": "L'enregistreur a un index neuf : des enregistrements peuvent manquer.",
-    "AGREMENT_ENDING": "Agent {subject} : l'agrément préfectoral prend fin le {detail}.",
+    "AGREMENT_ENDING": "Agent {subject} : l'agrément préfectoral vaut jusqu'au {detail} inclus.",
     "AGREMENT_SUSPENDED": "Agent {subject} : l'agrément préfectoral est suspendu depuis le {detail}.",
-    "DELEGATION_ENDING": "{subject} : la délégation de l'élu prend fin le {detail}.",
-    "DESIGNATION_ENDING": "{subject} : l'habilitation de l'agent prend fin le {detail}.",
+    "DELEGATION_ENDING": "{subject} : la délégation de l'élu vaut jusqu'au {detail} inclus.",
+    "DESIGNATION_ENDING": "{subject} : l'habilitation de l'agent vaut jusqu'au {detail} inclus.",
     "INQUIRY_DUE": "Agent {subject} : l'enquête administrative est à refaire avant le {detail}.",
     "INQUIRY_OVERDUE": "Agent {subject} : l'enquête administrative était à refaire avant le {detail}.",
     "LEAVER": "Agent {subject} : il part, son compte sera fermé le {detail}.",
@@ -80,8 +80,14 @@ def _day(detail: str) -> str:
     return f"{datetime.fromisoformat(detail).astimezone(PARIS):%d/%m/%Y}"
 
 
+def _last_day(detail: str) -> str:
+    """Of what ends at an instant: an act says the last day on which it holds."""
+    return _day((datetime.fromisoformat(detail) - timedelta(microseconds=1)).isoformat())
+
+
 _DETAILS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(Due, _day),
+    **dict.fromkeys((Due.AGREMENT_ENDING, Due.DELEGATION_ENDING, Due.DESIGNATION_ENDING), _last_day),
     "SECOND_SESSION": str,
     "AUTH_EXPIRING": str,
     "ANCHOR_FAILED": _ways,

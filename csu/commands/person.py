@@ -120,11 +120,26 @@ def _text(answer: dict[str, Any]) -> str:
     lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {when}."]
     for act in answer.get("acts", ()):  # answers of before name them among their facts only
         signed = f"{act['signed_by'] or 'signataire non enregistré'}, {act['signed_on'] or 'date non enregistrée'}"
-        lines.append(f"  acte : {act['reference']} ({signed})")
+        lines.append(f"  acte : {act['reference']} ({signed}){_span(act)}")
     for name, right in answer["rights"].items():
         what = {"live": "direct", "replay": "relecture"}[name]
         lines.append(f"  {what} : oui" if right["allowed"] else f"  {what} : non, {right['code']} ({right['reason']})")
     return "\n".join(lines)
+
+
+def _span(act: dict[str, Any]) -> str:
+    """From the first day to the last, as an act says it; nothing for an answer of before."""
+    from datetime import datetime, timedelta
+
+    from legal.retention import PARIS
+
+    if not act.get("from_at"):
+        return ""
+    first = datetime.fromisoformat(act["from_at"]).astimezone(PARIS)
+    if not act.get("to_at"):
+        return f", à compter du {first:%d/%m/%Y}, sans terme"
+    last = (datetime.fromisoformat(act["to_at"]) - timedelta(microseconds=1)).astimezone(PARIS)
+    return f", du {first:%d/%m/%Y} au {last:%d/%m/%Y} inclus"
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from csu.accounts import passwords, sessions
 from csu.accounts.guard import Guard, Visit
 from csu.errors import not_found
 from csu.schemas import Body, Done, Insee, Line
-from csu.store import tables
+from csu.store import facts, tables
 from csu.territory.acting import demand
 from csu.territory.suspensions import SELF
 from legal import persons
@@ -41,7 +41,10 @@ class AccountBody(BaseModel):
 
 
 class Accounts(BaseModel):
+    """`inquiry_blocks`: whether an agrément whose inquiry is over five years old opens nothing here."""
+
     accounts: list[AccountBody]
+    inquiry_blocks: bool
 
 
 class NewAccount(Body):
@@ -66,7 +69,8 @@ class CreatedAccount(BaseModel):
 async def list_accounts(visit: Annotated[Visit, Depends(Guard(Act.ACCOUNT_LIST))]) -> Accounts:
     async with visit.perform() as connection:
         rows = (await connection.execute(accounts())).mappings().all()
-    return Accounts(accounts=[AccountBody.model_validate(dict(row)) for row in rows])
+        blocks = await connection.scalar(inquiry_rule())
+    return Accounts(accounts=[AccountBody.model_validate(dict(row)) for row in rows], inquiry_blocks=bool(blocks))
 
 
 @router.post("/accounts", status_code=201)
@@ -125,6 +129,12 @@ def accounts() -> Select[tuple[object, ...]]:
     account = tables.account
     columns = [account.c[name] for name in AccountBody.model_fields]
     return select(*columns).order_by(account.c.login)
+
+
+def inquiry_rule() -> Select[tuple[bool]]:
+    """Whether an inquiry over five years old blocks; no row, or false, where it does not."""
+    rule = tables.centre_rule
+    return select(rule.c.is_on).where(rule.c.name == facts.INQUIRY_BLOCKS)
 
 
 async def open_names(connection: AsyncConnection) -> list[str]:

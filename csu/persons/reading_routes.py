@@ -13,7 +13,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
 from csu.errors import Refusal, not_found
 from csu.persons import answers
-from csu.persons.accounts_routes import AccountBody, accounts
+from csu.persons.accounts_routes import AccountBody, accounts, inquiry_rule
 from csu.persons.standing import standings
 from csu.store import facts, tables
 from legal import persons
@@ -111,9 +111,7 @@ async def list_persons(visit: Annotated[Visit, Depends(Guard(Act.PERSON_LIST))])
         for row in (await connection.execute(select(tables.habilitation))).mappings():
             held.setdefault(row["account"], []).append(row)
         rows = (await connection.execute(accounts().add_columns(*_agrement_columns()))).mappings().all()
-        blocks = await connection.scalar(
-            select(tables.centre_rule.c.is_on).where(tables.centre_rule.c.name == facts.INQUIRY_BLOCKS)
-        )
+        blocks = await connection.scalar(inquiry_rule())
     async with visit.centre.store.transaction(None) as connection:
         known = await standings(connection)
     told = []

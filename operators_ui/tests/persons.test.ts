@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { personsPage, type Person } from "../src/api/types";
+import { day, lastDay } from "../src/lib/time";
 import { agrementOf } from "../src/persons/agrement";
-import { duesOf, isLate } from "../src/persons/dues";
+import { dueDay, duesOf, isLate } from "../src/persons/dues";
+import { endOf, fromLocal } from "../src/recording/local-input";
 
 const person = (name: string, closed_at: string | null, ...dues: [string, string][]): Person => {
   const page = personsPage(
@@ -40,5 +42,25 @@ it("an agrément without a term or an inquiry says so, and its départements are
   for (const [name, value] of [["reference", "AGR-2"], ["prefet", "Préfet de l'Eure"], ["departements", "27, 76 2A"], ["from", "2026-11-23"], ["to", ""], ["inquiry", ""]] as const) form.set(name, value);
   expect(agrementOf(form)).toEqual({ reference: "AGR-2", prefet: "Préfet de l'Eure", departements: ["27", "76", "2A"], from: "2026-11-23", to: null, inquiry: null });
   form.set("to", "2031-11-23");
-  expect(agrementOf(form)).toMatchObject({ to: "2031-11-23" });
+  expect(agrementOf(form)).toMatchObject({ to: "2031-11-24" });
+});
+
+it("what a form was given as the last day is what a table shows, whatever the night", () => {
+  for (let at = Date.UTC(2024, 0, 1); at < Date.UTC(2032, 0, 1); at += 24 * 3_600_000) {
+    const typed = new Date(at).toISOString().slice(0, 10);
+    const end = fromLocal(`${endOf(typed)}T00:00`);
+    if (end === null) throw new Error(typed);
+    const shown = lastDay(end);
+    expect(shown.split("/").reverse().join("-")).toBe(typed);
+    // And it holds until the last instant of that day.
+    expect(day(end)).not.toBe(shown);
+  }
+  expect([endOf(""), endOf(null)]).toEqual([null, null]);
+  expect([endOf("2026-12-31"), endOf("2028-02-28"), endOf("2027-02-28")]).toEqual(["2027-01-01", "2028-02-29", "2027-03-01"]);
+});
+
+it("a right that ends is due on its last day, what is to be done by a day on that day", () => {
+  const by = Date.parse("2026-12-31T23:00:00Z");
+  expect(dueDay({ code: "DESIGNATION_ENDING", by, commune: null })).toBe("31/12/2026");
+  expect(dueDay({ code: "INQUIRY_DUE", by, commune: null })).toBe("01/01/2027");
 });

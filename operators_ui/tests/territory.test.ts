@@ -61,10 +61,12 @@ describe("a step", () => {
   it("sends what it asks for, and nothing else", () => {
     const all = answers(["on", "2026-11-23"], ["reference", "27-1"], ["from", "2026-11-24"], ["to", "2031-11-24"], ["reason", "x"], ["service_on", "2026-12-01"], ["cameras", "one"]);
     expect(bodyOf("complete", all, lines)).toEqual({ on: "2026-11-23" });
-    expect(bodyOf("grant", all, lines)).toEqual({ on: "2026-11-23", reference: "27-1", from: "2026-11-24", to: "2031-11-24" });
+    expect(bodyOf("grant", all, lines)).toEqual({ on: "2026-11-23", reference: "27-1", from: "2026-11-24", to: "2031-11-25" });
     expect(bodyOf("notify", all, lines)).toEqual({ on: "2026-11-23", service_on: "2026-12-01", cameras: ["one"] });
     expect(bodyOf("withdraw", all, lines)).toEqual({ reason: "x" });
-    expect(bodyOf("activate", all, lines)).toBeUndefined();
+    expect(bodyOf("activate", all, lines)).toEqual({ lifted_by: null });
+    expect(bodyOf("activate", answers(["lifted_by", "27-2"]), lines)).toEqual({ lifted_by: "27-2" });
+    expect(bodyOf("unheard-of", all, lines)).toBeUndefined();
     expect(fieldsOf("unheard-of")).toEqual([]);
   });
 

@@ -76,14 +76,14 @@ async def test_an_authorisation_lives_from_its_draft_to_its_withdrawal_in_the_co
         await expect(page.get_by_test_id("dossier-deadlines")).to_contain_text("Silence du préfet : refus")
         await page.get_by_test_id("step-grant").click()
         dialog = page.get_by_test_id("step-grant-dialog")
-        await send(dialog, reference="27-2026-0900", to="2031-11-23")
+        await send(dialog, reference="27-2026-0900", to="2031-11-22")
         await expect(dialog.get_by_test_id("problem")).to_contain_text(
             "La commission départementale n'a pas rendu son avis"
         )
         await shot(page, "forms-refused")
         await dialog.get_by_role("button", name="Annuler").click()
         await step(page, "opinion")
-        await step(page, "grant", reference="27-2026-0900", to="2031-11-23")
+        await step(page, "grant", reference="27-2026-0900", to="2031-11-22")
         await offered(page, "notify", "withdraw", "modification")
         row = page.get_by_test_id("dossier").filter(has_text="27-2026-0900")
         await expect(row).to_contain_text("NOTICE_MISSING")

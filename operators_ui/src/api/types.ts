@@ -210,6 +210,9 @@ export const territory = member(
     }),
   ),
 );
+/** The official list. */
+export const listedCommunes = member("communes", array(object({ insee: string, name: string, departement: string, epci_name: nullable(string) })));
+export type ListedCommune = Decoded<typeof listedCommunes>[number];
 const authorisationLine = object({
   camera: object({ id: string, number: string, name: string, commune }),
   regime: string,
@@ -291,7 +294,8 @@ const accountShape = {
   leaving_at: nullable(instant), closes_at: nullable(instant),
 };
 const account = object(accountShape);
-export const accounts = member("accounts", array(account));
+/** `inquiry_blocks`: whether an agrément whose inquiry is over five years old opens nothing here. */
+export const accounts = object({ accounts: array(account), inquiry_blocks: boolean });
 export type Account = Decoded<typeof account>;
 export const createdAccount = object({ id: string, login: string, password: string });
 /** `regimes` null: each that admits the person's category. */
@@ -324,7 +328,9 @@ export const personHistory = member("versions", array(object({
 export const habilitationAnswer = member("answer", object({
   login: string, camera: object({ number: string, name: string }), at: instant, habilite: boolean,
   rights: record(object({ allowed: boolean, code: nullable(string), reason: nullable(string) })),
-  acts: withDefault(array(object({ basis: string, reference: string, signed_by: nullable(string), signed_on: nullable(string) })), []),
+  acts: withDefault(array(object({
+    basis: string, reference: string, signed_by: nullable(string), signed_on: nullable(string), from_at: nullable(instant), to_at: nullable(instant),
+  })), []),
 }));
 
 const cameraRef = object({ id: string, number: string, name: string, commune });

@@ -23,6 +23,10 @@ export const day = (at: number): string => dayNumeric.format(at);
 export const longDay = (at: number): string => dayLong.format(at);
 export const dayAndClock = (at: number): string => `${day(at)} ${clock(at)}${season(at)}`;
 
+/** The first day on which what is written to hold "jusqu'au ... inclus" no longer does: persons write and read the last
+ * day, the wire has the first one without. Days as a date field has them. */
+export const dayAfter = (last: string): string => new Date(Date.parse(`${last}T00:00Z`) + 24 * HOUR_MS).toISOString().slice(0, 10);
+
 /** The last day of what ends at this instant: a fact that ends at midnight does not hold on the day that begins then. */
 export const lastDay = (end: number): string => day(end - 1);
 

@@ -1,12 +1,11 @@
 import type { ReactNode } from "react";
 import type { Person } from "../api/types";
-import { day } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { daysUntil } from "../territory/deadlines";
-import { duesOf, isLate } from "./dues";
+import { dueDay, duesOf, isLate } from "./dues";
 
 export function Dues(props: { persons: readonly Person[]; names: ReadonlyMap<string, string> }): ReactNode {
   const { now } = useDesk();
@@ -19,7 +18,7 @@ export function Dues(props: { persons: readonly Person[]; names: ReadonlyMap<str
         <tr key={`${due.person.id} ${due.code} ${due.by} ${due.commune}`} data-code={due.code}>
           <th scope="row">{due.person.name}<small>{fr.role(due.person.role)}</small></th>
           <td><Badge tone={isLate(due, now()) ? "bad" : "warning"}>{persons.dueOf(due.code)}</Badge></td>
-          <td className="line">{day(due.by)}{due.by > now() && <small>{fr.tables.remaining(daysUntil(due.by, now()))}</small>}</td>
+          <td className="line">{dueDay(due)}{due.by > now() && <small>{fr.tables.remaining(daysUntil(due.by, now()))}</small>}</td>
           <td>{due.commune === null ? "—" : (props.names.get(due.commune) ?? due.commune)}</td>
         </tr>
       ))}

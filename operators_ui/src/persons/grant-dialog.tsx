@@ -1,6 +1,7 @@
 import { useState, type FormEvent, type ReactNode } from "react";
 import { nothing, type Failed, type Refused } from "../api/client";
 import type { Person } from "../api/types";
+import { endOf } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { Dialog, Problem } from "../shell/parts";
 import { fr } from "../strings";
@@ -16,7 +17,7 @@ export function GrantDialog(props: {
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const body = { ...Object.fromEntries(form), rights: form.getAll("rights") };
+    const body = { ...Object.fromEntries(form), rights: form.getAll("rights"), to: endOf(form.get("to")) };
     const answer = await api.send("POST", "/api/habilitations", body, nothing);
     if (answer.kind !== "ok") return setProblem(answer);
     props.onDone();

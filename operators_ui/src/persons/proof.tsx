@@ -6,7 +6,7 @@ import { cameras as camerasBody, habilitationAnswer, type Person } from "../api/
 import { useAsked } from "../lib/asked";
 import { fields, type Decoded } from "../lib/decode";
 import { saveJson } from "../lib/save";
-import { dayAndClock, MINUTE_MS } from "../lib/time";
+import { day, dayAndClock, lastDay, MINUTE_MS } from "../lib/time";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { Badge, Problem } from "../shell/parts";
@@ -67,7 +67,7 @@ function Shown({ shown, file, who }: Answered): ReactNode {
           </tr>
         ))}
       </Table>
-      {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on)}</p>)}
+      {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on)}{act.from_at !== null && ` ${fr.tables.span(day(act.from_at), act.to_at === null ? null : lastDay(act.to_at))}`}</p>)}
       <p>
         <button type="button" onClick={() => saveJson(`habilitation-${shown.login}.json`, file)} data-testid="proof-file">{persons.file}</button>{" "}
         <span className="quiet">{persons.checkHelp} <code>csu person verify</code></span>

@@ -4,12 +4,12 @@ import { useCallback, type ReactNode } from "react";
 import { bases as basesBody, territory as territoryBody, type Basis } from "../api/types";
 import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
-import { day } from "../lib/time";
+import { day, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge, Loaded } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
-import { fromLocal, localDay } from "./local-input";
+import { endOf, fromLocal, localDay } from "./local-input";
 import { DECIDES } from "./sections";
 import { Step } from "./step";
 
@@ -64,7 +64,7 @@ function Row({ one, decides, onDone }: { one: Basis; decides: boolean; onDone: (
       <th scope="row">{one.label}</th>
       <td><span className="number">{one.camera.number}</span> {one.camera.name}<small>{one.camera.commune.name}</small></td>
       <td>{one.reference}</td>
-      <td className="line">{day(one.from)} – {day(one.to)}</td>
+      <td className="line">{day(one.from)} – {fr.tables.until(lastDay(one.to))}</td>
       <td className="line">{day(one.registered_at)}</td>
       <td>
         <Badge tone={state === "in-force" ? "good" : state === "future" ? "warning" : "quiet"}>{words.states[state]}</Badge>
@@ -116,9 +116,9 @@ function BasisFields(): ReactNode {
 
 /** Civil days become their first instants in Paris. */
 function basisOf(form: FormData): Readonly<Record<string, unknown>> {
-  const instant = (name: string): string | null => {
-    const at = fromLocal(`${form.get(name)}T00:00`);
+  const instant = (civil: FormDataEntryValue | null): string | null => {
+    const at = fromLocal(`${civil}T00:00`);
     return at === null ? null : new Date(at).toISOString();
   };
-  return { camera: form.get("camera"), function: form.get("function"), reference: form.get("reference"), from: instant("from"), to: instant("to") };
+  return { camera: form.get("camera"), function: form.get("function"), reference: form.get("reference"), from: instant(form.get("from")), to: instant(endOf(form.get("to"))) };
 }

@@ -1,6 +1,6 @@
 /** What a person types into a date and time field, which is the centre's local time whatever the machine's zone. Pure. */
 
-import { HOUR_MS, localOffset_ms } from "../lib/time";
+import { dayAfter, HOUR_MS, localOffset_ms } from "../lib/time";
 
 /** The instant of `2026-11-26T14:30` in Europe/Paris; null when it can't be read. When the hour comes twice (end of summer
  * time) the first is taken, or the second if `later`; one that does not exist moves on by an hour. */
@@ -12,6 +12,9 @@ export function fromLocal(text: string, later = false): number | null {
   if (found.length === 0) return local - Math.min(...offsets);
   return later ? Math.max(...found) : Math.min(...found);
 }
+
+/** What a form's last day, that day included, is on the wire: the first day without; null where none is told. */
+export const endOf = (last: FormDataEntryValue | null): string | null => (last ? dayAfter(String(last)) : null);
 
 /** The civil day of an instant there, as a date field wants it. */
 export const localDay = (at: number): string => toLocal(at).slice(0, 10);

@@ -4,7 +4,7 @@
 import { useCallback, type ReactNode } from "react";
 import { proposals as proposalsBody, type WaitingProposal } from "../api/types";
 import { usePolled } from "../lib/poll";
-import { clock, day, dayAndClock } from "../lib/time";
+import { clock, day, dayAndClock, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Loaded, ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
@@ -81,5 +81,5 @@ function Row({ one, onDone, onSection }: { one: WaitingProposal; onDone: () => v
 function About({ one }: { one: WaitingProposal }): ReactNode {
   if (one.days !== null) return <small>{fr.tables.days(one.days)}</small>;
   if (one.basis === null) return null;
-  return <small>{one.basis.label}, {one.basis.reference}, {day(one.basis.from)} – {day(one.basis.to)}</small>;
+  return <small>{one.basis.label}, {one.basis.reference}, {day(one.basis.from)} – {fr.tables.until(lastDay(one.basis.to))}</small>;
 }

@@ -4,6 +4,7 @@ import { accounts as accountsBody, createdAccount, territory as territoryBody, t
 import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day } from "../lib/time";
+import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
 import { Badge, Dialog, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
@@ -25,13 +26,29 @@ export function Accounts(): ReactNode {
         <button type="button" className="primary" onClick={() => setCreating(true)} data-testid="create-account">{tables.create}</button>
       </header>
       <Loaded value={value} problem={problem} onRetry={poke}>
-        {(accounts) => (
-          <Table label={tables.accountsTitle} heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
-            {accounts.map((account) => <Row key={account.id} account={account} employer={nameOf(account.employer, communes)} onDone={poke} />)}
-          </Table>
+        {({ accounts, inquiry_blocks }) => (
+          <>
+            <InquiryRule blocks={inquiry_blocks} onDone={poke} />
+            <Table label={tables.accountsTitle} heads={[tables.login, tables.name, tables.role, tables.category, tables.commune, tables.state, tables.action]} empty={accounts.length === 0} testid="accounts-table">
+              {accounts.map((account) => <Row key={account.id} account={account} employer={nameOf(account.employer, communes)} onDone={poke} />)}
+            </Table>
+          </>
         )}
       </Loaded>
       {creating && <NewAccount communes={communes} onClose={() => setCreating(false)} onDone={poke} />}
+    </div>
+  );
+}
+
+/** What a late administrative inquiry does here: the law leaves it to the centre (circulaire NOR IOMB2403160C). */
+function InquiryRule({ blocks, onDone }: { blocks: boolean; onDone: () => void }): ReactNode {
+  const { rule } = fr.tables;
+  return (
+    <div className="notice" data-testid="inquiry-rule" data-on={blocks}>
+      {blocks ? rule.on : rule.off}{" "}
+      <Step label={blocks ? rule.turnOff : rule.turnOn} title={rule.title} path="/api/rules/inquiry" method="PUT" testid="set-inquiry-rule" onDone={onDone} body={() => ({ is_on: !blocks })}>
+        <p className="notice notice-warning">{blocks ? rule.offHelp : rule.onHelp}</p>
+      </Step>
     </div>
   );
 }

@@ -45,7 +45,7 @@ export function Period(props: { fact: Dated }): ReactNode {
   const left = daysLeft(fact, now());
   return (
     <>
-      {day(fact.from)} – {fact.to === null ? fr.tables.noEnd : lastDay(fact.to)}
+      {day(fact.from)} – {fact.to === null ? fr.tables.noEnd : fr.tables.until(lastDay(fact.to))}
       {left !== null && left >= 0 && left < NEAR_DAYS && <small><Badge tone="warning">{fr.tables.remaining(left)}</Badge></small>}
     </>
   );

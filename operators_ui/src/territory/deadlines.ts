@@ -1,7 +1,7 @@
 /** What is due next of an authorisation, and how near it is. Pure; instants are milliseconds UTC. */
 
 import type { Authorisation } from "../api/types";
-import { HOUR_MS } from "../lib/time";
+import { day, HOUR_MS, lastDay } from "../lib/time";
 
 const DAY_MS = 24 * HOUR_MS;
 /** Renewing takes months (CSI R.252-8: four of silence are a refusal). */
@@ -26,6 +26,10 @@ export const daysUntil = (at: number, now: number): number => Math.floor((at - n
 /** The next thing due, null when nothing is. */
 export const next = (one: Authorisation): Authorisation["deadlines"][number] | null =>
   [...one.deadlines].sort((a, b) => a.at - b.at)[0] ?? null;
+
+/** What ends at an instant is told by its last day, as an arrêté writes it; what begins then by its first. */
+const ENDS = new Set(["AUTH_EXPIRED", "CDV_OPINION"]);
+export const dueDay = (due: Authorisation["deadlines"][number]): string => (ENDS.has(due.code) ? lastDay(due.at) : day(due.at));
 
 /** What is over comes last; the rest by what is due next. */
 export function byUrgency(list: readonly Authorisation[]): Authorisation[] {

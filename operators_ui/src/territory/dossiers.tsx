@@ -10,7 +10,7 @@ import { Badge, Loaded } from "../shell/parts";
 import { dayNumber } from "../statements/months";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
-import { byUrgency, daysUntil, isOver, NEAR_DAYS, next, tone } from "./deadlines";
+import { byUrgency, daysUntil, dueDay, isOver, NEAR_DAYS, next, tone } from "./deadlines";
 import { NewDossier, Steps } from "./step-forms";
 import { inOrder } from "./steps";
 
@@ -54,7 +54,7 @@ function Row({ one, isChosen, onChoose }: { one: Authorisation; isChosen: boolea
       <td>{one.commune.name}</td>
       <td>{dossiers.kinds(one.kind)}</td>
       <td><Badge tone={tone(one)}>{dossiers.states(one.state)}</Badge>{one.suspended_reason && <small>{one.suspended_reason}</small>}</td>
-      <td className="line">{one.from === null ? "—" : <>{day(one.from)} – {one.to === null ? fr.tables.noEnd : lastDay(one.to)}</>}</td>
+      <td className="line">{one.from === null ? "—" : <>{day(one.from)} – {one.to === null ? fr.tables.noEnd : fr.tables.until(lastDay(one.to))}</>}</td>
       <td><Due one={one} /></td>
       <td>{one.lines.length}</td>
       <td>{one.blocked === null ? "—" : <>{one.blocked.reason} <small><code>{one.blocked.code}</code></small></>}</td>
@@ -69,7 +69,7 @@ function Due({ one }: { one: Authorisation }): ReactNode {
   const left = daysUntil(due.at, now());
   return (
     <>
-      {dossiers.deadline(due.code)}<small>{day(due.at)} {left < NEAR_DAYS && <Badge tone={left < 30 ? "bad" : "warning"}>{fr.tables.remaining(left)}</Badge>}</small>
+      {dossiers.deadline(due.code)}<small>{dueDay(due)} {left < NEAR_DAYS && <Badge tone={left < 30 ? "bad" : "warning"}>{fr.tables.remaining(left)}</Badge>}</small>
     </>
   );
 }
@@ -96,7 +96,7 @@ function Detail({ one, onStep }: { one: Authorisation; onStep: (() => void) | nu
       </Table>
       {one.deadlines.length > 0 && (
         <Table label={dossiers.deadlines} caption={dossiers.deadlines} heads={[dossiers.next, fr.tables.deadline]} empty={false} testid="dossier-deadlines">
-          {one.deadlines.map((due, at) => <tr key={at}><th scope="row">{dossiers.deadline(due.code)}</th><td>{day(due.at)}</td></tr>)}
+          {one.deadlines.map((due, at) => <tr key={at}><th scope="row">{dossiers.deadline(due.code)}</th><td>{dueDay(due)}</td></tr>)}
         </Table>
       )}
       <Table label={dossiers.lines} caption={dossiers.lines} heads={[fr.tables.camera, dossiers.purposes, dossiers.use, fr.tables.retention, dossiers.inService]} empty={one.lines.length === 0} testid="dossier-lines">

@@ -50,6 +50,7 @@ function FieldOf({ field, one }: { field: Field; one: Authorisation }): ReactNod
     );
     case "reason": return <label>{tables.reason}<input name="reason" required minLength={3} maxLength={120} autoComplete="off" data-testid="reason" /></label>;
     case "amendment": return <Amendment one={one} />;
+    case "lifted": return one.blocked?.code !== "AUTH_SUSPENDED" ? null : <label>{dossiers.liftedBy}<input name="lifted_by" minLength={3} maxLength={60} autoComplete="off" /></label>;
   }
 }
 

@@ -1,8 +1,9 @@
 /** The steps of an authorisation: what each asks of the person, and the request that it makes of the answers. Pure. */
 
 import type { AuthorisationLine } from "../api/types";
+import { endOf } from "../recording/local-input";
 
-export type Field = "on" | "reference" | "period" | "service" | "reason" | "amendment";
+export type Field = "on" | "reference" | "period" | "service" | "reason" | "amendment" | "lifted";
 
 /** By the last word of the path; a step that is not here asks for nothing. */
 const FIELDS: Readonly<Record<string, readonly Field[]>> = {
@@ -13,6 +14,7 @@ const FIELDS: Readonly<Record<string, readonly Field[]>> = {
   grant: ["on", "reference", "period"],
   refuse: ["on"],
   notify: ["on", "service"],
+  activate: ["lifted"],
   suspend: ["reason"],
   resume: ["reason"],
   withdraw: ["reason"],
@@ -41,7 +43,8 @@ function partOf(field: Field, answers: Answers, lines: readonly AuthorisationLin
     case "reference":
     case "reason":
       return { [field]: answers.get(field) };
-    case "period": return { from: answers.get("from"), to: answers.get("to") };
+    case "period": return { from: answers.get("from"), to: endOf(answers.get("to")) };
+    case "lifted": return { lifted_by: answers.get("lifted_by") || null };
     case "service": return { service_on: answers.get("service_on"), cameras: answers.getAll("cameras") };
     case "amendment": return { dossier: answers.get("dossier"), kind: answers.get("kind"), lines: amended(answers, lines) };
   }
