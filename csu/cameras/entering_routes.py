@@ -26,7 +26,7 @@ from legal.facts import Regime
 router = APIRouter(prefix="/api/cameras", tags=["cameras"])
 _Text = Annotated[Line, Field(min_length=2, max_length=200)]
 _Url = Annotated[Line, Field(max_length=500)]
-_ADDRESS = "une adresse rtsp:// ou rtsps://, sans utilisateur ni mot de passe"
+_ADDRESS = "une adresse RTSP, qui commence par rtsp ou rtsps, sans utilisateur ni mot de passe"
 _EXPECTED = {
     "main": f"Flux principal : {_ADDRESS}.",
     "sub": f"Flux réduit : {_ADDRESS}.",
