@@ -13,15 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from csu.keys import ensure_keys, load_private
 from csu.settings import Paths
 from recorder.channel import ChannelClient, ChannelError
 from recorder.orders import CameraOrder, Orders, StreamAddress, sign
+from recorder.utc import at_from_text
 
 # Prints what the process had loaded at its end, for the test that names what must not be.
 _RUN = "import sys; from csu.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
+
+
+Made = TypeVar("Made", bound="RecorderProcess")
 
 
 @dataclass
@@ -61,11 +65,13 @@ class RecorderProcess:
     """`csu recorder` on a data directory; started and killed as a test wants.
 
     `prelude`: what the process runs before: to make a real operation fail or stall, or to shrink a bound.
+    `environment`: what it finds in its environment beside ours.
     """
 
     data: Path
     prelude: str = ""
     storage: tuple[Path, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     modules: set[str] = field(default_factory=set)
 
@@ -82,6 +88,7 @@ class RecorderProcess:
         with (self.data / "recorder.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", f"{self.prelude}\n{_RUN}", "recorder", *self._places],
+                env={**os.environ, **self.environment},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -152,7 +159,12 @@ class RecorderProcess:
 @contextmanager
 def recorder(data: Path, prelude: str = "", storage: tuple[Path, ...] = ()) -> Iterator[RecorderProcess]:
     data.mkdir(parents=True, exist_ok=True)
-    made = RecorderProcess(data, prelude, storage)
+    with running(RecorderProcess(data, prelude, storage)) as made:
+        yield made
+
+
+@contextmanager
+def running(made: Made) -> Iterator[Made]:
     made.start()
     try:
         yield made
@@ -194,3 +206,28 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float 
     while not await condition():
         assert time.monotonic() < until_s, f"the condition didn't come true, found {found}"
         await asyncio.sleep(0.05)
+
+
+async def until_recorded(
+    process: RecorderProcess, since: datetime, seconds: float, *numbers: int
+) -> list[dict[str, Any]]:
+    """Until so many seconds of each of these cameras are durable; their accounts."""
+    accounts: list[dict[str, Any]] = []
+
+    async def enough() -> bool:
+        accounts[:] = [await process.coverage(camera_id(number), since) for number in numbers]
+        return all(recorded_s(account) >= seconds for account in accounts)
+
+    await wait_until(enough, 60)
+    return accounts
+
+
+def recorded_s(account: dict[str, Any]) -> float:
+    """How long the runs of a camera's account are together."""
+    return sum((at_from_text(run["to"]) - at_from_text(run["from"])).total_seconds() for run in account["runs"])
+
+
+def is_whole(account: dict[str, Any]) -> bool:
+    """Whether runs and gaps follow upon one another, without a hole and without an overlap."""
+    pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: str(piece["from"]))
+    return [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recorder_process import camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import camera, camera_id, orders, recorder, simulator, until_recorded, wait_until
 
 from csu.settings import Paths
 from recorder.index import open_reader
@@ -61,13 +61,9 @@ async def run(path: Path) -> dict[str, Any]:
 
         await wait_until(stopped, 150)
         await wait_until(third_is_shown)
-        stopped_at = datetime.now(UTC)
         pressure = (await process.call("status"))["storage"][0]["pressure"]
 
-        async def others_go_on() -> bool:
-            return (datetime.now(UTC) - stopped_at).total_seconds() > 12
-
-        await wait_until(others_go_on)
+        await until_recorded(process, datetime.now(UTC), 12, 1, 2)  # the others go on
         gone = await asyncio.to_thread(_ledger, disk)
         third = await process.coverage(camera_id(3), since)
         await asyncio.to_thread(_mount, disk, LARGE)

@@ -9,11 +9,11 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recorder_process import RecorderProcess, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import RecorderProcess, camera, camera_id, orders, recorder, simulator, until_recorded, wait_until
 from short_disk import SHRUNK
 
 FIRST, SECOND, THIRD = (camera_id(n) for n in (1, 2, 3))
@@ -49,7 +49,6 @@ async def run(path: Path) -> dict[str, Any]:
         await process.call("ack", index=index, upto=0)  # answered when the run's end is durable too
         begun = await _runs(process, since)
         process.kill()
-        again_at = datetime.now(UTC)
         process.start()
 
         async def all_are_there() -> bool:
@@ -59,10 +58,7 @@ async def run(path: Path) -> dict[str, Any]:
 
         await wait_until(all_are_there, 60)
 
-        async def went_on() -> bool:
-            return datetime.now(UTC) - again_at > timedelta(seconds=12)  # long after the first look at the space
-
-        await wait_until(went_on)
+        await until_recorded(process, datetime.now(UTC), 12, 1)  # long after the first look at the space
         begun_after = await _runs(process, since)
         (disks[1] / "filler").unlink()
         await _until_on(process, {FIRST: "one", SECOND: "two", THIRD: "two"})

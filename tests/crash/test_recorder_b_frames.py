@@ -3,21 +3,28 @@
 import io
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import (
+    Simulator,
+    camera,
+    camera_id,
+    orders,
+    recorder,
+    simulator,
+    until_recorded,
+)
 
 from csu.settings import Paths
 from csu.simulator import barcode, loops, sei
 from csu.simulator.cameras import QUICK, Quality
 from recorder.feed import FeedPacket, PacketFeedClient
 from recorder.playback import Clip, PlaybackStore, VirtualMp4
-from recorder.utc import at_from_text
 
 STEP_90K = 3600
 
@@ -44,13 +51,13 @@ async def test_reordered_pictures_are_recorded_and_played_bit_for_bit(
     since, wanted = datetime.now(UTC), orders(camera(cameras, 1))
     with recorder(tmp_path / "data") as process:
         await process.order(wanted)
-        await _record(process, since, timedelta(seconds=5))
+        await until_recorded(process, since, 5, 1)
         async with PacketFeedClient.open(process.paths.packets_socket) as feed:
             await feed.subscribe(camera_id(1), "main")
             live = [event async for event in _packets(feed, 60)]
         process.kill()
         process.start()
-        await _record(process, since, timedelta(seconds=9))
+        await until_recorded(process, since, 9, 1)
         assert process.stop() == 0
         status, found = process.csu("check", "--deep")
         assert (status, found["ok"]) == (0, True)
@@ -82,15 +89,6 @@ def _stamp_of(data: bytes) -> sei.Stamp:
     stamp = sei.find(data)
     assert stamp is not None
     return stamp
-
-
-async def _record(process: RecorderProcess, since: datetime, wanted: timedelta) -> None:
-    async def enough() -> bool:
-        runs = (await process.coverage(camera_id(1), since))["runs"]
-        lasted = (at_from_text(run["to"]) - at_from_text(run["from"]) for run in runs)
-        return sum(lasted, timedelta()) >= wanted
-
-    await wait_until(enough)
 
 
 def _is_what_was_served(media: bytes, pictures: dict[int, loops.Frame], quality: Quality) -> None:

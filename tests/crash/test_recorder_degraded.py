@@ -38,6 +38,7 @@ def stalling(fd):
 os.fdatasync = stalling
 """
 )
+_STOPPED_S, _RUNNING_S = 2.2, 0.3  # the pace at which a process gets too little time
 
 
 def _stalling(stall: Path, where: str) -> str:
@@ -208,10 +209,10 @@ async def test_an_event_loop_that_gets_too_little_time(tmp_path: Path, cameras: 
             while await watch.look() < 3:
                 process.process.send_signal(signal.SIGSTOP)
                 try:
-                    await asyncio.sleep(2.2)
+                    await asyncio.sleep(_STOPPED_S)
                 finally:
                     process.process.send_signal(signal.SIGCONT)
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(_RUNNING_S)
 
         async def over() -> bool:
             return await watch.look() == 0

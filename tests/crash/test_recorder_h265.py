@@ -3,13 +3,13 @@
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from recorder_process import Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import Simulator, camera, camera_id, orders, recorder, simulator, until_recorded
 from served_frames import check_served, of_loop
 
 from csu.settings import Paths
@@ -17,7 +17,6 @@ from csu.simulator import barcode, loops
 from csu.simulator.cameras import QUICK
 from recorder.feed import FeedFormat, FeedPacket, PacketFeedClient
 from recorder.playback import PlaybackStore, VirtualMp4
-from recorder.utc import at_from_text
 
 H265 = replace(QUICK, codec="h265")
 
@@ -38,12 +37,7 @@ async def test_h265_is_recorded_and_played_bit_for_bit(tmp_path: Path, data: Pat
     with recorder(tmp_path / "data") as process:
         await process.order(orders(camera(cameras, 1)))
 
-        async def enough() -> bool:
-            runs = (await process.coverage(camera_id(1), since))["runs"]
-            lasted = (at_from_text(run["to"]) - at_from_text(run["from"]) for run in runs)
-            return sum(lasted, timedelta()) >= timedelta(seconds=5)
-
-        await wait_until(enough)
+        await until_recorded(process, since, 5, 1)
         async with PacketFeedClient.open(process.paths.packets_socket) as feed:
             await feed.subscribe(camera_id(1), "main")
             kinds = []

@@ -18,7 +18,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import (
+    RecorderProcess,
+    Simulator,
+    camera,
+    camera_id,
+    is_whole,
+    orders,
+    recorder,
+    simulator,
+    until_recorded,
+    wait_until,
+)
 
 from csu.keys import load_private
 from csu.settings import Paths, resolve
@@ -71,14 +82,7 @@ async def _until_all(process: RecorderProcess, state: str, count: int = CAMERAS)
 
 async def _recorded_for(process: RecorderProcess, seconds: int) -> None:
     """Until every camera has recorded so long from now on, durably."""
-    since = datetime.now(UTC)
-
-    async def gone_on() -> bool:
-        accounts = [await process.coverage(camera_id(n + 1), since) for n in range(CAMERAS)]
-        ends = [at_from_text(account["runs"][-1]["to"]) for account in accounts if account["runs"]]
-        return len(ends) == CAMERAS and min(ends) > since + timedelta(seconds=seconds)
-
-    await wait_until(gone_on, 60)
+    await until_recorded(process, datetime.now(UTC), seconds, *range(1, CAMERAS + 1))
 
 
 @asynccontextmanager
@@ -281,8 +285,7 @@ async def test_a_reset_storm_of_the_whole_fleet(tmp_path: Path, fleet: int, stor
             await _until_all(process, "recording", fleet)
         for n in range(fleet):
             account = await process.coverage(camera_id(n + 1), since)
-            pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: piece["from"])
-            assert [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]
+            assert is_whole(account)
             told = {(gap["cause"], gap["detail"]) for gap in account["gaps"]}
             assert {cause for cause, _ in told - _STOOD_STILL} <= {"network", "ours"}, told
         assert process.stop() == 0

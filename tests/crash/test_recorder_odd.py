@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from recorder_process import RecorderProcess, camera, camera_id, orders, recorder, wait_until
+from recorder_process import RecorderProcess, camera, camera_id, is_whole, orders, recorded_s, recorder, wait_until
 from served_frames import Frames, check_served
 
 from csu.simulator import encoding, loops, sei
@@ -22,7 +21,6 @@ from csu.simulator.loops import Frame, Loop
 from csu.simulator.server import Server
 from csu.simulator.stream import Manner
 from recorder.orders import StreamAddress
-from recorder.utc import at_from_text
 
 RECORDED_S = 12
 
@@ -122,15 +120,13 @@ async def _all_told(process: RecorderProcess, since: datetime) -> bool:
             if HOPELESS.get(fault, "closed") not in details:
                 return False
             continue
-        lasted = (at_from_text(run["to"]) - at_from_text(run["from"]) for run in account["runs"])
-        if sum(lasted, timedelta()) < timedelta(seconds=RECORDED_S):
+        if recorded_s(account) < RECORDED_S:
             return False
     return True
 
 
 def _check_account(fault: Fault | None, account: dict[str, Any]) -> None:
-    pieces = sorted([*account["runs"], *account["gaps"]], key=lambda piece: piece["from"])
-    assert [a["to"] for a, _ in pairwise(pieces)] == [b["from"] for _, b in pairwise(pieces)], fault
+    assert is_whole(account), fault
     details = {(gap["cause"], gap["detail"]) for gap in account["gaps"]} - {("ours", "starting")}
     if fault in HOPELESS:
         assert not account["runs"], fault

@@ -9,7 +9,18 @@ from typing import Any
 
 import av
 import pytest
-from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import (
+    RecorderProcess,
+    Simulator,
+    camera,
+    camera_id,
+    is_whole,
+    orders,
+    recorder,
+    simulator,
+    until_recorded,
+    wait_until,
+)
 
 from recorder.channel import ChannelError
 from recorder.feed import FeedPacket, PacketFeedClient
@@ -39,18 +50,6 @@ async def _recording(process: RecorderProcess, *numbers: int) -> None:
     await wait_until(all_record)
 
 
-async def _until_recorded(process: RecorderProcess, number: int, since: datetime, seconds: float) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    async def enough() -> bool:
-        found.update(await process.coverage(camera_id(number), since))
-        runs = [at_from_text(r["to"]) - at_from_text(r["from"]) for r in found["runs"]]
-        return sum(runs, timedelta()) >= timedelta(seconds=seconds)
-
-    await wait_until(enough)
-    return found
-
-
 async def test_records_feeds_and_plays_what_it_records(recording: RecorderProcess, cameras: Simulator) -> None:
     since = datetime.now(UTC)
     await recording.order(orders(camera(cameras, 1, sub=True), camera(cameras, 2)))
@@ -67,7 +66,7 @@ async def test_records_feeds_and_plays_what_it_records(recording: RecorderProces
     for packets in seen.values():
         assert packets[0].is_key
         assert all(a.at_us < b.at_us for a, b in itertools.pairwise(packets))
-    await _until_recorded(recording, 1, since, 5)
+    await until_recorded(recording, since, 5, 1)
     coverage = await recording.coverage(camera_id(1), since)
     (run,) = coverage["runs"]
     store = PlaybackStore(recording.paths.recordings)
@@ -102,7 +101,7 @@ async def test_every_second_is_in_a_run_or_a_gap_over_an_orderly_restart(
 ) -> None:
     since = datetime.now(UTC)
     await recording.order(orders(camera(cameras, 1)))
-    await _until_recorded(recording, 1, since, 1)
+    await until_recorded(recording, since, 1, 1)
     recording.stop()
     recording.start()
     coverage: dict[str, Any] = {"runs": []}
@@ -112,8 +111,7 @@ async def test_every_second_is_in_a_run_or_a_gap_over_an_orderly_restart(
         return len(coverage["runs"]) == 2
 
     await wait_until(two_runs)
-    pieces = sorted([*coverage["runs"], *coverage["gaps"]], key=lambda piece: piece["from"])
-    assert [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]
+    assert is_whole(coverage)
     assert [g["cause"] for g in coverage["gaps"]] == ["ours", "ours"]
     assert coverage["gaps"][1]["detail"] == "stopped"
 
@@ -150,9 +148,10 @@ async def test_cameras_change_by_difference(recording: RecorderProcess, cameras:
     with pytest.raises(ChannelError, match="ORDER_OLD"):
         await recording.order(first)
     await recording.order(orders(camera(cameras, 2, name="autre nom"), camera(cameras, 1)))
-    coverage = await _until_recorded(recording, 1, since, 2)
+    (coverage,) = await until_recorded(recording, since, 2, 1)
     assert len(coverage["runs"]) == 1 or len(coverage["gaps"]) >= 2
-    assert len((await _until_recorded(recording, 2, since, 3))["runs"]) == 1
+    (coverage,) = await until_recorded(recording, since, 3, 2)
+    assert len(coverage["runs"]) == 1
 
 
 async def test_a_camera_that_fails_costs_only_itself(recording: RecorderProcess, cameras: Simulator) -> None:

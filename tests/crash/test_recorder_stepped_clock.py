@@ -2,17 +2,13 @@
 
 import os
 import subprocess
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from recorder_process import RecorderProcess, camera, camera_id, orders, simulator, wait_until
+from recorder_process import RecorderProcess, camera, camera_id, orders, recorded_s, running, simulator, wait_until
 
-from csu.keys import ensure_keys
 from recorder.playback import PlaybackClosed, PlaybackStore
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
@@ -20,10 +16,9 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 _LIBRARIES = ("faketime/libfaketimeMT.so.1", "*/faketime/libfaketimeMT.so.1")
 # What libfaketime can't do: it refuses the monotonic deadlines that time.sleep gives, and leaves the kernel's word on
 # NTP, which a clock that is really set loses.
-_RUN = (
-    "import select, sys, time; time.sleep = lambda s: select.select([], [], [], s);"
-    "from recorder import machine; machine._synchronised = lambda: False;"
-    "from csu.cli import main; sys.exit(main(sys.argv[1:]))"
+_TRUE_SLEEP = (
+    "import select, time; time.sleep = lambda s: select.select([], [], [], s);"
+    "from recorder import machine; machine._synchronised = lambda: False"
 )
 
 
@@ -48,33 +43,22 @@ class SteppedRecorder(RecorderProcess):
     """Its wall clock is what `step` says; the monotonic and the boot clock stay true."""
 
     def __init__(self, data: Path, library: Path, ahead: str) -> None:
-        super().__init__(data)
-        self._library = library
+        data.mkdir()
         self._clock = data / "clock"
         self.step(ahead)
+        faked = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        super().__init__(data, _TRUE_SLEEP, environment=faked)
 
     def step(self, ahead: str) -> None:
         """An offset in seconds, and a rate: `+7200`, `-3600`, `+0 x1.0005`."""
         new = self._clock.with_suffix(".new")
         new.write_text(f"{ahead}\n")
         new.replace(self._clock)
-
-    def start(self) -> None:
-        ensure_keys(self.paths.keys)
-        faked = {
-            "LD_PRELOAD": str(self._library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        with (self.data / "recorder.log").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _RUN, "recorder", "--data", str(self.data)],
-                env={**os.environ, **faked},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
 
     async def trusted(self) -> bool:
         return bool((await self.call("status"))["clock"]["trusted"])
@@ -97,8 +81,7 @@ class SteppedRecorder(RecorderProcess):
     async def recorded_s(self) -> float:
         """Of camera 1: how much pictures there are, wherever they are dated."""
         wide = {"from": "2020-01-01T00:00:00Z", "to": "2090-01-01T00:00:00Z"}
-        runs = (await self.call("coverage", camera=camera_id(1), **wide))["runs"]
-        return sum(_seconds(run) for run in runs)
+        return recorded_s(await self.call("coverage", camera=camera_id(1), **wide))
 
     async def records_on(self, seconds: float = 5) -> None:
         before_s = await self.recorded_s()
@@ -109,28 +92,13 @@ class SteppedRecorder(RecorderProcess):
         await wait_until(further, seconds + 60)
 
 
-def _seconds(run: dict[str, str]) -> float:
-    return (datetime.fromisoformat(run["to"]) - datetime.fromisoformat(run["from"])).total_seconds()
-
-
-@contextmanager
-def _recorder(data: Path, library: Path, ahead: str) -> Iterator[SteppedRecorder]:
-    data.mkdir()
-    made = SteppedRecorder(data, library, ahead)
-    made.start()
-    try:
-        yield made
-    finally:
-        if made.process is not None:
-            made.kill()
-
-
 def _far() -> datetime:
     return datetime.now(UTC) + timedelta(days=3000)
 
 
 async def test_forward_back_to_1970_and_drifting(tmp_path: Path, library: Path) -> None:
-    with simulator(tmp_path / "simulator", 1) as cameras, _recorder(tmp_path / "data", library, "+0") as process:
+    stepped = SteppedRecorder(tmp_path / "data", library, "+0")
+    with simulator(tmp_path / "simulator", 1) as cameras, running(stepped) as process:
         await process.order(orders(camera(cameras, 1, record_to_at=_far())))
         await process.records_on()
         await wait_until(process.trusted)
@@ -165,7 +133,7 @@ async def test_a_night_of_clock_change(tmp_path: Path, library: Path, night: str
     """From before the change until after it; the deadlines are a month away in civil time."""
     with simulator(tmp_path / "simulator", 1) as cameras:
         ahead = datetime.fromisoformat(night) - datetime.now(UTC)
-        with _recorder(tmp_path / "data", library, f"+{round(ahead.total_seconds())}") as process:
+        with running(SteppedRecorder(tmp_path / "data", library, f"+{round(ahead.total_seconds())}")) as process:
             await process.order(orders(camera(cameras, 1, record_to_at=_far(), retention_days=31)))
             await process.records_on(60)
             assert await _ends(process) == []
@@ -177,7 +145,8 @@ async def test_a_night_of_clock_change(tmp_path: Path, library: Path, night: str
 
 
 async def test_killed_and_started_again_under_another_clock(tmp_path: Path, library: Path) -> None:
-    with simulator(tmp_path / "simulator", 1) as cameras, _recorder(tmp_path / "data", library, "+0") as process:
+    stepped = SteppedRecorder(tmp_path / "data", library, "+0")
+    with simulator(tmp_path / "simulator", 1) as cameras, running(stepped) as process:
         await process.order(orders(camera(cameras, 1, record_to_at=_far())))
         await process.records_on()
         for ahead in ("-1700000000", "+7200", "-3600"):

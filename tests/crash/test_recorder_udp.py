@@ -4,11 +4,20 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_process import (
+    RecorderProcess,
+    Simulator,
+    camera,
+    camera_id,
+    orders,
+    recorder,
+    simulator,
+    until_recorded,
+)
 from served_frames import check_served, of_loop
 
 from csu.settings import Paths
@@ -16,7 +25,6 @@ from csu.simulator import loops
 from csu.simulator.cameras import QUICK
 from recorder.channel import ChannelClient
 from recorder.recovery import scan_parts
-from recorder.utc import at_from_text
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +44,8 @@ async def _record(process: RecorderProcess, cameras: Simulator, fault: str | Non
         await control.call("fault", camera=1, fault=fault)
         await process.order(orders(camera(cameras, 1), camera(cameras, 2)))
 
-        async def enough() -> bool:
-            for number in (1, 2):
-                runs = (await process.coverage(camera_id(number), since))["runs"]
-                lasted = (at_from_text(run["to"]) - at_from_text(run["from"]) for run in runs)
-                if sum(lasted, timedelta()) < timedelta(seconds=6):
-                    return False
-            return True
-
         try:
-            await wait_until(enough, 60)
+            await until_recorded(process, since, 6, 1, 2)
         finally:
             await control.call("fault", camera=1, fault=None)
     assert process.stop() == 0

@@ -14,9 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, wait_until
-
-from recorder.utc import at_from_text
+from recorder_process import (
+    RecorderProcess,
+    Simulator,
+    camera,
+    camera_id,
+    is_whole,
+    orders,
+    recorder,
+    until_recorded,
+    wait_until,
+)
 
 CAMERAS = (1, 2)
 _LEFT_BYTES = 32 * 1024 * 1024  # less than what the recorder leaves free
@@ -89,7 +97,7 @@ async def scenario(what: str, path: Path, simulated: Simulator) -> dict[str, Any
             alarms = await _alarms(process, code, 1)
         beside: list[str] = []
         if what in ("unmounted", "foreign", "swapped"):
-            await _two_waves(process, swapped)
+            await _two_waves(process, one, swapped)
         if what == "unmounted":
             beside = [entry.name for entry in one.iterdir()]
         foreign_after = disks.content("foreign")
@@ -122,7 +130,7 @@ async def scenario(what: str, path: Path, simulated: Simulator) -> dict[str, Any
         "stayed": stayed,
         "after": after,
         "alarms": alarms,
-        "contiguous": [_is_whole(one) for one in coverage],
+        "contiguous": [is_whole(one) for one in coverage],
         "causes": sorted({gap["cause"] for one in coverage for gap in one["gaps"]}),
         "gaps": [one["gaps"] for one in coverage],
         "percent": [round(sum(one["percent"].values()), 6) for one in sums],
@@ -210,18 +218,20 @@ async def _alarms(process: RecorderProcess, code: str, count: int) -> list[str]:
     return sorted(subjects)
 
 
-async def _two_waves(process: RecorderProcess, refused: bool) -> None:
-    """Long enough for the refused directory to be tried again, by what the other has durable meanwhile."""
-    if refused:
-        await asyncio.sleep(5)  # nobody is there to count: the recorder tries every 2 s
+async def _two_waves(process: RecorderProcess, place: Path, refused: bool) -> None:
+    """Long enough for the refused directory to be tried again: as its identity is read, or else by what the other has
+    durable meanwhile."""
+    if not refused:
+        await until_recorded(process, datetime.now(UTC), 5, 1)
         return
-    since = datetime.now(UTC)
+    identity = place / "identity.json"
 
-    async def recorded() -> bool:
-        runs = (await process.coverage(camera_id(1), since))["runs"]
-        return bool(runs) and (at_from_text(runs[-1]["to"]) - since).total_seconds() > 5
+    async def was_read() -> bool:
+        return identity.stat().st_atime > 0
 
-    await wait_until(recorded, 60)
+    for _ in range(2):
+        os.utime(identity, (0, identity.stat().st_mtime))
+        await wait_until(was_read)
 
 
 async def _until_closed_there(process: RecorderProcess, since: datetime) -> None:
@@ -229,14 +239,9 @@ async def _until_closed_there(process: RecorderProcess, since: datetime) -> None
 
     async def one_run() -> bool:
         coverage = [await process.coverage(camera_id(number), since) for number in CAMERAS]
-        return all(_is_whole(one) and one["runs"] for one in coverage)
+        return all(is_whole(one) and one["runs"] for one in coverage)
 
     await wait_until(one_run, 60)
-
-
-def _is_whole(coverage: dict[str, Any]) -> bool:
-    pieces = sorted([*coverage["runs"], *coverage["gaps"]], key=lambda piece: str(piece["from"]))
-    return [a["to"] for a in pieces[:-1]] == [b["from"] for b in pieces[1:]]
 
 
 if __name__ == "__main__":

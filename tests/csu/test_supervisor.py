@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from csu.settings import Paths
@@ -15,6 +16,14 @@ def pid_of(paths: Paths) -> int | None:
         return None
 
 
+async def until(keeper: asyncio.Task[None], condition: Callable[[], bool]) -> None:
+    """Until the supervised processes are so; their keeper must not end meanwhile."""
+    async with asyncio.timeout(60):
+        while not condition():
+            assert not keeper.done(), keeper.exception()
+            await asyncio.sleep(0.05)
+
+
 async def test_a_service_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     paths.run.mkdir()
@@ -25,14 +34,10 @@ async def test_a_service_that_cannot_be_started_again_is_tried_until_it_can(tmp_
     try:
         shutil.rmtree(paths.run)
         paths.run.touch()  # no pid file can be written
-        while not (paths.log / "simulator.log").read_text().count("nonexistent") >= 2:
-            assert not keeper.done(), keeper.exception()
-            await asyncio.sleep(0.05)
+        await until(keeper, lambda: (paths.log / "simulator.log").read_text().count("nonexistent") >= 2)
         paths.run.unlink()
         paths.run.mkdir()
-        while pid_of(paths) is None:
-            assert not keeper.done(), keeper.exception()
-            await asyncio.sleep(0.05)
+        await until(keeper, lambda: pid_of(paths) is not None)
     finally:
         keeper.cancel()
         await child.stop()

@@ -25,12 +25,12 @@ _ENCODED = Path(__file__).parents[2] / "var" / "simulator"
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float, what: str) -> T:
+def wait_for(condition: Callable[[], T], seconds: float, what: str, every_s: float = 0.1) -> T:
     """What the condition gives once it is true; fails with `what` when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.1)
+        time.sleep(every_s)
     return found
 
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import socket
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -197,11 +196,10 @@ def log_out(page: Page) -> None:
 
 def wait_recorded(centre: Centre, camera: dict[str, Any], since: datetime, seconds: float) -> None:
     def recorded() -> bool:
-        time.sleep(0.5)
         _, told = centre.csu(
             *("coverage", "--camera", camera["id"], "--json"),
             *("--from", (since - timedelta(minutes=2)).isoformat(), "--to", datetime.now(UTC).isoformat()),
         )
         return bool(told["recorded_s"] >= seconds)
 
-    wait_for(recorded, seconds + 30, f"{seconds} recorded seconds")
+    wait_for(recorded, seconds + 30, f"{seconds} recorded seconds", every_s=0.5)

@@ -118,7 +118,7 @@ async def test_a_cut_tells_the_holder_at_once_and_is_written(room: Room) -> None
 async def test_a_cut_during_the_opening_refuses_and_writes_both(room: Room) -> None:
     ticket = make_ticket(room.clock.now())
     opening = asyncio.create_task(room.desk.open(room.issuer.text(ticket), "live", Recorded()))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it has begun, and waits for its entry
     room.desk.cut({ticket.id: ("RIGHT_WITHDRAWN", "Habilitation suspendue.")})
     with pytest.raises(Refused, match="RIGHT_WITHDRAWN"):
         await opening
@@ -131,7 +131,7 @@ async def test_a_gateway_that_stops_ends_also_what_is_opening(room: Room) -> Non
     await room.open(holder)
     text = room.issuer.text(make_ticket(room.clock.now()))
     opening = asyncio.create_task(room.desk.open(text, "live", Recorded()))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it has begun, and waits for its entry
     room.desk.shut()
     with pytest.raises(Refused, match="SHUTTING_DOWN"):
         await opening
@@ -170,7 +170,7 @@ async def test_a_viewer_that_goes_while_its_stream_is_looked_for_leaves_nothing_
 async def test_an_asker_that_goes_away_leaves_nothing_open(room: Room) -> None:
     ticket = make_ticket(room.clock.now())
     opening = asyncio.create_task(room.desk.open(room.issuer.text(ticket), "live", Recorded()))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it has begun, and waits for its entry
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening

@@ -124,5 +124,5 @@ async def test_a_cut_leaves_the_other_tiles_of_a_viewer_that_keeps_up(
         assert (await browser.told("closed"))["channel"] == gone
         for n in range(10):
             camera.publish()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # the camera's pace: for more than twice as long as a cut may take
             await browser.pictures(kept, 6 + n)

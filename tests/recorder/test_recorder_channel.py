@@ -17,7 +17,7 @@ async def _handler(op: str, fields: dict[str, Any]) -> dict[str, Any]:
     if op == "refuse":
         raise ChannelError("NO", "not today")
     if op == "slow":
-        await asyncio.sleep(30)
+        await asyncio.Future()  # for ever
     raise RuntimeError("a bug")
 
 
