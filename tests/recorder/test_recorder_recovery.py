@@ -131,3 +131,13 @@ def test_a_recorded_file_is_an_mp4_that_others_read(tmp_path: Path) -> None:
     with av.open(str(_only_file(tmp_path))) as container:
         sizes = [p.size for p in container.demux(video=0) if p.size]
     assert sizes == [len(p.data) for p, _ in packets(25 * 8)]
+
+
+def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        there = tmp_path / "recordings" / file_name(CAMERA, START_US, 1)
+        there.parent.mkdir(parents=True)
+        there.write_bytes(b"somebody's")
+        with pytest.raises(FileExistsError):
+            record(made.store, CAMERA, packets(60))
+    assert there.read_bytes() == b"somebody's"

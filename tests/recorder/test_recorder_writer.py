@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import itertools
 import json
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
@@ -18,6 +20,7 @@ from recorder.accounts import Cause
 from recorder.check import check
 from recorder.clock import ClockState
 from recorder.decisions import Hold, sign_hold
+from recorder.disks import STALLED_S
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
 from recorder.index import Index, read_facts
@@ -169,6 +172,49 @@ async def test_a_stalled_disk_fills_the_queue_and_never_waits(
     assert [reason for *_, reason in runs] == ["queue"]
     assert runs[0][1] <= refused_at
     assert check(tmp_path / "recordings", START_US, True).ok
+
+
+async def test_recording_goes_on_while_a_delay_is_shortened_in_a_slow_index(tmp_path: Path) -> None:
+    """Each row that is looked at costs milliseconds, as on a disk that has to seek for it."""
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 2))
+        made.index.execute(
+            "WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id < 1000)"
+            " INSERT INTO segment SELECT n.id, camera, run, start_us + n.id * 60000000, end_us + n.id * 60000000,"
+            " state, length, media_90k, deadline_us + n.id * 60000000, minimum_us, authorisation, previous, NULL, 0"
+            " FROM n, segment s WHERE s.id = 1"
+        )
+        made.index.put("last_segment", 1000)
+        made.store.obey_terms(CAMERA, "27-2026-001", 15)
+        made.store.wave(START_US)
+    loop = Loop(tmp_path)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+    segmenter = Segmenter(CAMERA)
+    stream = packets(25 * 3600, start=25 * 10)
+
+    def slow(store: SegmentStore) -> None:
+        store.index._db.set_progress_handler(lambda: time.sleep(0.005), 100)
+        store.obey_terms(CAMERA, "27-2026-001", 14)
+
+    def look(store: SegmentStore) -> tuple[bool, int]:
+        ((days,),) = store.index.query("SELECT retention_days FROM terms")
+        ((to_us,),) = store.index.query("SELECT max(to_us) FROM run")
+        return days == 15, to_us
+
+    loop.writer.submit(_begin)
+    loop.writer.submit(slow)
+    durable_us: set[int] = set()
+    goes_on = True
+    async with asyncio.timeout(90):
+        while goes_on:
+            for packet, at_us in itertools.islice(stream, 50):
+                loop.hand_over(segmenter.push(packet, at_us))
+            goes_on, to_us = await loop.writer.ask(look)
+            durable_us.add(to_us)
+            assert loop.writer.overdue_s < STALLED_S
+    assert len(durable_us) > 6, "pictures became durable meanwhile, wave by wave"
+    await loop.writer.stop()
 
 
 async def test_a_full_disk_stops_recording_but_not_the_index(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from h264_clip import make_clip
 from hypothesis import given, settings
@@ -45,6 +47,17 @@ def test_a_second_picture_parameter_set_stays_with_the_pictures() -> None:
     assert sets.format == clip.format
     assert not sets.take(b"\x68\x40")  # identifier 1
     assert sets.renew() is sets.renew()
+
+
+@pytest.mark.parametrize("changed", ["sps", "pps"])
+def test_a_change_of_one_set_alone_is_a_new_format(changed: str) -> None:
+    """Of the same size and under the same identifier: nothing but the set itself tells."""
+    before = make_clip().format
+    sets = ParameterSets((before.sps, before.pps))
+    after = replace(before, **{changed: getattr(before, changed) + b"\1"})
+    assert sets.take(getattr(after, changed))
+    assert sets.format == before
+    assert sets.renew() == after != before
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20).map(lambda b: b.replace(b"\0", b"\1")), max_size=6))

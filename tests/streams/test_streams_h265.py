@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby
 
 import av
@@ -135,6 +136,22 @@ def test_new_parameter_sets_make_a_new_format_at_their_key_frame() -> None:
     formats = [packet.format for packet in read(out)]
     assert [format.width for format in formats] == [160] * 25 + [320] * 30 + [160] * 5
     assert len({id(format) for format in formats}) == 3
+
+
+@pytest.mark.parametrize("changed", [h265.VPS, h265.SPS, h265.PPS])
+def test_a_change_of_one_set_alone_is_a_new_format(changed: int) -> None:
+    """Of the same size: nothing but the set itself tells."""
+    out: list[bytes] = []
+    for number, unit in enumerate(CLIP.units):
+        if number >= 25:
+            unit = tuple(nal + b"\x01" if h265.kind_of(nal[0]) == changed else nal for nal in unit)
+        out += picture(unit, len(out), number * 3600, 1400, "h265")
+    formats = [packet.format for packet in read(out)]
+    before = CLIP.format
+    sets = {h265.VPS: before.vps, h265.SPS: before.sps, h265.PPS: before.pps}
+    sets[changed] += b"\x01"
+    after = replace(before, vps=sets[h265.VPS], sps=sets[h265.SPS], pps=sets[h265.PPS])
+    assert formats == [before] * 25 + [after] * 25
 
 
 def test_other_layers_are_passed_over() -> None:

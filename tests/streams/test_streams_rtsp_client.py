@@ -108,6 +108,17 @@ async def test_a_camera_without_get_parameter_is_kept_awake_by_options() -> None
         await asyncio.wait((task,))
 
 
+async def test_a_camera_that_advertises_get_parameter_and_refuses_it_is_kept_awake_by_options() -> None:
+    refusal = b"RTSP/1.0 501 Not Implemented\r\nCSeq: {cseq}\r\n\r\n"
+    async with Camera(Manners(timeout_s=2, answers={"GET_PARAMETER": refusal})) as camera:
+        task = asyncio.create_task(pull(SourceConfig(camera.url, USER, PASSWORD), Collector()))
+        await camera.wait_request("OPTIONS", 3)
+        assert not task.done()
+        assert [method for method, _, _ in camera.requests].count("GET_PARAMETER") == 1
+        task.cancel()
+        await asyncio.wait((task,))
+
+
 @pytest.mark.parametrize(
     ("base", "control", "track"),
     [
