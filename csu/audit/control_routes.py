@@ -87,7 +87,11 @@ class Interval(BaseModel):
 
 
 class LookBody(BaseModel):
-    """`ended_at` None: still open. `served`: the pictures' own times that really left; `reason` is what ended it."""
+    """`ended_at` None: still open. `served`: the pictures' own times that really left; `reason` is what ended it.
+
+    `page_says_stepped`: how many pictures were stepped through one by one, and between which times of theirs
+    (`page_says_stepped_in`), by the word of the page that showed them. Nothing proves it.
+    """
 
     leaf: int | None
     author: str
@@ -107,6 +111,8 @@ class LookBody(BaseModel):
     served: list[Interval]
     frames: int
     bytes: int
+    page_says_stepped: int
+    page_says_stepped_in: list[Interval]
 
 
 class LooksBody(BaseModel):
@@ -131,6 +137,7 @@ async def list_looks(
 
 
 def _look(row: RowMapping, secrets: Secrets) -> LookBody:
+    stepped, stepped_in = looks.stepped(row["stepped"] or ())
     fields = {name: row[name] for name in LookBody.model_fields if name in row}
     return LookBody(
         **fields
@@ -138,6 +145,8 @@ def _look(row: RowMapping, secrets: Secrets) -> LookBody:
             "author": row["author_name"],
             "person": row["author"],
             "served": [Interval(from_at=start, to_at=end) for start, end in looks.served(row["told"])],
+            "page_says_stepped": stepped,
+            "page_says_stepped_in": [Interval(from_at=start, to_at=end) for start, end in stepped_in],
         }
         | words.told_motif(row, secrets)
     )

@@ -26,6 +26,7 @@ _RESULTS = {"done": "fait", "refused": "refusé", "noted": "constaté"}
 HEADS = (
     "n°", "date", "auteur", "qualité", "autorité", "opération", "nature", "commune", "caméra", "de", "à", "motif",
     "référence", "résultat", "code", "raison", "à propos de", "donné pour raison", "poste", "destinataires",
+    "images servies", "octets servis", "images parcourues pas à pas (selon la console)",
 )  # fmt: skip
 
 
@@ -70,6 +71,9 @@ def _cells(row: Mapping[str, Any], secrets: Secrets) -> list[object]:
         entry["given"] or "",
         entry["workstation"] or "",
         ", ".join(entry["recipients"]),
+        entry["frames"],
+        entry["bytes"],
+        entry["page_says_stepped"],
     ]
 
 

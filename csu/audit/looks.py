@@ -4,7 +4,7 @@ They are the gateway's entries put together. A session lasts twelve hours at mos
 twelve hours before and after a period tell every look that touches it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ from csu.store import tables
 # Pictures further apart than this are two intervals: nothing was seen between them.
 _APART = timedelta(seconds=2)
 _JOURNAL = tables.journal
-_PARTS = ("picture:opened", "picture:served", "picture:closed")
+PARTS = ("picture:opened", "picture:served", "picture:closed")
 _SHARED = (
     "author", "author_name", "quality", "authority", "commune", "camera", "camera_name",
     "motif_code", "motif_reference", "workstation",
@@ -45,18 +45,20 @@ class Period:
 
 def looks(period: Period, now: datetime, chosen: Sequence[ColumnElement[bool]]) -> Select[Any]:
     """One row a look that touches the period: who, on what, why, `begun_at`, `ended_at` (null: still open), `reason`
-    that ended it, `told` (intervals of each entry), `frames`, `bytes`, `opening` (the entry's id)."""
+    that ended it, `told` (intervals of each entry), `frames`, `bytes`, `stepped` (what the page
+    told in each entry, or null), `opening` (the entry's id)."""
     told = cast(_JOURNAL.c.detail, JSONB)
     part = (
         select(
             _JOURNAL.c.id, _JOURNAL.c.at, _JOURNAL.c.op, *(_JOURNAL.c[name] for name in _SHARED),
             told["ticket"].astext.label("ticket"), told["act"].astext.label("act"),
             told["reason"].astext.label("reason"), told["intervals"].label("intervals"),
+            told["page_says_stepped"].label("stepped"),
             cast(told["frames"].astext, Integer).label("frames"),
             func.coalesce(told["bytes"].astext, "0").label("bytes"),
         )
         .where(
-            _JOURNAL.c.op.in_(_PARTS),
+            _JOURNAL.c.op.in_(PARTS),
             _JOURNAL.c.at >= period.from_at - sessions.LONGEST,
             _JOURNAL.c.at < period.to_at + sessions.LONGEST,
             *chosen,
@@ -74,6 +76,7 @@ def looks(period: Period, now: datetime, chosen: Sequence[ColumnElement[bool]]) 
             ended_at.label("ended_at"),
             func.max(part.c.reason).filter(closed).label("reason"),
             func.jsonb_agg(aggregate_order_by(part.c.intervals, part.c.at)).label("told"),
+            func.jsonb_agg(part.c.stepped).filter(part.c.stepped.is_not(None)).label("stepped"),
             func.coalesce(func.sum(part.c.frames), 0).label("frames"),
             func.sum(cast(part.c.bytes, BigInteger)).label("bytes"),
             func.array_agg(part.c.id).filter(opened)[1].label("opening"),
@@ -106,8 +109,17 @@ def counts(period: Period, now: datetime, chosen: Sequence[ColumnElement[bool]])
 
 def served(told: Sequence[Any]) -> list[tuple[datetime, datetime]]:
     """The pictures' own times that were served, in order and apart from each other."""
+    return _joined(one for intervals in told for one in intervals or ())
+
+
+def stepped(told: Sequence[Any]) -> tuple[int, list[tuple[datetime, datetime]]]:
+    """How many pictures were stepped through one by one by the page's word, and between which times of theirs."""
+    every = [one for stretches in told for one in stretches]
+    return sum(frames for _, _, frames in every), _joined((start, end) for start, end, _ in every)
+
+
+def _joined(every: Iterable[Sequence[str]]) -> list[tuple[datetime, datetime]]:
     found: list[tuple[datetime, datetime]] = []
-    every = [one for intervals in told for one in intervals or ()]
     for start, end in sorted((datetime.fromisoformat(one[0]), datetime.fromisoformat(one[1])) for one in every):
         if found and start - found[-1][1] <= _APART:
             found[-1] = (found[-1][0], max(end, found[-1][1]))

@@ -45,6 +45,11 @@ class EntryBody(BaseModel):
     code: str | None
     workstation: str | None
     recipients: list[str]
+    # Of entries of the gateway: what was served since the one before, and, by the word of the page that showed it, how
+    # many pictures were stepped through one by one.
+    frames: int | None
+    bytes: int | None
+    page_says_stepped: int | None
 
 
 class JournalPage(BaseModel):

@@ -36,6 +36,7 @@ LABELS: dict[str, str] = {
     "TICKET_USED": "Ticket d'accès rejoué",
     "TICKET_LATE": "Ticket d'accès présenté trop tard",
     "ORIGIN_REFUSED": "Images demandées depuis une autre page que la console",
+    "STEPS_REFUSED": "Récit de relecture d'une page, démenti par ce qui lui a été servi",
     "SECRET_READABLE": "Réglages ou clé du centre lisibles par d'autres",
     "PEER_REFUSED": "Programme refusé à une prise interne",
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from csu.audit import ops
+from csu.audit import looks, ops
 from legal import motifs
 from legal.secrecy import Secrets
 
@@ -33,7 +33,16 @@ def told(row: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
             "given": detail.get("given"),
         }
         | told_motif(row, secrets)
+        | _told_served(row["op"], detail)
     )
+
+
+def _told_served(op: str, detail: Mapping[str, Any]) -> dict[str, int | None]:
+    """What an entry of the gateway says was served, and how many pictures were stepped through by the page's word."""
+    if op not in looks.PARTS:
+        return {"frames": None, "bytes": None, "page_says_stepped": None}
+    frames, _ = looks.stepped([detail.get("page_says_stepped", ())])
+    return {"frames": detail.get("frames"), "bytes": detail.get("bytes"), "page_says_stepped": frames}
 
 
 def told_motif(row: RowMapping | Mapping[str, Any], secrets: Secrets) -> dict[str, str | None]:

@@ -1,9 +1,10 @@
-"""What one lease was served since its last entry in the spool. Pure."""
+"""What one lease was served since its last entry in the spool, and what its page says of it. Pure."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from csu.gateway.spool import Interval
+from csu.gateway.steps import MOST_STRETCHES, Stretch
 from streams.ticks import at_from_us
 
 # Pictures further apart than this are two intervals: nothing was seen between them.
@@ -12,9 +13,12 @@ _MAX_GAP_US = int(MAX_GAP.total_seconds() * 1_000_000)
 
 
 class Account:
-    """Counts and wall intervals of the pictures sent; `take` hands them over and starts again."""
+    """Counts and wall intervals of the pictures sent; `take` hands them over and starts again.
 
-    __slots__ = ("_closed", "_first_us", "_intervals", "_last_us", "_parts", "bytes", "frames")
+    All that a replay was ever served stays known: what its page says must lie within it.
+    """
+
+    __slots__ = ("_closed", "_first_us", "_intervals", "_last_us", "_parts", "_served", "_stepped", "bytes", "frames")
 
     def __init__(self) -> None:
         self.frames = 0
@@ -24,6 +28,8 @@ class Account:
         self._closed: list[tuple[int, int]] = []
         self._intervals: list[Interval] = []
         self._parts: dict[int, int] = {}
+        self._served: list[Interval] = []
+        self._stepped: list[Stretch] = []
 
     def picture(self, at_us: int, size: int) -> None:
         """One picture taken at `at_us` (UTC, microseconds) left in `size` bytes."""
@@ -42,6 +48,28 @@ class Account:
         self._parts.update(pictures)
         self.bytes += size
         self._intervals.extend(intervals)
+        if intervals:
+            self._served = merge(self._served + intervals)
+
+    def stepped(self, told: Sequence[Stretch]) -> None:
+        """The page says that these were stepped through. All or none is taken: raises ValueError for times that were
+        not served, and when more wait than a page has reason to tell.
+
+        A page reckons an instant from the plan, a picture's place in a clip of a minute: `MAX_GAP` is for that.
+        """
+        if len(self._stepped) + len(told) > MOST_STRETCHES:
+            raise ValueError(f"more than {MOST_STRETCHES} stretches since the last entry")
+        if not all(self._was_served(at) for stretch in told for at in (stretch.from_at, stretch.to_at)):
+            raise ValueError("a stretch outside what was served")
+        self._stepped.extend(told)
+
+    def take_stepped(self) -> list[Stretch]:
+        """What the page told since the last call."""
+        taken, self._stepped = self._stepped, []
+        return taken
+
+    def _was_served(self, at: datetime) -> bool:
+        return any(start - MAX_GAP <= at <= end + MAX_GAP for start, end in self._served)
 
     def take(self) -> tuple[list[Interval], int, int]:
         """(intervals in order and apart from each other, bytes, frames) since the last call."""

@@ -23,6 +23,7 @@ MAX_BODY_BYTES = 64 * 1024
 STATUS: dict[str, int] = {
     "BAD_REQUEST": 400,
     "OFFER_REFUSED": 400,
+    "STEPS_REFUSED": 400,
     "LEASE_UNKNOWN": 404,
     "NOTHING_RECORDED": 404,
     "CODEC_NOT_PLAYABLE": 415,
@@ -113,6 +114,7 @@ def create_app(
     app.router.add_post("/playback", playback.create)
     app.router.add_delete("/playback/{lease}", playback.delete)
     app.router.add_get("/playback/{lease}/video.mp4", playback.video)
+    app.router.add_post("/playback/{lease}/stepped", playback.stepped)
     app.router.add_post("/whep", whep.create)
     app.router.add_delete("/whep/{session}", whep.delete)
     return app

@@ -170,7 +170,7 @@ class Desk:
             if monotonic_s - opened.flushed_s >= every_s:
                 opened.flushed_s = monotonic_s
                 entry = self._entry(opened, "served")
-                if entry.bytes:
+                if entry.bytes or entry.stepped:
                     self._write(entry)
         if monotonic_s - self._told_s >= REFUSALS_FLUSH_S:
             self._told_s = monotonic_s
@@ -215,7 +215,8 @@ class Desk:
 
     def _entry(self, opened: Opened, kind: Any, reason: str | None = None) -> Entry:
         intervals, size, frames = opened.account.take()
-        return Entry(self.clock.now(), kind, opened.lease.ticket, intervals, size, frames, reason)
+        stepped = opened.account.take_stepped()
+        return Entry(self.clock.now(), kind, opened.lease.ticket, intervals, size, frames, reason, stepped)
 
     def _write(self, entry: Line) -> None:
         self._unwritten.append(entry)

@@ -28,6 +28,7 @@ REASONS: dict[str, str] = {
     "NOTHING_RECORDED": "Aucune image n'est enregistrée dans cet intervalle.",
     "CLOCK_UNTRUSTED": "L'heure du serveur n'est pas sûre : la relecture est suspendue.",
     "STORAGE_UNREADABLE": "Les enregistrements ne sont pas lisibles pour le moment.",
+    "STEPS_REFUSED": "Ce que cette page dit des images parcourues ne correspond pas à ce qui lui a été servi.",
     "RANGE_INVALID": "L'extrait demandé n'existe pas dans cette relecture.",
     "WEBRTC_CLOSED": "La diffusion WebRTC n'est pas configurée sur ce serveur.",
     "OFFER_REFUSED": "L'offre WebRTC n'est pas acceptable : vidéo H.264 en réception seulement.",

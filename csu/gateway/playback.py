@@ -25,6 +25,7 @@ from csu.gateway.gaps import gap_reason
 from csu.gateway.hub import PLAYABLE_CODECS
 from csu.gateway.ranges import parse_range
 from csu.gateway.spool import time_text
+from csu.gateway.steps import read as read_stepped
 from recorder.playback import Clip, Plan, PlaybackClosed, PlaybackError, PlaybackStore, SegmentGone, VirtualMp4
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,18 @@ class Playback:
     async def delete(self, request: web.Request) -> web.Response:
         _, opened = self._find(request)
         self._desk.close(opened, "VIEWER_LEFT")
+        return web.Response(status=204)
+
+    async def stepped(self, request: web.Request) -> web.Response:
+        """POST /playback/{lease}/stepped {stepped: [{from, to, frames}]}: what the page says of it, for the journal.
+        What can't be true is a security event."""
+        body = await request.read()
+        _, opened = self._find(request)  # after the body: a lease that ended meanwhile takes no word any more
+        try:
+            opened.account.stepped(read_stepped(body))
+        except ValueError:
+            self._desk.refused("STEPS_REFUSED", opened.lease.ticket.actor)
+            raise Refused("STEPS_REFUSED") from None
         return web.Response(status=204)
 
     async def video(self, request: web.Request) -> web.StreamResponse:

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Literal
 from uuid import uuid4
 
 from csu.gateway.errors import Refused, SpoolError
+from csu.gateway.steps import Stretch
 from csu.tickets import Ticket
 
 Kind = Literal["opened", "served", "closed", "refused"]
@@ -49,7 +50,8 @@ class Entry:
     """One line of the log. Counts and intervals are what was added since the ticket's previous entry.
 
     `intervals` are wall times of pictures, not of sending. `frames` of a replay, which is served as bytes, counts those
-    of the parts that the bytes are from, each once. `reason` is the code that closed the lease.
+    of the parts that the bytes are from, each once. `reason` is the code that closed the lease. `stepped` is the page's
+    word, not ours: in the line only where there is one.
     """
 
     at: datetime
@@ -59,9 +61,11 @@ class Entry:
     bytes: int = 0
     frames: int = 0
     reason: str | None = None
+    stepped: Sequence[Stretch] = ()
 
     def body(self) -> dict[str, Any]:
         ticket = self.ticket
+        told = [[time_text(one.from_at), time_text(one.to_at), one.frames] for one in self.stepped]
         return {
             "at": time_text(self.at),
             "kind": self.kind,
@@ -76,7 +80,7 @@ class Entry:
             "bytes": self.bytes,
             "frames": self.frames,
             "reason": self.reason,
-        }
+        } | ({"page_says_stepped": told} if told else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,8 @@ def _served(source: str, item: dict[str, Any]) -> Entry:
     """An entry of the spool as an entry of the journal: the pictures' own times, and how much."""
     intervals = item["intervals"]
     detail = {name: item[name] for name in ("ticket", "act", "streams", "bytes", "frames", "reason")}
+    if "page_says_stepped" in item:
+        detail["page_says_stepped"] = item["page_says_stepped"]
     return Entry(
         op=f"picture:{item['kind']}",
         at=datetime.fromisoformat(item["at"]),

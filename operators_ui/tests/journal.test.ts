@@ -27,7 +27,8 @@ describe("what is asked", () => {
 
 const look = (begun_at: number, ended_at: number | null, more: Partial<Look> = {}): Look => ({
   leaf: 1, author: "Ève", person: "p", quality: "PM", authority: null, commune: "27229", camera: "k", camera_name: "01 Place",
-  act: "live", motif: null, motif_reference: null, workstation: null, begun_at, ended_at, reason: null, served: [], frames: 0, bytes: 0, ...more,
+  act: "live", motif: null, motif_reference: null, workstation: null, begun_at, ended_at, reason: null, served: [], frames: 0, bytes: 0,
+  page_says_stepped: 0, page_says_stepped_in: [], ...more,
 });
 
 describe("lanes", () => {

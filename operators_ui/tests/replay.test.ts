@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Api, type Fetch } from "../src/api/client";
 import type { Plan } from "../src/api/types";
 import { intervalFrom, nextRecorded, REPLAY_MS } from "../src/replay/interval";
 import { clipAt, gapBefore, mediaAt, wallAt } from "../src/replay/plan";
 import { ReplayController } from "../src/replay/replay-controller";
+import { MOST_FRAMES, MOST_STRETCHES, Steps } from "../src/replay/steps";
 
 const PLAN: Plan = {
   from: 0, to: 100_000, duration_s: 60,
@@ -144,5 +145,76 @@ describe("replay", () => {
     await opening;
     expect(controller.state.get().kind).toBe("live");
     expect(calls.at(-1)).toMatchObject({ method: "DELETE", url: "http://gw/playback/late" });
+  });
+});
+
+describe("steps", () => {
+  it("are stretches, from the earliest picture to the latest, broken by playing or seeking", () => {
+    const steps = new Steps();
+    expect(steps.take()).toEqual([]);
+    for (const at of [1_000, 1_040, 1_080, 1_040]) steps.step(at);
+    steps.leave();
+    steps.step(9_000);
+    expect(steps.take()).toEqual([{ from: 1_000, to: 1_080, frames: 4 }, { from: 9_000, to: 9_000, frames: 1 }]);
+    expect(steps.isEmpty).toBe(true);
+  });
+
+  it("are told once, those that could not be told with the next", () => {
+    const steps = new Steps();
+    steps.step(1_000);
+    const untold = steps.take();
+    steps.step(1_040);
+    steps.giveBack(untold);
+    steps.step(1_080);
+    expect(steps.take()).toEqual([{ from: 1_000, to: 1_000, frames: 1 }, { from: 1_040, to: 1_040, frames: 1 }, { from: 1_080, to: 1_080, frames: 1 }]);
+  });
+
+  it("stay within what the gateway takes", () => {
+    const steps = new Steps();
+    for (let n = 0; n <= MOST_FRAMES; n++) steps.step(n);
+    for (let n = 0; n < MOST_STRETCHES; n++) {
+      steps.leave();
+      steps.step(n);
+    }
+    expect(steps.take().map((one) => one.frames)).toEqual([MOST_FRAMES, ...Array<number>(MOST_STRETCHES - 1).fill(1)]);
+    expect(steps.take()).toHaveLength(2);
+  });
+
+  const playing = async (answers: readonly (readonly [number, unknown])[]) => {
+    const { controller, calls } = controllerOf([granted, lease("one"), ...answers]);
+    await controller.want({ from: 0, to: 60_000 });
+    await controller.give(MOTIF);
+    const state = controller.state.get();
+    if (state.kind !== "playing") throw new Error(state.kind);
+    return { controller, steps: state.steps, told: () => calls.slice(2) };
+  };
+
+  it("are told to the gateway while the replay lasts, and the rest before the lease is given back", async () => {
+    const { controller, steps, told } = await playing([[200, {}], [200, {}], [200, {}]]);
+    await controller.tell();
+    expect(told()).toEqual([]);
+    steps.step(1_000);
+    steps.step(1_040);
+    await controller.tell();
+    steps.step(2_000);
+    controller.backToLive();
+    await vi.waitFor(() => expect(told()).toHaveLength(3));
+    const url = "http://gw/playback/one/stepped";
+    const stretch = (from: string, to: string, frames: number) => ({ stepped: [{ from: `1970-01-01T00:00:0${from}Z`, to: `1970-01-01T00:00:0${to}Z`, frames }] });
+    expect(told()).toEqual([
+      { url, method: "POST", body: stretch("1.000", "1.040", 2) },
+      { url, method: "POST", body: stretch("2.000", "2.000", 1) },
+      { url: "http://gw/playback/one", method: "DELETE", body: null },
+    ]);
+  });
+
+  it("are told again after a gateway that did not answer, not after one that refused", async () => {
+    const { controller, steps, told } = await playing([[502, "?"], [400, { code: "STEPS_REFUSED", reason: "Non." }]]);
+    steps.step(1_000);
+    await controller.tell();
+    await controller.tell();
+    await controller.tell();
+    expect(told().map((call) => call.method)).toEqual(["POST", "POST"]);
+    expect(controller.state.get().kind).toBe("playing");
   });
 });

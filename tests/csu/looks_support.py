@@ -33,9 +33,10 @@ async def known_cameras(centre: Running) -> dict[str, KnownCamera]:
 
 def look(
     author: Author, camera: KnownCamera, begun_at: datetime, minutes: float | None = 5, *, act: str = "live",
-    motif: Motif = SECURITY,
+    motif: Motif = SECURITY, stepped: int = 0,
 ) -> list[Entry]:  # fmt: skip
-    """A look of so many minutes, told in three parts; one that is open when `minutes` is None."""
+    """A look of so many minutes, told in three parts; one that is open when `minutes` is None. In each of the last two
+    the page says that so many pictures were stepped through from its first on, 25 a second."""
     ticket = str(uuid4())
     told = {"ticket": ticket, "act": act, "streams": ["main"], "spool": str(uuid4()), "n": 1}
     opened = Entry(
@@ -49,6 +50,8 @@ def look(
 
     def part(op: str, first: datetime, last: datetime, reason: str | None) -> Entry:
         detail = told | {"bytes": 1000, "frames": 50, "reason": reason, "intervals": [[iso(first), iso(last)]]}
+        if stepped:
+            detail["page_says_stepped"] = [[iso(first), iso(first + timedelta(seconds=(stepped - 1) / 25)), stepped]]
         return replace(opened, op=op, at=last, id=str(uuid4()), from_at=first, to_at=last, detail=detail)
 
     return [

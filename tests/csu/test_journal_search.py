@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +44,15 @@ async def day(centre: Running) -> Running:
         centre,
         look(operator, cameras["01"], START - 3 * HOUR, 20),
         look(operator, cameras["02"], START - 2 * HOUR, 10),
-        look(vernon, cameras["02"], START - 2 * HOUR, 5, act="replay", motif=Motif("INTERVENTION", "2026-417")),
+        look(
+            vernon,
+            cameras["02"],
+            START - 2 * HOUR,
+            5,
+            act="replay",
+            motif=Motif("INTERVENTION", "2026-417"),
+            stepped=26,
+        ),
         look(vernon, cameras["02"], START - HOUR, None),
         [refusal(vernon, cameras["01"], START - HOUR + timedelta(seconds=n)) for n in range(3)],
     )
@@ -144,9 +152,18 @@ async def test_looks_tell_who_watched_what_and_what_was_served(day: Running) -> 
         # Two parts a second apart are one interval: from the first picture to the last.
         assert [(one["from"], one["to"]) for one in first["served"]] == [(first["begun_at"], first["ended_at"])]
         assert (first["frames"], first["bytes"]) == (100, 2000)
+        assert (first["page_says_stepped"], first["page_says_stepped_in"]) == (0, [])
         assert (await auditor.get(f"/api/journal/{first['leaf']}/proof")).status_code == 409  # not yet signed
         (replay,) = [one for one in looks if one["act"] == "replay"]
         assert (replay["motif"], replay["motif_reference"]) == ("Intervention en cours ou récente", "2026-417")
+        # What the page says stands beside what was served, and alters nothing of it.
+        assert (replay["frames"], replay["bytes"], replay["page_says_stepped"]) == (100, 2000, 52)
+        begun_at = datetime.fromisoformat(replay["begun_at"])
+        halves = begun_at, begun_at + timedelta(minutes=2.5, seconds=1)
+        assert [
+            (datetime.fromisoformat(one["from"]), datetime.fromisoformat(one["to"]))
+            for one in replay["page_says_stepped_in"]
+        ] == [(half, half + timedelta(seconds=1)) for half in halves]
         vernon = (await authors(day))["vernon"].id
         assert len((await auditor.get("/api/journal/looks", **DAY, person=vernon)).json()["looks"]) == 2
         # A look counts for every period that it touches, and for no other.
@@ -243,6 +260,11 @@ async def test_the_file_holds_what_the_filter_finds_and_leaves_an_entry(day: Run
         ("Police de Vernon", "consultation", "02 Place"),
     ]
     assert rows[0]["date"] == "2026-11-23 13:40:00+01:00"
+    says = "images parcourues pas à pas (selon la console)"
+    assert [(row["images servies"], row["octets servis"], row[says]) for row in rows] == [
+        ("50", "1000", "0"),
+        ("50", "1000", "26"),
+    ]
     await day.journal()
     (entry,) = await found(day, **{"class": "communication"})
     assert (entry["op"], entry["author"], entry["recipients"]) == ("journal:export", "Auditeur", ["Auditeur"])

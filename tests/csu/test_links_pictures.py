@@ -172,9 +172,10 @@ class TestOpenPictures:
         base = {"at": iso(START), "ticket": ticket, "camera": lease["camera"], "act": "live", "actor": lease["actor"]}
         base |= {"streams": ["main"], "from": None, "to": None, "reason": None}
         seen = [[iso(START), iso(START + timedelta(seconds=5))]]
+        says = {"page_says_stepped": [[*seen[0], 3]]}
         for number, (kind, intervals) in enumerate((("opened", []), ("served", seen), ("closed", [])), 1):
             counts = {"bytes": 9 * len(intervals), "frames": len(intervals), "intervals": intervals}
-            gateway.entries.append(base | counts | {"n": number, "kind": kind})
+            gateway.entries.append(base | counts | {"n": number, "kind": kind} | (says if kind == "served" else {}))
         puller, other = SpoolPuller(centre.centre, to_gateway), SpoolPuller(centre.centre, to_gateway)
         told, gateway.entries = gateway.entries, []
         await other.run_once()  # knows its place now, and is overtaken
@@ -187,6 +188,8 @@ class TestOpenPictures:
         }
         assert set(entries) == {"picture:opened", "picture:served", "picture:closed"}
         served = entries["picture:served"]
+        assert (served["frames"], served["bytes"], served["page_says_stepped"]) == (1, 9, 3)
+        assert (entries["picture:closed"]["frames"], entries["picture:closed"]["page_says_stepped"]) == (0, 0)
         assert (served["author"], served["authority"]) == ("Opérateur", "Maire Évreux")
         assert served["motif"] == "Prévention des atteintes aux personnes et aux biens"
         assert datetime.fromisoformat(served["to"]) - datetime.fromisoformat(served["from"]) == timedelta(seconds=5)

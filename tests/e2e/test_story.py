@@ -1,6 +1,8 @@
 """What a person sees, told by a browser against the running centre; pictures are judged by the barcode in them."""
 
 import base64
+import csv
+import io
 import json
 import socket
 from collections.abc import Iterator
@@ -69,6 +71,18 @@ def shown_at(video: Locator, near: datetime) -> datetime:
     return instant_of(found.camera, found.stream, found.frame, near)
 
 
+def replay_a_minute_ago(page: Page) -> Locator:
+    """From the open camera's live picture, for a reason; the replay, once it shows a picture."""
+    expect(page.get_by_test_id("camera-live")).to_have_attribute("data-state", "live", timeout=15_000)
+    page.get_by_test_id("minute-back").click()
+    page.get_by_test_id("motif-select").select_option("INTERVENTION")
+    page.get_by_test_id("motif-reference").fill("2026-0117")
+    page.get_by_test_id("motif-submit").click()
+    replay = page.get_by_test_id("replay")
+    expect(replay).to_have_attribute("data-state", "replay", timeout=15_000)
+    return replay
+
+
 def tile(page: Page, camera: dict[str, Any]) -> Locator:
     return page.locator(f'[data-testid="tile"][data-camera="{camera["id"]}"]')
 
@@ -97,12 +111,7 @@ def test_the_operator_watches_goes_back_a_minute_and_is_refused_the_third_commun
     tile(page, seen).dblclick()
     expect(page.get_by_test_id("camera-live")).to_have_attribute("data-state", "live", timeout=15_000)
     asked = datetime.now(UTC) - timedelta(minutes=1)
-    page.get_by_test_id("minute-back").click()
-    page.get_by_test_id("motif-select").select_option("INTERVENTION")
-    page.get_by_test_id("motif-reference").fill("2026-0117")
-    page.get_by_test_id("motif-submit").click()
-    replay = page.get_by_test_id("replay")
-    expect(replay).to_have_attribute("data-state", "replay", timeout=15_000)
+    replay = replay_a_minute_ago(page)
     said = datetime.fromisoformat(str(replay.get_attribute("data-instant")))
     seen_at = shown_at(page.get_by_test_id("replay-video"), said)
     assert abs(said - asked) < timedelta(seconds=8)
@@ -121,6 +130,88 @@ def test_the_operator_watches_goes_back_a_minute_and_is_refused_the_third_commun
     assert page.locator("video").count() == 0
     status, told = centre.csu("journal", "verify", "--json")
     assert (status, told["ok"], told["first_bad"]) == (0, True, None)
+
+
+def test_pictures_stepped_through_are_in_the_journal_by_the_pages_word(page: Page, centre: Centre) -> None:
+    began = datetime.now(UTC)
+    camera = cameras_of(centre, "Évreux")[0]
+    log_in(page, centre, "operator")
+    wait_recorded(centre, camera, began, 75)
+    tile(page, camera).dblclick()
+    replay = replay_a_minute_ago(page)
+    began_at = instant_of_replay(replay)
+    wait_for(lambda: instant_of_replay(replay) > began_at + timedelta(seconds=2), 30, "some pictures played")
+    page.keyboard.press("Space")
+    expect(replay).to_have_attribute("data-playing", "false")
+    seen = [taken_at(page)]
+    for key in ",,,;":
+        before = replay.get_attribute("data-instant") or ""
+        page.keyboard.press(key)
+        expect(replay).not_to_have_attribute("data-instant", before)
+        seen.append(taken_at(page))
+    # Each step is the camera's next picture, or the one before.
+    assert [round((at - seen[0]) / timedelta(seconds=1 / 25)) for at in seen] == [0, -1, -2, -3, -2]
+    last = instant_of_replay(replay)
+    page.keyboard.press("Escape")
+    look = wait_for(lambda: stepped_look(centre, camera, 4), 30, "the steps in the journal")
+    assert look["ended_at"] is not None
+    assert look["frames"] > 4
+    (span,) = look["page_says_stepped_in"]
+    from_at, to_at = datetime.fromisoformat(span["from"]), datetime.fromisoformat(span["to"])
+    assert from_at < last < to_at < from_at + timedelta(seconds=0.1)
+    assert any(
+        datetime.fromisoformat(one["from"]) <= from_at and to_at <= datetime.fromisoformat(one["to"])
+        for one in look["served"]
+    )
+
+    # A page that is left at once says it all the same.
+    tile(page, camera).dblclick()
+    replay = replay_a_minute_ago(page)
+    page.get_by_test_id("play-pause").click()
+    for _ in range(2):
+        before = replay.get_attribute("data-instant") or ""
+        page.get_by_test_id("frame-next").click()
+        expect(replay).not_to_have_attribute("data-instant", before)
+    page.goto("about:blank")
+    wait_for(lambda: stepped_look(centre, camera, 2), 30, "the steps of a page that was left")
+
+    page.goto(centre.url)
+    log_out(page)
+    log_in(page, centre, "auditor")
+    page.get_by_test_id("nav-journal").click()
+    said = page.locator('[data-testid="journal-entry"][data-op="picture:closed"]').get_by_test_id("stepped")
+    expect(said.first).to_have_text("4 images parcourues pas à pas (selon la console)")
+    page.get_by_test_id("section-looks").click()
+    page.get_by_test_id("period-1").click()
+    said = page.locator('[data-testid="look"][data-act="replay"]').get_by_test_id("stepped")
+    expect(said).to_have_text([f"{n} images parcourues pas à pas (selon la console)" for n in (2, 4)])
+    with centre.client("auditor") as client:
+        text = client.get("/api/journal.csv").content.decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text), delimiter=";")
+    told = [
+        row["images parcourues pas à pas (selon la console)"] for row in rows if row["opération"] == "Images fermées"
+    ]
+    assert "4" in told
+
+
+def instant_of_replay(replay: Locator) -> datetime:
+    return datetime.fromisoformat(str(replay.get_attribute("data-instant")))
+
+
+def taken_at(page: Page) -> datetime:
+    """When the replay's picture was captured, by its barcode."""
+    return shown_at(page.get_by_test_id("replay-video"), instant_of_replay(page.get_by_test_id("replay")))
+
+
+def stepped_look(centre: Centre, camera: dict[str, Any], count: int) -> dict[str, Any] | None:
+    """The replay of this camera of which the page said so many steps, once the journal has it."""
+    now = datetime.now(UTC)
+    with centre.client("auditor") as client:
+        period = {"from": (now - timedelta(hours=1)).isoformat(), "to": (now + timedelta(minutes=1)).isoformat()}
+        answer = client.get("/api/journal/looks", params=period | {"camera": camera["id"]})
+        assert answer.status_code == 200, answer.text
+    looks: list[dict[str, Any]] = answer.json()["looks"]
+    return next((look for look in looks if look["page_says_stepped"] == count), None)
 
 
 def test_the_auditor_gets_no_ticket(centre: Centre) -> None:

@@ -15,6 +15,7 @@ from csu.gateway.errors import Refused
 from csu.gateway.hub import Hub, LiveStream
 from csu.gateway.live import Viewer
 from csu.gateway.spool import Spool, time_text
+from csu.gateway.steps import Stretch
 from csu.tickets import Act
 
 
@@ -208,6 +209,28 @@ async def test_accounts_are_written_as_they_grow(room: Room) -> None:
     assert [(e["kind"], e["bytes"], e["frames"]) for e in entries] == [("opened", 0, 0), ("served", 10_000, 25)]
     assert entries[1]["from"] == "2026-03-01T11:55:00.000000Z"
     assert entries[1]["intervals"] == [["2026-03-01T11:55:00.000000Z", "2026-03-01T11:56:00.000000Z"]]
+
+
+async def test_what_the_page_told_is_written_with_the_next_account_also_when_no_byte_left_since(room: Room) -> None:
+    now = room.clock.now()
+    from_at = now - timedelta(minutes=5)
+    opened = await room.desk.open(room.issuer.text(make_replay(now, from_at, now)), "replay", Recorded())
+    opened.account.recording([(from_at, now)], {0: 25}, 10_000)
+    room.clock.advance(REPLAY_FLUSH_S)
+    room.desk.tick()
+    opened.account.stepped([Stretch(from_at, from_at, 2)])
+    room.clock.advance(REPLAY_FLUSH_S)
+    room.desk.tick()
+    opened.account.stepped([Stretch(now, now, 3)])
+    room.desk.close(opened, "VIEWER_LEFT")
+    await room.desk.write_pending()
+    entries = await room.spool.read(0, 10)
+    assert [(e["kind"], e["bytes"], [n for _, _, n in e.get("page_says_stepped", [])]) for e in entries] == [
+        ("opened", 0, []),
+        ("served", 10_000, []),
+        ("served", 0, [2]),
+        ("closed", 0, [3]),
+    ]
 
 
 async def test_nothing_is_served_that_can_not_be_written(room: Room) -> None:

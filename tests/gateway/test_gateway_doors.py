@@ -35,7 +35,11 @@ def read_table() -> dict[str, dict[str, str]]:
 
 ROWS = read_table()
 TICKET_DOORS = ("GET /live", "POST /playback", "POST /whep")
-REPLAY_DOORS = ("DELETE /playback/{lease}", "GET /playback/{lease}/video.mp4")
+REPLAY_DOORS = (
+    "DELETE /playback/{lease}",
+    "POST /playback/{lease}/stepped",
+    "GET /playback/{lease}/video.mp4",
+)
 
 
 @asynccontextmanager

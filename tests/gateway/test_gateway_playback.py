@@ -1,6 +1,7 @@
 """Replays over real HTTP from real segments: plan, ranges, cookies, deadlines, ends, accounts."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from gateway_support import make_replay
 from gateway_video import FPS, H265_FORMAT, decode
 
 from csu.gateway import playback as playback_module
+from csu.gateway.spool import Spool, time_text
 
 HEADERS = {"Origin": ORIGIN}
 SECOND = timedelta(seconds=1)
@@ -295,3 +297,88 @@ async def test_pictures_served_are_counted_once_however_often_their_bytes_leave(
         closed = (await centre.wait_spooled(2))[-1]
         assert closed["frames"] == len(decode(film))
         assert closed["bytes"] == 2 * len(film) + 10
+
+
+def told(*stretches: tuple[datetime, datetime, int]) -> dict[str, Any]:
+    """What the console's page says was stepped through."""
+    return {"stepped": [{"from": a.isoformat(), "to": b.isoformat(), "frames": n} for a, b, n in stretches]}
+
+
+async def tell(centre: Centre, url: str, body: Any) -> tuple[int, str]:
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    async with centre.session.post(url.replace("video.mp4", "stepped"), data=data, headers=HEADERS) as response:
+        return response.status, "" if response.status == 204 else (await response.json())["code"]
+
+
+async def test_what_the_page_says_was_stepped_through_is_in_the_spool_beside_what_was_served(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 10)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at, began_at + 10 * SECOND)
+        await fetch(centre, url)
+        first, second = began_at + 2 * SECOND, began_at + 7 * SECOND
+        assert await tell(centre, url, told((first, first + 0.08 * SECOND, 3))) == (204, "")
+        assert await tell(centre, url, told((second, second, 1))) == (204, "")
+        async with centre.session.delete(f"{centre.url}/playback/{answer['lease']}", headers=HEADERS) as response:
+            assert response.status == 204
+        opened, closed = await centre.wait_spooled(2)
+        assert "page_says_stepped" not in opened
+        assert closed["page_says_stepped"] == [
+            [time_text(first), time_text(first + 0.08 * SECOND), 3],
+            [time_text(second), time_text(second), 1],
+        ]
+        assert (closed["kind"], closed["frames"]) == ("closed", 10 * FPS)
+        assert await tell(centre, url, told((second, second, 1))) == (404, "LEASE_UNKNOWN")
+
+
+async def test_what_a_page_can_not_have_shown_is_refused_and_told_as_a_security_event(tmp_path: Path) -> None:
+    async with room(tmp_path, (0, 30)) as (centre, _, began_at):
+        url, answer = await open_replay(centre, began_at, began_at + 30 * SECOND)
+        at = began_at + 2 * SECOND
+        assert await tell(centre, url, told((at, at, 1))) == (400, "STEPS_REFUSED")  # nothing was served yet
+        size = int((await fetch(centre, url, Range="bytes=0-0"))[2]["Content-Range"].rpartition("/")[2])
+        await fetch(centre, url, Range=f"bytes=0-{size // 3}")
+        assert await tell(centre, url, told((at, at, 1))) == (204, "")
+        late, before = began_at + 25 * SECOND, began_at - 60 * SECOND
+        for body in (
+            told((at, late, 1)),
+            told((before, at, 1)),
+            told((at, at, 1), (late, late, 1)),  # all or none
+            told((at, at - SECOND, 1)),
+            told((at, at, 0)),
+            told((at, at, -1)),
+            told((at, at, 10_001)),
+            told(*[(at, at, 1)] * 100),  # with the one that waits
+            told(*[(at, at, 1)] * 101),
+            told(),
+            {},
+            [],
+            {"stepped": None},
+            {"stepped": [None]},
+            {"stepped": [[at.isoformat(), at.isoformat(), 1]]},
+            told((at, at, 1)) | {"camera": "another"},
+            {"stepped": [{"from": at.isoformat(), "to": at.isoformat(), "frames": True}]},
+            {"stepped": [{"from": at.isoformat(), "to": at.isoformat(), "frames": 1.5}]},
+            {"stepped": [{"from": at.isoformat(), "to": at.isoformat(), "frames": "1"}]},
+            {"stepped": [{"from": at.isoformat(), "to": at.isoformat(), "frames": 1, "name": "x"}]},
+            {"stepped": [{"from": at.replace(tzinfo=None).isoformat(), "to": at.isoformat(), "frames": 1}]},
+            {"stepped": [{"from": 5, "to": at.isoformat(), "frames": 1}]},
+            {"stepped": [{"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00", "frames": 1}]},
+            b"",
+            b"\xff\xfe\x00",
+            b"[" * 5000,
+            b'{"stepped": [{"from": "", "to": "", "frames": ' + b"1" * 10_000 + b"}]}",
+        ):
+            assert await tell(centre, url, body) == (400, "STEPS_REFUSED"), body
+        assert await tell(centre, url, b"x" * 100_000) == (413, "TOO_LARGE")
+        async with centre.session.delete(f"{centre.url}/playback/{answer['lease']}", headers=HEADERS) as response:
+            assert response.status == 204
+        closed = (await centre.wait_spooled(2))[-1]
+        assert closed["page_says_stepped"] == [[time_text(at), time_text(at), 1]]
+        actor = make_replay(at, at, at).actor
+    # The gateway has ended: what it counted of refusals is in its spool.
+    spool = Spool(tmp_path / "gateway")
+    spool.open(datetime.now(UTC))
+    try:
+        refusals = [line for line in await spool.read(0, 100) if line["kind"] == "refused"]
+    finally:
+        spool.close()
+    assert [(line["code"], line["actor"], line["count"]) for line in refusals] == [("STEPS_REFUSED", actor, 28)]

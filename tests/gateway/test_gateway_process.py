@@ -6,17 +6,23 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from gateway_centre import ORIGIN, Browser, Camera, Centre
-from gateway_support import CAMERA
+from gateway_recordings import recordings
+from gateway_support import CAMERA, make_replay
 from gateway_video import decode
 
+from csu.gateway.desk import LIVE_FLUSH_S, REPLAY_FLUSH_S
 from csu.gateway.spool import Spool
 from csu.keys import ensure_keys
 from csu.settings import Paths
+from csu.tickets import Ticket
 from recorder.channel import ChannelClient, ChannelError
 from recorder.feed import PacketFeedServer
 
@@ -169,3 +175,109 @@ def test_the_spool_is_for_its_owner_only(tmp_path: Path) -> None:
         assert all(file.stat().st_mode & 0o077 == 0 for file in (tmp_path / "gateway").iterdir())
     finally:
         spool.close()
+
+
+async def test_killed_while_watched_it_loses_only_what_was_served_since_the_last_entry(tmp_path: Path) -> None:
+    """What `What was served` of the gateway's README says: at most 30 s of a live picture and 10 s of a replay."""
+    paths, port = settle(tmp_path)
+    began_at = datetime.now(UTC) - timedelta(minutes=3)
+    with recordings(paths.data, began_at) as made:
+        made.record(began_at, 120)
+        async with (
+            PacketFeedServer(paths.packets_socket) as feeds,
+            ChannelClient(paths.gateway_socket) as control,
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+        ):
+            centre = Centre(tmp_path, port, feeds, control, session)
+            camera = Camera(feeds.stream(CAMERA, "main"))
+            live, replay = centre.ticket(), make_replay(datetime.now(UTC), began_at, began_at + timedelta(seconds=120))
+            async with process(tmp_path) as gateway:
+                await wait_ready(control)
+                viewer = Viewer(centre, camera, live, replay)
+                await viewer.begin()
+                while not viewer.has_all_served(await centre.spooled()):
+                    await control.call("renew")
+                    await viewer.look()
+                for _ in range(20):
+                    await viewer.look()
+                gateway.kill()
+                await gateway.wait()
+            killed_at = datetime.now(UTC)
+            async with process(tmp_path):
+                await wait_ready(control)
+                entries = await centre.spooled()
+    for ticket, received, longest_s in (live, viewer.pictures, LIVE_FLUSH_S), (replay, viewer.bytes, REPLAY_FLUSH_S):
+        mine = [entry for entry in entries if entry["ticket"] == ticket.id]
+        kinds = [entry["kind"] for entry in mine]
+        assert kinds == ["opened", *["served"] * (len(kinds) - 2), "closed"]
+        closed, last = mine[-1], mine[-2]
+        assert (closed["reason"], closed["bytes"], closed["frames"]) == ("GATEWAY_RESTARTED", 0, 0)
+        written_at = datetime.fromisoformat(last["at"])
+        told = sum(entry["frames" if ticket is live else "bytes"] for entry in mine)
+        # All that had come when the last entry was written is told, and what came after it is all that is lost.
+        assert sum(size for at, size in received if at < written_at) <= told <= sum(size for _, size in received)
+        # Entries follow one another by that time, and a turn of the gateway's: a slow machine takes longer over a turn.
+        times = [*(datetime.fromisoformat(entry["at"]) for entry in mine[:-1]), killed_at]
+        assert max(after - before for before, after in pairwise(times)) < timedelta(seconds=2 * longest_s)
+    steps = [entry.get("page_says_stepped", []) for entry in entries if entry["ticket"] == replay.id]
+    last_at = max(
+        datetime.fromisoformat(e["at"]) for e in entries if e["ticket"] == replay.id and e["kind"] == "served"
+    )
+    told = sum(frames for stretches in steps for _, _, frames in stretches)
+    assert sum(1 for at in viewer.told if at < last_at) <= told <= len(viewer.told)
+
+
+@dataclass
+class Viewer:
+    """Somebody who watches a live picture, and beside it a replay picture by picture; when what came is remembered."""
+
+    centre: Centre
+    camera: Camera
+    live: Ticket
+    replay: Ticket
+    pictures: list[tuple[datetime, int]] = field(default_factory=list)
+    bytes: list[tuple[datetime, int]] = field(default_factory=list)
+    told: list[datetime] = field(default_factory=list)
+
+    async def begin(self) -> None:
+        session, url = self.centre.session, self.centre.url
+        self.camera.publish()
+        headers = {"Origin": ORIGIN}
+        self.browser = Browser(await session.ws_connect(f"{url}/live", headers=headers, max_msg_size=0))
+        self.channel = await self.browser.open(self.centre.text(self.live))
+        body = {"ticket": self.centre.text(self.replay)}
+        async with session.post(f"{url}/playback", json=body, headers=headers) as response:
+            assert response.status == 201
+            self.film = url + (await response.json())["url"]
+        self.start = 0
+        await self.read(100_000)
+
+    async def look(self) -> None:
+        """One more live picture, some more bytes of the film, one step."""
+        have = len(self.browser.fragments(self.channel))
+        self.camera.publish()
+        came = len(await self.browser.pictures(self.channel, have + 1)) - have
+        self.pictures.append((datetime.now(UTC), came))
+        await self.read(100)
+        if len(self.bytes) % 10 == 0:
+            await self.step()
+        await asyncio.sleep(0.05)
+
+    async def read(self, size: int) -> None:
+        wanted = {"Origin": ORIGIN, "Range": f"bytes={self.start}-{self.start + size - 1}"}
+        async with self.centre.session.get(self.film, headers=wanted) as response:
+            assert (response.status, len(await response.read())) == (206, size)
+        self.start += size
+        self.bytes.append((datetime.now(UTC), size))
+
+    async def step(self) -> None:
+        at = self.replay.from_at
+        assert at is not None
+        body = {"stepped": [{"from": at.isoformat(), "to": at.isoformat(), "frames": 1}]}
+        url = self.film.replace("video.mp4", "stepped")
+        async with self.centre.session.post(url, json=body, headers={"Origin": ORIGIN}) as response:
+            assert response.status == 204, await response.text()
+        self.told.append(datetime.now(UTC))
+
+    def has_all_served(self, entries: list[dict[str, Any]]) -> bool:
+        return {self.live.id, self.replay.id} <= {e["ticket"] for e in entries if e["kind"] == "served"}

@@ -14,6 +14,7 @@ import { useDesk } from "../shell/context";
 import { Badge, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
+import { Amount } from "./amount";
 import { Choice, type Scope } from "./period-form";
 import { csvPath, journalPath, NO_FILTER, type JournalFilter } from "./query";
 
@@ -131,7 +132,7 @@ function EntryRow({ entry, onProblem }: { entry: JournalEntry; onProblem: (probl
       <td>{entry.author}<small>{entry.quality && fr.category(entry.quality)}{entry.authority && ` · ${entry.authority}`}</small></td>
       <td>{entry.op_label ?? entry.op}<small>{[opClass, entry.about].filter(Boolean).join(" · ")}</small></td>
       <td>{entry.camera_name}</td>
-      <td className="line">{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}</td>
+      <td className="line">{entry.from !== null && <>{day(entry.from)}<br />{clock(entry.from)}{entry.to !== null && ` – ${clock(entry.to)}`}</>}<Amount {...entry} /></td>
       <td>{entry.motif ?? entry.given}{entry.motif_reference && <small>{entry.motif_reference}</small>}</td>
       <td className="result">
         {refused ? <Badge tone="bad">{fr.result(entry.result)}</Badge> : fr.result(entry.result)}

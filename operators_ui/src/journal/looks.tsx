@@ -3,12 +3,12 @@
 import { useState, type ReactNode } from "react";
 import { looks as looksBody, type Look } from "../api/types";
 import { Asked } from "../lib/asked";
-import { clock, day, dayAndClock, duration } from "../lib/time";
-import { size } from "../recording/arithmetic";
+import { clock, day, dayAndClock, duration, preciseClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
+import { Amount } from "./amount";
 import { lanesOf, type LaneOf } from "./lanes";
 import { PeriodForm, type Scope } from "./period-form";
 import { lastDays, NOBODY, periodPath, type Period, type Subject } from "./query";
@@ -70,7 +70,9 @@ function Row({ look, communeName }: { look: Look; communeName: (insee: string) =
       <td className="line">
         {look.served.length === 0 ? journal.nothingServed(look.ended_at === null) : look.served.slice(0, 4).map((one) => <div key={one.from}>{look.act === "replay" && `${day(one.from)} `}{clock(one.from)} – {clock(one.to)}</div>)}
         {look.served.length > 4 && <small>{journal.moreIntervals(look.served.length - 4)}</small>}
-        {look.bytes > 0 && <small>{look.frames > 0 && `${journal.frames(look.frames)}, `}{size(look.bytes)}</small>}
+        <Amount {...look} />
+        {look.page_says_stepped_in.slice(0, 4).map((one) => <small key={one.from}>{preciseClock(one.from)} – {preciseClock(one.to)}</small>)}
+        {look.page_says_stepped_in.length > 4 && <small>{journal.moreIntervals(look.page_says_stepped_in.length - 4)}</small>}
       </td>
       <td>{look.ended_at === null ? <Badge tone="warning">{journal.stillOpen}</Badge> : journal.endedBy(look.reason)}</td>
       <td>{look.workstation}</td>

@@ -120,10 +120,16 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
 function useLeaseChecks(controller: ReplayController): void {
   const { hints } = useDesk();
   useEffect(() => {
-    const check = (): void => void controller.check();
+    const tell = (): void => void controller.tell();
+    const check = (): void => {
+      tell();
+      void controller.check();
+    };
     const timer = window.setInterval(check, LEASE_CHECK_MS);
     const forget = hints.on("session", check);
+    window.addEventListener("pagehide", tell);
     return () => {
+      window.removeEventListener("pagehide", tell);
       window.clearInterval(timer);
       forget();
     };

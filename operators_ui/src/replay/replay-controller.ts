@@ -6,6 +6,7 @@ import { Store } from "../lib/store";
 import { fr } from "../strings";
 import type { Interval } from "./interval";
 import { clips } from "./plan";
+import { Steps, stepsBody } from "./steps";
 
 export interface GivenMotif {
   readonly code: string;
@@ -18,7 +19,7 @@ export type ReplayState =
   | { readonly kind: "motif"; readonly interval: Interval; readonly problem: Refused | null; readonly given: GivenMotif | null }
   | { readonly kind: "preparing"; readonly interval: Interval }
   | { readonly kind: "stopped"; readonly interval: Interval; readonly problem: Refused | Failed }
-  | { readonly kind: "playing"; readonly interval: Interval; readonly playback: Playback; readonly url: string };
+  | { readonly kind: "playing"; readonly interval: Interval; readonly playback: Playback; readonly url: string; readonly steps: Steps };
 
 export class ReplayController {
   readonly state = new Store<ReplayState>({ kind: "live" });
@@ -59,6 +60,20 @@ export class ReplayController {
     this.state.set({ kind: "stopped", interval: state.interval, problem: answer });
   }
 
+  /**
+   * Tell the gateway which pictures were stepped through since it was last told: only this page knows. Also as the page
+   * is closed: `keepalive`, and a plain body, for which no browser asks the gateway for leave first.
+   */
+  async tell(): Promise<void> {
+    const state = this.state.get();
+    if (state.kind !== "playing") return;
+    const told = state.steps.take();
+    if (told.length === 0) return;
+    const init: RequestInit = { method: "POST", credentials: "include", cache: "no-store", keepalive: true, body: stepsBody(told) };
+    const answer = await ask(this.fetcher, `${this.gatewayOrigin}/playback/${state.playback.lease}/stepped`, init, nothing);
+    if (answer.kind === "failed") state.steps.giveBack(told);
+  }
+
   backToLive(): void {
     this.release();
     this.serial++;
@@ -87,7 +102,7 @@ export class ReplayController {
     if ("refused" in result) return this.refused(interval, { kind: "refused", status: 200, ...result.refused });
     const opened = await this.redeem(result.ticket);
     if (opened.kind !== "ok") return { kind: "stopped", interval, problem: opened };
-    return { kind: "playing", interval, playback: opened.value, url: this.gatewayOrigin + opened.value.url };
+    return { kind: "playing", interval, playback: opened.value, url: this.gatewayOrigin + opened.value.url, steps: new Steps() };
   }
 
   /** A refusal about the reason itself is put right in the dialog; any other ends the request. */
@@ -106,9 +121,12 @@ export class ReplayController {
     return ask(this.fetcher, `${this.gatewayOrigin}/playback`, init, playbackBody);
   }
 
+  /** What is still to be told goes first: a lease that was given back takes no word any more. */
   private release(): void {
     const state = this.state.get();
-    if (state.kind === "playing") this.end(state.playback.lease);
+    if (state.kind !== "playing") return;
+    if (state.steps.isEmpty) this.end(state.playback.lease);
+    else void this.tell().then(() => this.end(state.playback.lease));
   }
 
   private end(lease: string): void {

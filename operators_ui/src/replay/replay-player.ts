@@ -3,6 +3,7 @@
 import type { Plan } from "../api/types";
 import { Store } from "../lib/store";
 import { clipAt, clips, gapBefore, mediaAt, wallAt, type PlanGap } from "./plan";
+import type { Steps } from "./steps";
 
 export const RATES = [0.5, 1, 2, 4] as const;
 /** Length of a picture until the film itself has shown another one: the centre's cameras give 25 a second. */
@@ -27,9 +28,13 @@ export class ReplayPlayer {
   private media_s = 0;
   private frame_s = USUAL_FRAME_S;
   private callback = 0;
+  /** A step was asked for, and its picture is not on the screen yet. */
+  private isStepping = false;
   private timer: number | null = null;
 
-  constructor(private readonly video: HTMLVideoElement, private readonly plan: Plan, url: string, from: number) {
+  constructor(
+    private readonly video: HTMLVideoElement, private readonly plan: Plan, private readonly steps: Steps, url: string, from: number,
+  ) {
     video.muted = true;
     video.crossOrigin = "use-credentials";
     video.addEventListener("loadedmetadata", () => this.begin(from), { once: true });
@@ -67,7 +72,8 @@ export class ReplayPlayer {
   /** One picture further or back; stops first. Aims inside the picture, not at its very start. */
   frame(by: 1 | -1): void {
     this.video.pause();
-    this.jump(this.media_s + (by + 0.25) * this.frame_s);
+    this.show(this.media_s + (by + 0.25) * this.frame_s);
+    this.isStepping = true;
   }
 
   seek(at: number): void {
@@ -85,6 +91,11 @@ export class ReplayPlayer {
   }
 
   private jump(media_s: number): void {
+    this.endSteps();
+    this.show(media_s);
+  }
+
+  private show(media_s: number): void {
     this.clearGap();
     const limit = Number.isFinite(this.video.duration) ? this.video.duration : 0;
     const target = Math.min(Math.max(0, media_s), Math.max(0, limit - this.frame_s / 2));
@@ -94,6 +105,7 @@ export class ReplayPlayer {
   }
 
   private play(): void {
+    this.endSteps();
     this.clearGap();
     this.patch({ ended: false });
     void this.video.play().catch(() => undefined);
@@ -107,7 +119,12 @@ export class ReplayPlayer {
     const advance_s = frame.mediaTime - this.media_s;
     if (!this.video.paused && this.video.playbackRate <= 1 && advance_s > 0.005 && advance_s < 0.5) this.frame_s = advance_s;
     this.media_s = frame.mediaTime;
-    this.patch({ instant: wallAt(this.plan, frame.mediaTime) });
+    const instant = wallAt(this.plan, frame.mediaTime);
+    if (this.isStepping && advance_s !== 0 && instant !== null) {
+      this.isStepping = false;
+      this.steps.step(instant);
+    }
+    this.patch({ instant });
     if (gap !== null && !this.video.paused) this.announce(gap);
   };
 
@@ -122,6 +139,11 @@ export class ReplayPlayer {
     if (this.timer !== null) window.clearTimeout(this.timer);
     this.timer = null;
     this.patch({ gap: null });
+  }
+
+  private endSteps(): void {
+    this.isStepping = false;
+    this.steps.leave();
   }
 
   private readonly follow = (): void => this.patch({ playing: !this.video.paused });

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { useKeys } from "../lib/keys";
 import { Store, useStore } from "../lib/store";
 import { clock, dayAndClock, day, duration, preciseClock } from "../lib/time";
@@ -40,24 +40,25 @@ const NOTHING = new Store<ReplayShown>({ instant: null, playing: false, rate: 1,
 function Playing(props: ReplayStageProps & { state: Extract<Shown, { kind: "playing" }> }): ReactNode {
   const { state, onInstant, onPlayer } = props;
   const video = useRef<HTMLVideoElement>(null);
+  const stage = useFocusFromButton();
   const [player, setPlayer] = useState<ReplayPlayer | null>(null);
   useEffect(() => {
     if (video.current === null) return;
-    const mine = new ReplayPlayer(video.current, state.playback.plan, state.url, state.interval.from);
+    const mine = new ReplayPlayer(video.current, state.playback.plan, state.steps, state.url, state.interval.from);
     setPlayer(mine);
     onPlayer(mine);
     return () => {
       mine.dispose();
       onPlayer(null);
     };
-  }, [state.playback, state.url, state.interval.from, onPlayer]);
+  }, [state.playback, state.steps, state.url, state.interval.from, onPlayer]);
   const shown = useStore((player?.shown ?? NOTHING));
   useEffect(() => onInstant(shown.instant), [onInstant, shown.instant]);
   usePlaybackKeys(player);
   const phase = shown.failed ? "failed" : shown.gap ? "gap" : shown.ended ? "ended" : shown.instant === null ? "opening" : "replay";
   return (
     <section
-      className="stage tile" data-testid="replay" data-state={phase} data-playing={shown.playing}
+      ref={stage} tabIndex={-1} className="stage tile" data-testid="replay" data-state={phase} data-playing={shown.playing}
       data-instant={shown.instant === null ? "" : new Date(shown.instant).toISOString()}
     >
       <header className="tile-header">
@@ -74,6 +75,19 @@ function Playing(props: ReplayStageProps & { state: Extract<Shown, { kind: "play
       {player && <Controls player={player} shown={shown} />}
     </section>
   );
+}
+
+/**
+ * A replay takes the keyboard from the button that asked for it: else Space, which plays and pauses, would press that
+ * button again. Whoever is elsewhere, on the timeline say, stays there.
+ */
+function useFocusFromButton(): RefObject<HTMLElement | null> {
+  const element = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const at = document.activeElement;
+    if (at === null || at === document.body || at instanceof HTMLButtonElement) element.current?.focus();
+  }, []);
+  return element;
 }
 
 function ReplayNotice(props: ReplayStageProps & { shown: ReplayShown; empty: boolean }): ReactNode {
