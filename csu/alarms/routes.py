@@ -26,7 +26,7 @@ from legal.persons import Due
 
 router = APIRouter(prefix="/api", tags=["alarms"])
 SHOWN_AFTER_END = timedelta(hours=1)
-_KEEP_ALIVE_S = 10.0
+_KEEP_ALIVE_S = 4.0
 
 
 class AlarmBody(BaseModel):
@@ -138,14 +138,14 @@ async def follow_events(visit: Annotated[Visit, Depends(Guard(Act.EVENT_FOLLOW))
 async def _hints(visit: Visit) -> AsyncIterator[bytes]:
     yield b"retry: 4000\n\n"
     with visit.centre.events.listening() as queue:
-        while await _is_in_force(visit):
-            try:
+        while True:
+            told = b": \n\n"
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_KEEP_ALIVE_S):
-                    hint = await queue.get()
-            except TimeoutError:
-                yield b": \n\n"
-            else:
-                yield f"event: {hint}\ndata: \n\n".encode()
+                    told = f"event: {await queue.get()}\ndata: \n\n".encode()
+            if not await _is_in_force(visit):
+                return
+            yield told
 
 
 async def _is_in_force(visit: Visit) -> bool:

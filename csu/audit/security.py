@@ -34,6 +34,7 @@ LABELS: dict[str, str] = {
     "SECOND_SESSION": "Même compte ouvert à deux postes",
     "TICKET_INVALID": "Ticket d'accès altéré ou forgé",
     "TICKET_USED": "Ticket d'accès rejoué",
+    "RIGHT_WITHDRAWN": "Ticket d'accès présenté après le retrait du droit",
     "TICKET_LATE": "Ticket d'accès présenté trop tard",
     "ORIGIN_REFUSED": "Images demandées depuis une autre page que la console",
     "STEPS_REFUSED": "Récit de relecture d'une page, démenti par ce qui lui a été servi",

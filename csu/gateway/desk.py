@@ -92,7 +92,7 @@ class Desk:
         try:
             lease = self._leases.redeem(ticket, act, now, monotonic_s)
         except Refused as refused:
-            if refused.code in ("TICKET_INVALID", "TICKET_USED"):
+            if refused.code in ("TICKET_INVALID", "TICKET_USED", "RIGHT_WITHDRAWN"):
                 self.refused(refused.code, ticket.actor)
             raise
         try:

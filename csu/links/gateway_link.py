@@ -1,9 +1,10 @@
 """The ways to the gateway: open pictures are decided again without end, and what was served comes back."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,6 +19,7 @@ from csu.centre_state import Centre
 from csu.links import feed
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
+from csu.tickets import CLOCK_LEEWAY, REDEEM_WITHIN
 from legal.acts import Act, Refused
 from legal.facts import Actor
 from legal.motifs import Motif
@@ -46,13 +48,15 @@ class _Facts:
 class Renewer:
     """Every turn decides each open picture again, then renews the others; the refused are cut and journalled.
 
-    The facts are read before anything is renewed: without a database nothing is, and leases die by themselves.
+    The facts are read before anything is renewed: without a database nothing is, and leases die by themselves. Tickets
+    that can still be redeemed are decided again too: the gateway opens none that it was told to withhold.
     """
 
     def __init__(self, centre: Centre, channel: ChannelClient) -> None:
         self._centre = centre
         self._channel = channel
         self._open: list[str] = []
+        self._withheld: set[str] = set()
 
     async def run_once(self) -> None:
         """Raises ChannelError and TimeoutError while the gateway is away, the database's errors while that is."""
@@ -62,18 +66,26 @@ class Renewer:
         cut = await self._refused(self._open)
         known = set(self._open)
         leases = await self._renew(cut)
-        # Those opened since the last turn are decided in this one.
-        fresh = await self._refused(lease["ticket"] for lease in leases if lease["ticket"] not in known)
-        if fresh:
-            leases = await self._renew(fresh)
+        # Those opened since the last turn, or not yet opened, are decided in this one.
+        is_open = {lease["ticket"] for lease in leases}
+        fresh = await self._refused(is_open - known)
+        redeemable = await self._redeemable()
+        withheld = await self._refused(redeemable - is_open - self._withheld - cut.keys())
+        if fresh or withheld:
+            leases = await self._renew(fresh, withheld)
+        self._withheld = (self._withheld | cut.keys() | fresh.keys() | withheld.keys()) & redeemable
         before = observed.open_leases
         observed.open_leases = leases
         self._open = [lease["ticket"] for lease in leases]
         if {lease["ticket"] for lease in before} != set(self._open):
             await self._centre.events.publish("session")
 
-    async def _renew(self, cut: dict[str, Refused]) -> list[dict[str, Any]]:
-        asked = [{"ticket": t, "code": refused.code, "reason": refused.reason} for t, refused in cut.items()]
+    async def _renew(
+        self, cut: dict[str, Refused], withheld: Mapping[str, Refused] = MappingProxyType({})
+    ) -> list[dict[str, Any]]:
+        """What is open when these are cut, which is journalled, and those are not to be opened."""
+        told = {**cut, **withheld}
+        asked = [{"ticket": t, "code": refused.code, "reason": refused.reason} for t, refused in told.items()]
         try:
             async with asyncio.timeout(_ANSWER_S):
                 answer = await self._channel.call("renew", cut=asked)
@@ -82,13 +94,25 @@ class Renewer:
             self._centre.observed.open_leases = []
             raise
         self._centre.observed.gateway_answers = True
-        if answer["cut"]:
-            await self._journal(cut, set(answer["cut"]))
         gone = set(answer["cut"])
+        if gone & cut.keys():
+            await self._journal(cut, gone)
         return [lease for lease in answer["open"] if lease["ticket"] not in gone]
 
+    async def _redeemable(self) -> set[str]:
+        """Tickets that a gateway may still be shown, by whose clock ever."""
+        journal, now = tables.journal, self._centre.now()
+        statement = select(journal.c.id).where(
+            journal.c.op.in_([Act.PICTURE_LIVE, Act.PICTURE_REPLAY]),
+            journal.c.result == "done",
+            journal.c.at > now - REDEEM_WITHIN - CLOCK_LEEWAY,
+            journal.c.at < now + CLOCK_LEEWAY,
+        )
+        async with self._centre.store.transaction(None) as connection:
+            return set((await connection.scalars(statement)).all())
+
     async def _refused(self, tickets: Iterable[str]) -> dict[str, Refused]:
-        """The open tickets that may not stay open, each with the reason."""
+        """Those of these tickets that may not open pictures, each with the reason."""
         ids = list(tickets)
         now = self._centre.now()
         known = await self._read(ids)

@@ -140,6 +140,27 @@ class TestOpenPictures:
             await renewer.run_once()
         assert [cut["code"] for cut in gateway.cuts] == ["SESSION_LOCKED", "SESSION_ENDED", "SESSION_ENDED"]
 
+    async def test_a_ticket_whose_right_went_before_it_was_redeemed_is_withheld_once(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        """Nobody sees a picture with a ticket of a session that is over, be the ticket still good."""
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("operateur") as operator:
+            tickets = await look(operator, centre, gateway, "01", "02")
+            gateway.leases = gateway.leases[:1]  # the second is not redeemed yet
+            await renewer.run_once()
+            assert gateway.cuts == []
+            await operator.send("DELETE", "/api/session")
+            await renewer.run_once()
+            assert {(cut["ticket"], cut["code"]) for cut in gateway.cuts} == {(t, "SESSION_ENDED") for t in tickets}
+            await renewer.run_once()
+            assert len(gateway.cuts) == 2
+        cuts = [entry["camera_name"] for entry in await centre.journal() if entry["op"] == "picture:cut"]
+        assert cuts == ["01 Place"], "what was not open is not said to have been cut"
+        centre.clock.advance(seconds=13)
+        await renewer.run_once()
+        assert len(gateway.cuts) == 2
+
     async def test_a_lease_that_nobody_granted_is_cut(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
     ) -> None:

@@ -243,6 +243,7 @@ async def test_events_are_pushed_and_end_with_the_session(machine: Machine) -> N
         assert seen[0] == "retry: 4000"
         assert "event: cameras" in seen
         assert not any("ours" in line for line in seen)
+        assert "event: session" not in seen, "told to somebody who had left"
     assert machine.stop() == 0
 
 

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from centre_support import START, Running
+from links_support import Gateway, look
 from test_interruptions import body, camera_of, in_hours, supervisors
 from test_proposals import journalled
 
 from csu import keys
+from csu.links.gateway_link import Renewer
 from csu.tickets import TicketRefused, verify
+from recorder.channel import ChannelClient
 
 
 async def test_sessions_and_proposals_that_ran_out_stay_out(centre: Running) -> None:
@@ -57,6 +60,24 @@ async def test_a_ticket_of_before_the_step_opens_nothing(centre: Running) -> Non
         with pytest.raises(TicketRefused) as refused:
             verify(result["ticket"], public, at)
         assert refused.value.code == code
+
+
+async def test_a_ticket_kept_over_the_step_is_withheld_when_its_time_comes_again(
+    centre: Running, gateway: Gateway, to_gateway: ChannelClient
+) -> None:
+    renewer = Renewer(centre.centre, to_gateway)
+    async with centre.person("operateur") as operator:
+        (ticket,) = await look(operator, centre, gateway, "01")
+        gateway.leases = []  # never redeemed
+        issued_at = centre.clock.at
+        centre.clock.advance(hours=3)
+        await renewer.run_once()
+        centre.clock.at = issued_at - timedelta(minutes=1)
+        await renewer.run_once()
+        assert gateway.cuts == []
+        centre.clock.at = issued_at
+        await renewer.run_once()
+    assert [(cut["ticket"], cut["code"]) for cut in gateway.cuts] == [(ticket, "SESSION_ENDED")]
 
 
 async def test_a_convention_that_ends_at_midnight_bounds_what_is_open_and_opens_nothing_after(

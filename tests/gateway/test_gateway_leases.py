@@ -60,6 +60,12 @@ def test_a_clock_set_back_does_not_lengthen_a_right() -> None:
     assert leases.due(NOON - timedelta(hours=1), 30.0) == [(lease, "RIGHT_ENDED")]
 
 
+def test_a_clock_set_forward_ends_a_right_at_its_wall_time() -> None:
+    leases = Leases(0.0)
+    lease = leases.redeem(make_ticket(NOON, not_after_at=NOON + timedelta(seconds=30)), "live", NOON, 0.0)
+    assert leases.due(NOON + timedelta(seconds=30), 1.0) == [(lease, "RIGHT_ENDED")]
+
+
 def test_leases_outlive_the_control_plane_by_a_minute_and_nothing_new_opens() -> None:
     leases = Leases(0.0)
     lease = leases.redeem(make_ticket(NOON), "live", NOON, 0.0)
