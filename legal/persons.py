@@ -38,7 +38,21 @@ _SHARED = {
 }
 # And these when they stand alone: beside a name they say where the person serves, or are one.
 _SHARED_ALONE = {
-    *("agent", "agents", "asvp", "centre", "commun", "gn", "groupe", "guest", "operateurs", "pm", "pn", "police"),
+    *(
+        "agent",
+        "agents",
+        "asvp",
+        "centre",
+        "commun",
+        "gn",
+        "groupe",
+        "guest",
+        "municipale",
+        "operateurs",
+        "pm",
+        "pn",
+        "police",
+    ),
     *("poste", "salle", "test", "user"),
 }
 
@@ -122,9 +136,14 @@ def fault_of_dates(validity: Validity, signed: Signature, at: datetime) -> Refus
     """Why a right can't be entered at an instant: it is over, or its act is of a day to come."""
     if validity.end_at <= max(at, validity.from_at):
         return _out_of_dates("Cette période est déjà terminée.")
-    if signed.on is not None and signed.on > at.astimezone(PARIS).date():
-        return _out_of_dates("La date de l'acte est à venir.")
-    return None
+    return fault_of_signing_day(signed, at)
+
+
+def fault_of_signing_day(signed: Signature, at: datetime) -> Refused | None:
+    """Nobody has signed an act on a day to come."""
+    if signed.on is None or signed.on <= at.astimezone(PARIS).date():
+        return None
+    return _out_of_dates("La date de l'acte est à venir.")
 
 
 def fault_of_designator(designator: Actor, person: Actor, commune: Commune) -> Refused | None:

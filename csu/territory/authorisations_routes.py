@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu.accounts.guard import Guard, Visit
-from csu.errors import Refusal
+from csu.errors import Refusal, not_found
 from csu.schemas import Body, Day, Done, Insee, Line, Reason
 from csu.store import tables
 from csu.territory import dossiers
@@ -31,7 +31,11 @@ router = APIRouter(prefix="/api/authorisations", tags=["authorisations"])
 _Reference = Annotated[Line, Field(min_length=3, max_length=60)]
 
 
-class LineInput(Terms, Details, Body):
+class GivenLine(Terms, Details, Body):
+    """What is asked for one camera, whole: what is left out is not said of it."""
+
+
+class LineInput(GivenLine):
     """What is asked, or granted, for one camera."""
 
     camera: UUID
@@ -117,16 +121,48 @@ async def change_lines(
     """Replace a draft's lines. What was granted is changed by a modification only (CSI R.254-2)."""
     known, subject = await find(visit, authorisation_id)
     async with visit.perform(subject, detail={"authorisation": known.id, "about": known.name}) as connection:
-        now = await _locked(connection, known)
-        if now.dossier.state is not State.BROUILLON:
-            reason = (
-                "Ce qui a été demandé ou autorisé ne change que par un arrêté modificatif : ouvrez une modification."
-            )
-            demand(Refused("AUTH_MODIFICATION_REQUIRED", reason, "CSI R.254-2"))
+        now = await _drafted(connection, known)
         lines = await _checked(connection, now.row["commune"], now.dossier.kind, body.lines)
         line = tables.authorisation_line
         await connection.execute(delete(line).where(line.c.authorisation == known.id))
         await _insert(connection, known.id, now.row["commune"], lines)
+    return await _one(visit, known.id)
+
+
+@router.put("/{authorisation_id}/lines/{camera_id}")
+async def change_line(
+    authorisation_id: UUID,
+    camera_id: UUID,
+    body: GivenLine,
+    visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_DRAFT))],
+) -> AuthorisationBody:
+    """One camera's line of a draft, changed or added; the others stay as they are."""
+    known, subject = await find(visit, authorisation_id)
+    detail = {"authorisation": known.id, "about": known.name, "camera": str(camera_id)}
+    async with visit.perform(subject, detail=detail) as connection:
+        now = await _drafted(connection, known)
+        given = LineInput(camera=camera_id, **body.model_dump())
+        lines = await _checked(connection, now.row["commune"], now.dossier.kind, [given])
+        await connection.execute(delete(tables.authorisation_line).where(*_line(known, camera_id)))
+        await _insert(connection, known.id, now.row["commune"], lines)
+    return await _one(visit, known.id)
+
+
+@router.delete("/{authorisation_id}/lines/{camera_id}")
+async def remove_line(
+    authorisation_id: UUID, camera_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.AUTHORISATION_DRAFT))]
+) -> AuthorisationBody:
+    """Take a camera out of a draft; a dossier about no camera is none, and is dropped instead."""
+    known, subject = await find(visit, authorisation_id)
+    detail = {"authorisation": known.id, "about": known.name, "camera": str(camera_id)}
+    async with visit.perform(subject, detail=detail) as connection:
+        now = await _drafted(connection, known)
+        if str(camera_id) not in now.lines:
+            raise not_found()
+        if len(now.lines) == 1:
+            reason = "Un dossier porte sur une caméra au moins : classez-le plutôt."
+            demand(Refused("STEP_FORBIDDEN", reason, "CSI R.252-3"))
+        await connection.execute(delete(tables.authorisation_line).where(*_line(known, camera_id)))
     return await _one(visit, known.id)
 
 
@@ -255,6 +291,20 @@ async def _locked(connection: AsyncConnection, known: Known) -> Known:
     now = await dossiers.find(connection, known.id, lock=True)
     assert now is not None  # authorisations are never deleted
     return now
+
+
+async def _drafted(connection: AsyncConnection, known: Known) -> Known:
+    """The dossier, locked, while it is a draft. Raises Refusal for what was asked for already, or granted."""
+    now = await _locked(connection, known)
+    if now.dossier.state is not State.BROUILLON:
+        reason = "Ce qui a été demandé ou autorisé ne change que par un arrêté modificatif : ouvrez une modification."
+        demand(Refused("AUTH_MODIFICATION_REQUIRED", reason, "CSI R.254-2"))
+    return now
+
+
+def _line(known: Known, camera: UUID) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    line = tables.authorisation_line
+    return line.c.authorisation == known.id, line.c.camera == str(camera)
 
 
 async def _checked(

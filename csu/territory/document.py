@@ -17,6 +17,7 @@ from csu.territory import reference
 from csu.territory.lines import Details, Place, Terms, line_of
 from legal.authorisations import REPLACING, Kind, Line, fault_of_term
 from legal.facts import FINALITES, Basis, Category, Regime, Right, Role
+from legal.motifs import fault_of_prose
 from legal.retention import RetentionRefused, check_retention
 
 
@@ -175,7 +176,8 @@ class Account(_Item):
 
 class Habilitation(Dated):
     """`signed_by` and `signed_on`: the mayor's act, or that of the chief of a service of the State, who must be named
-    (CSI R.253-3 II 1°). Without `regimes` it is for each that admits the person's category."""
+    (CSI R.253-3 II 1°). An act of before whose signatory or date nobody can tell any more is entered with `unsigned`,
+    the reason in a few words for the journal. Without `regimes` it is for each that admits the person's category."""
 
     account: str
     commune: Insee
@@ -185,6 +187,15 @@ class Habilitation(Dated):
     reference: Text
     signed_by: Text | None = None
     signed_on: Day | None = None
+    unsigned: Annotated[str | None, Field(min_length=3, max_length=120)] = None
+
+    @field_validator("unsigned")
+    @classmethod
+    def _is_no_plate(cls, value: str | None) -> str | None:
+        fault = None if value is None else fault_of_prose(value)
+        if fault is not None:
+            raise ValueError(fault)
+        return value
 
 
 class Document(_Item):

@@ -281,12 +281,22 @@ class Importer:
             is_over = row["to_at"] is not None and row["to_at"] <= self._now
             if is_over or all(row[name] == value for name, value in values.items()):
                 return
-        new = facts.habilitation_of({**dict.fromkeys(table.c.keys()), **(row or {"id": ""}), **key, **values})
-        signed = persons.Signature(values.get("signed_by"), values.get("signed_on"))
-        fault = persons.fault_of_habilitation(category, new, signed, map(facts.habilitation_of, rows))
+        whole = {**dict.fromkeys(table.c.keys()), **(row or {"id": ""}), **key, **values}
+        signed = persons.Signature(whole["signed_by"], whole["signed_on"])
+        fault = (
+            persons.fault_of_habilitation(
+                category, facts.habilitation_of(whole), signed, map(facts.habilitation_of, rows)
+            )
+            or persons.fault_of_signing_day(signed, self._now)
+            or (None if self._is_of_before(item) else persons.fault_of_act(signed))
+        )
         if fault is not None:
             raise DocumentError(f"habilitation {item.reference}: {fault.code}: {fault.reason}")
-        await self._put(connection, table, key, values, item.commune)
+        await self._put(connection, table, key, values, item.commune, given=item.unsigned)
+
+    def _is_of_before(self, item: Habilitation) -> bool:
+        """An act that has begun, and of which the document says why its signatory or its date can't be told."""
+        return item.unsigned is not None and start_of(item.from_day) <= self._now
 
     async def _account(self, connection: AsyncConnection, item: Account) -> None:
         table = tables.account
@@ -294,11 +304,13 @@ class Importer:
         if item.agrement is not None:
             values |= _agrement(item.agrement)
         first = {}
-        if await connection.scalar(select(table.c.id).where(table.c.login == item.login)) is None:
-            names = await connection.scalars(select(table.c.name).where(table.c.closed_at.is_(None)))
-            fault = persons.fault_of_account(item.login, item.name, names.all())
+        known = await connection.scalar(select(table.c.name).where(table.c.login == item.login))
+        if known != item.name:
+            others = select(table.c.name).where(table.c.closed_at.is_(None), table.c.login != item.login)
+            fault = persons.fault_of_account(item.login, item.name, (await connection.scalars(others)).all())
             if fault is not None:
                 raise DocumentError(f"account {item.login}: {fault.code}: {fault.reason}")
+        if known is None:
             self.made[item.login] = self._given.get(item.login) or passwords.generate()
             first = {
                 "password_hash": await self._passwords.hash(self.made[item.login]),
@@ -316,23 +328,26 @@ class Importer:
         *,
         first: Mapping[str, Any] | None = None,
         with_id: bool = True,
+        given: str | None = None,
     ) -> str:
-        """Insert the row of a natural key, or update what differs in it; its id. `first`: set at insertion only."""
+        """Insert the row of a natural key, or update what differs in it; its id. `first`: set at insertion only;
+        `given`: why it is written as it is, for the journal."""
         where = and_(*(table.c[name] == value for name, value in key.items()))
         row = (await connection.execute(select(table).where(where))).mappings().one_or_none()
         if row is None:
             identity = {"id": str(uuid4())} if with_id and "id" in table.c else {}
             await connection.execute(insert(table).values({**identity, **key, **values, **(first or {})}))
-            self._note(table.name, " ".join(key.values()), ["created"], commune)
+            self._note(table.name, " ".join(key.values()), ["created"], commune, given)
             return identity.get("id", "")
         changed = {name: value for name, value in values.items() if row[name] != value}
         if changed:
             await connection.execute(update(table).where(where).values(changed))
-            self._note(table.name, " ".join(key.values()), sorted(changed), commune)
+            self._note(table.name, " ".join(key.values()), sorted(changed), commune, given)
         return str(row.get("id", ""))
 
-    def _note(self, table: str, key: str, changes: list[str], commune: str | None) -> None:
-        detail = {"table": table, "key": key, "changes": changes}
+    def _note(self, table: str, key: str, changes: list[str], commune: str | None, given: str | None = None) -> None:
+        detail: dict[str, Any] = {"table": table, "key": key, "changes": changes}
+        detail |= {} if given is None else {"given": given}
         self._entries.append(Entry("territory:import", self._now, entries.LOCAL, commune=commune, detail=detail))
 
 

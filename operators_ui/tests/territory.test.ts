@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { authorisation, authorisations, type Authorisation } from "../src/api/types";
 import { byUrgency, daysUntil, isOver, next, tone } from "../src/territory/deadlines";
-import { bodyOf, draftOf, fieldsOf, purposesOf } from "../src/territory/steps";
+import { bodyOf, draftOf, fieldsOf, lineOf, purposesOf } from "../src/territory/steps";
 
 const dossier = (id: string, state: string, ...deadlines: [string, string][]): Authorisation => {
   const [one] = authorisations(
@@ -68,6 +68,19 @@ describe("a step", () => {
     expect(bodyOf("activate", answers(["lifted_by", "27-2"]), lines)).toEqual({ lifted_by: "27-2" });
     expect(bodyOf("unheard-of", all, lines)).toBeUndefined();
     expect(fieldsOf("unheard-of")).toEqual([]);
+  });
+
+  it("that corrects a line sends all of it, and keeps what the form does not show", () => {
+    const typed = answers(
+      ["finalites", "5"], ["visualised", "on"], ["recorded", "on"], ["retention_days", "12"], ["recipients", ""], ["plan", "LARGE"], ["fast_flow", "on"],
+      ["width", "1920"], ["height", "1080"], ["per_s", "12,5"], ["exemption", ""], ["latitude", "49,02"], ["longitude", "-1.15"],
+    );
+    const [line] = lines;
+    expect(lineOf(line, typed)).toEqual({
+      finalites: ["5"], visualised: true, recorded: true, retention_days: 12, minimum_days: null, recipients: [], position: [49.02, -1.15], field: null,
+      masks: [[[0, 0], [1, 0], [1, 1]]], ptz: { zoom: 4 }, plan: "LARGE", fast_flow: true, width: 1920, height: 1080, per_s: 12.5, exemption: null,
+    });
+    expect(lineOf(undefined, answers(["finalites", "5"], ["retention_days", "12"]))).toMatchObject({ position: null, masks: [], width: null, plan: null, fast_flow: false });
   });
 
   it("that amends keeps what else the arrêté says of a camera", () => {

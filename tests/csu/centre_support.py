@@ -48,6 +48,7 @@ def territory() -> dict[str, Any]:
     communes = (("27229", "Évreux"), ("27681", "Vernon"), ("27016", "Les Andelys"))
     dates = {"from": "2026-01-01", "to": "2031-01-01"}
     agrement = {"reference": "AGR-1", "departements": ["27"], **dates}
+    signed = {"signed_by": "Maire", "signed_on": "2025-12-15"}
     return {
         "commune": [{"insee": i, "name": n, "departement": "27", "authority": f"Maire {n}"} for i, n in communes],
         "convention": [
@@ -99,16 +100,24 @@ def territory() -> dict[str, Any]:
         ],
         "habilitation": [
             *(
-                {"account": "operateur", "commune": i, "rights": ["live", "replay"], "reference": f"H-{i}", **dates}
+                {
+                    "account": "operateur",
+                    "commune": i,
+                    "rights": ["live", "replay"],
+                    "reference": f"H-{i}",
+                    **signed,
+                    **dates,
+                }
                 for i, _ in communes
             ),
-            {"account": "vernon", "commune": "27681", "rights": ["live"], "reference": "H-V", **dates},
+            {"account": "vernon", "commune": "27681", "rights": ["live"], "reference": "H-V", **signed, **dates},
             {
                 "account": "delegue",
                 "commune": "27229",
                 "basis": "delegation",
                 "rights": ["live", "replay"],
                 "reference": "D-1",
+                **signed,
                 **dates,
             },
         ],

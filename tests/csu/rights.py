@@ -155,6 +155,7 @@ def _made_up_row(kind: str, commune: str) -> str:
 
 # Where the identifier of an address comes from, by the address's part before it.
 IDS: dict[str, Callable[[str], str]] = {
+    "lines": lambda c: f"SELECT id FROM camera WHERE commune = '{c}'",
     "cameras": lambda c: f"SELECT id FROM camera WHERE commune = '{c}'",
     "conventions": lambda c: f"SELECT id FROM convention WHERE commune = '{c}' AND kind = 'IV'",
     "authorisations": lambda c: f"SELECT id FROM authorisation WHERE commune = '{c}' AND reference LIKE 'A-%'",

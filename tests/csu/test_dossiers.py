@@ -460,6 +460,44 @@ async def test_alarms_come_nine_six_and_four_months_before_the_term(centre: Runn
     assert seen == [[], ["9"], ["6"], ["4"], ["4"]]
 
 
+async def test_one_line_of_a_draft_is_corrected_added_and_taken_out_and_the_others_stay(centre: Running) -> None:
+    async with centre.person("superviseur") as supervisor:
+        first = await commune_joins(centre, supervisor)
+        second = await camera_comes(centre, number="92")
+        mask = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.4]]
+        identity = await drafted(supervisor, first, lines=[LINE | {"camera": first, "masks": [mask]}])
+        address = f"/api/authorisations/{identity}/lines"
+
+        async def put(camera: str, **unlike: Any) -> tuple[int, Any]:
+            answer = await supervisor.send("PUT", f"{address}/{camera}", LINE | unlike)
+            return answer.status_code, answer.json()
+
+        status, told = await put(second, retention_days=7, position=[49.1, 0.6])
+        assert status == 200, told
+        kept = {line["camera"]["number"]: line for line in told["lines"]}
+        assert (kept["90"]["masks"], kept["90"]["retention_days"]) == ([mask], 15)
+        assert (kept["92"]["position"], kept["92"]["retention_days"]) == ([49.1, 0.6], 7)
+        status, told = await put(first, finalites=["5", "11"], masks=[mask], recipients=["Gendarmerie"])
+        changed = {line["camera"]["number"]: line for line in told["lines"]}
+        assert (changed["90"]["finalites"], changed["90"]["recipients"]) == (["11", "5"], ["Gendarmerie"])
+        assert changed["92"] == kept["92"]
+        # What no arrêté can say, or of no camera of the commune, changes nothing.
+        assert (await put(first, retention_days=45))[1]["code"] == "RETENTION_TOO_LONG"
+        (foreign,) = [
+            one["id"] for one in (await supervisor.get("/api/cameras")).json()["cameras"] if one["number"] == "01"
+        ]
+        assert (await put(foreign))[1]["code"] == "UNKNOWN_CAMERA"
+        assert (await supervisor.send("DELETE", f"{address}/{foreign}")).status_code == 404
+        answer = await supervisor.send("DELETE", f"{address}/{second}")
+        assert [line["camera"]["number"] for line in answer.json()["lines"]] == ["90"]
+        answer = await supervisor.send("DELETE", f"{address}/{first}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "STEP_FORBIDDEN")
+        await step(supervisor, identity, "deposit", {"on": TODAY})
+        assert (await put(first))[1]["code"] == "AUTH_MODIFICATION_REQUIRED"
+        answer = await supervisor.send("DELETE", f"{address}/{first}")
+        assert answer.json()["code"] == "AUTH_MODIFICATION_REQUIRED"
+
+
 async def amended_and_granted(person: Browser, identity: str, reference: str = "27-2026-0901") -> str:
     answer = await person.post(f"/api/authorisations/{identity}/modification", {"dossier": f"Modification {reference}"})
     assert answer.status_code == 201, answer.text

@@ -34,6 +34,7 @@ BODIES: dict[str, Any] = {
     },
     "/api/authorisations": {"commune": "27229", "dossier": "Dossier 1", "lines": [_LINE]},
     f"{_AUTHORISATION}/lines": {"lines": [_LINE]},
+    f"{_AUTHORISATION}/lines/{{camera_id}}": {"finalites": ["5"], "retention_days": 15},
     f"{_AUTHORISATION}/modification": {"dossier": "Dossier 2"},
     **{f"{_AUTHORISATION}/{step}": _ACT for step in ("deposit", "complete", "extend", "opinion", "refuse")},
     f"{_AUTHORISATION}/grant": _ACT | {"reference": "ARR-1", "from": "2026-11-23", "to": "2031-11-23"},

@@ -3,7 +3,7 @@
 from centre_support import Running
 from console_support import page_of, served
 from playwright.async_api import Locator, Page, expect
-from test_dossiers import BERNAY, order_of
+from test_dossiers import BERNAY, camera_comes, commune_joins, drafted, order_of
 from test_forms_page import TODAY, send, shot, step
 
 from csu.audit.sequencer import sequence
@@ -113,6 +113,52 @@ async def test_a_commune_comes_in_from_nothing_to_a_camera_in_service(centre: Ru
     done = [one["op"] for one in await centre.journal() if one["author"] == "Admin" and one["result"] == "done"]
     assert done.count("convention:enter") == 2
     assert {"commune:join", "commune:change", "site:enter", "camera:enter", "camera:connect"} <= set(done)
+
+
+async def test_one_line_of_a_draft_is_corrected_without_typing_the_others_again(centre: Running) -> None:
+    async with centre.person("superviseur") as person:
+        first = await commune_joins(centre, person)
+        second = await camera_comes(centre, number="92", name="Quai")
+        mask = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.4]]
+        line = {"finalites": ["5"], "retention_days": 15, "recipients": ["Gendarmerie"], "masks": [mask]}
+        identity = await drafted(person, first, lines=[line | {"camera": first}])
+    async with served(centre) as origin, page_of(origin, "superviseur", "territory") as page:
+        await page.get_by_test_id("section-dossiers").click()
+        dossier = page.get_by_test_id("dossier").filter(has_text="Dossier 1")
+        await dossier.get_by_test_id("dossier-open").click()
+        rows = page.get_by_test_id("dossier-lines").locator("tbody tr")
+        await page.get_by_test_id("add-line").click()
+        adding = dialog(page, "add-line")
+        await expect(adding.locator('[name="retention_days"]')).to_have_value("15")
+        await send(adding, retention_days="7")
+        await expect(rows).to_have_count(2)
+        changed = rows.filter(has_text="90 Rue")
+        await changed.get_by_test_id("change-line").click()
+        form = dialog(page, "change-line")
+        await expect(form.locator('[name="finalites"][value="5"]')).to_be_checked()
+        await expect(form.locator('[name="recipients"]')).to_have_value("Gendarmerie")
+        await form.locator('[name="finalites"][value="11"]').check()
+        await form.locator('[name="plan"]').select_option("ETROIT")
+        await send(form, width="640", height="480", latitude="49,09", longitude="0,6")
+        await expect(form.get_by_test_id("problem")).to_contain_text("PROFILE_BELOW_NORM")
+        await shot(page, "joining-line")
+        await send(form, width="1920", height="1080", retention_days="10")
+        await expect(form).to_have_count(0)
+        await expect(changed).to_contain_text("5°, 11°")
+        await expect(changed).to_contain_text("10 jours")
+        await expect(rows.filter(has_text="92 Quai")).to_contain_text("7 jours")
+        await rows.filter(has_text="92 Quai").get_by_test_id("remove-line").click()
+        await page.get_by_test_id("remove-line-submit").click()
+        await expect(rows).to_have_count(1)
+        assert await page.get_by_test_id("remove-line").count() == 0
+        await step(page, "deposit", on=TODAY)
+        await expect(page.get_by_test_id("change-line")).to_have_count(0)
+    async with centre.person("superviseur") as person:
+        listed = (await person.get("/api/authorisations")).json()["authorisations"]
+    (kept,) = next(one["lines"] for one in listed if one["id"] == identity)
+    assert second != kept["camera"]["id"]
+    assert (kept["masks"], kept["position"], kept["recipients"]) == ([mask], [49.09, 0.6], ["Gendarmerie"])
+    assert (kept["plan"], kept["width"], kept["retention_days"]) == ("ETROIT", 1920, 10)
 
 
 async def test_a_supervisor_enters_all_but_how_a_camera_is_reached_and_a_delegate_looks(centre: Running) -> None:

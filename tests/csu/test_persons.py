@@ -152,6 +152,7 @@ class TestHabilitations:
         content = territory()
         dates = {"from": "2026-01-01", "to": "2031-01-01"}
         own = {"account": "superviseur", "commune": "27229", "rights": ["live"], "reference": "H-S", **dates}
+        own |= {"signed_by": "Maire d'Évreux", "signed_on": "2025-12-15"}
         content["habilitation"].append(own)
         await import_again(centre, content)
         async with centre.person("superviseur") as supervisor, centre.person("delegue") as delegate:
@@ -236,7 +237,34 @@ class TestImport:
     @pytest.mark.parametrize(
         ("change", "expected"),
         [
-            (lambda c: c["account"][5].update(category="PN"), "NOT_HABILITE.*chef de service"),
+            (
+                lambda c: (c["account"][5].update(category="PN"), c["habilitation"][3].pop("signed_by")),
+                "NOT_HABILITE.*chef de service",
+            ),
+            (
+                lambda c: (
+                    c["account"][5].update(category="PN"),
+                    c["habilitation"][3].pop("signed_by"),
+                    c["habilitation"][3].update(unsigned="archives perdues"),
+                ),
+                "NOT_HABILITE.*chef de service",
+            ),
+            (lambda c: c["habilitation"][3].pop("signed_by"), "NOT_HABILITE.*signataire"),
+            (lambda c: c["habilitation"][3].pop("signed_on"), "NOT_HABILITE.*signataire"),
+            (lambda c: c["habilitation"][3].update(signed_by="  "), "NOT_HABILITE.*signataire"),
+            (
+                lambda c: c["habilitation"][3].update({"signed_on": "2026-11-24", "from": "2026-12-01"}),
+                "OUT_OF_DATES.*à venir",
+            ),
+            (
+                lambda c: (
+                    c["habilitation"][3].pop("signed_on"),
+                    c["habilitation"][3].update({"unsigned": "archives perdues", "from": "2026-12-01"}),
+                ),
+                "NOT_HABILITE.*signataire",
+            ),
+            (lambda c: c["account"][5].update(name="opérateur"), "SHARED_LOGIN"),
+            (lambda c: c["account"][5].update(name="Police municipale"), "SHARED_LOGIN"),
             (lambda c: c["account"][5].update(category="PRIVE_CNAPS"), "REGIME_ROLE_FORBIDDEN"),
             (lambda c: c["account"].append({**c["account"][5], "login": "police2"}), "SHARED_LOGIN"),
             (lambda c: c["account"].append({**c["account"][5], "login": "other"}), "SHARED_LOGIN"),
@@ -255,6 +283,37 @@ class TestImport:
             await import_again(centre, content)
         async with centre.person("superviseur") as supervisor:
             assert (await persons(supervisor))["vernon"]["habilitations"] == []
+
+    async def test_row_46_an_act_of_before_without_its_signatory_is_entered_with_the_reason(
+        self, centre: Running, superuser: str
+    ) -> None:
+        await raw(superuser, "DELETE FROM habilitation WHERE reference = 'H-V'")
+        content = territory()
+        held = content["habilitation"][3]
+        del held["signed_by"], held["signed_on"]
+        held["unsigned"] = "Archives de la mairie perdues"
+        assert await import_again(centre, content) == 1
+        # What is there already, and what a document of before the rule says of it, is no new act.
+        del held["unsigned"]
+        assert await import_again(centre, content) == 0
+        held["rights"] = ["live", "replay"]
+        with pytest.raises(DocumentError, match="NOT_HABILITE"):
+            await import_again(centre, content)
+        entry = next(one for one in await centre.journal() if one["given"] is not None)
+        assert (entry["op"], entry["given"]) == ("territory:import", "Archives de la mairie perdues")
+        with pytest.raises(ValueError, match="plaque"):
+            await import_again(centre, territory() | {"habilitation": [held | {"unsigned": "voir AB-123-CD"}]})
+
+    async def test_a_person_is_renamed_but_never_to_another_one(self, centre: Running) -> None:
+        content = territory()
+        content["account"][5]["name"] = "police de VERNON"
+        assert await import_again(centre, content) == 1
+        content["account"][0]["name"], content["account"][5]["name"] = "Police de Vernon", "Opérateur"
+        with pytest.raises(DocumentError, match="SHARED_LOGIN"):
+            await import_again(centre, content)
+        async with centre.person("superviseur") as supervisor:
+            known = await persons(supervisor)
+            assert (known["operateur"]["name"], known["vernon"]["name"]) == ("Opérateur", "police de VERNON")
 
     async def test_row_65_with_the_signing_chief_it_is_taken(self, centre: Running) -> None:
         content = territory()

@@ -6,7 +6,7 @@ import { fr } from "../strings";
 
 /** A button whose dialog sends one act; a refusal stays in it with its reason. */
 export function Step(props: {
-  label: string; title: string; path: string; testid: string; onDone: () => void;
+  label: string; title: string; path: string | ((form: FormData) => string); testid: string; onDone: () => void;
   body: (form: FormData) => unknown; children: ReactNode; method?: Method; primary?: boolean; wide?: boolean;
 }): ReactNode {
   const { api } = useDesk();
@@ -16,7 +16,9 @@ export function Step(props: {
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     setBusy(true);
-    const answer = await api.send(props.method ?? "POST", props.path, props.body(new FormData(event.currentTarget)), nothing);
+    const form = new FormData(event.currentTarget);
+    const path = typeof props.path === "string" ? props.path : props.path(form);
+    const answer = await api.send(props.method ?? "POST", path, props.body(form), nothing);
     setBusy(false);
     if (answer.kind !== "ok") return setProblem(answer);
     close();

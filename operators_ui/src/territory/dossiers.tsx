@@ -1,7 +1,7 @@
 /** Prefectoral authorisations: their state, what is due next, and what has happened. */
 
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import { authorisations as authorisationsBody, territory as territoryBody, type Authorisation } from "../api/types";
+import { authorisations as authorisationsBody, territory as territoryBody, type Authorisation, type TerritoryCommune } from "../api/types";
 import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day, dayAndClock, lastDay } from "../lib/time";
@@ -11,6 +11,7 @@ import { dayNumber } from "../statements/months";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 import { byUrgency, daysUntil, dueDay, isOver, NEAR_DAYS, next, tone } from "./deadlines";
+import { AddLine, LineActions } from "./line-forms";
 import { NewDossier, Steps } from "./step-forms";
 import { inOrder } from "./steps";
 
@@ -24,6 +25,7 @@ export function Dossiers(): ReactNode {
   const { answer: territory } = useAsked("/api/territory", territoryBody);
   const [chosen, setChosen] = useState<string | null>(null);
   const decides = MAY_DECIDE.has(session.account.role);
+  const camerasOf = (insee: string): TerritoryCommune["cameras"] => (territory?.kind === "ok" ? (territory.value.find((known) => known.insee === insee)?.cameras ?? []) : []);
   return (
     <>
       <header>
@@ -39,7 +41,7 @@ export function Dossiers(): ReactNode {
             >
               {byUrgency(list).map((one) => <Row key={one.id} one={one} isChosen={one.id === chosen} onChoose={() => setChosen(one.id)} />)}
             </Table>
-            {list.filter((one) => one.id === chosen).map((one) => <Detail key={one.id} one={one} onStep={decides ? poke : null} />)}
+            {list.filter((one) => one.id === chosen).map((one) => <Detail key={one.id} one={one} onStep={decides ? poke : null} cameras={camerasOf(one.commune.insee)} />)}
           </>
         )}
       </Loaded>
@@ -75,9 +77,10 @@ function Due({ one }: { one: Authorisation }): ReactNode {
 }
 
 /** The heading takes the focus, so that the keyboard and a screen reader follow. `onStep` null: only looked at. */
-function Detail({ one, onStep }: { one: Authorisation; onStep: (() => void) | null }): ReactNode {
+function Detail({ one, onStep, cameras }: { one: Authorisation; onStep: (() => void) | null; cameras: TerritoryCommune["cameras"] }): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
+  const onDraft = one.state === "BROUILLON" ? onStep : null;
   return (
     <section className="commune" data-testid="dossier-detail">
       <h2 ref={heading} tabIndex={-1}>{one.reference ?? one.dossier} <span className="quiet">{one.commune.name} · {dossiers.states(one.state)}</span></h2>
@@ -99,7 +102,7 @@ function Detail({ one, onStep }: { one: Authorisation; onStep: (() => void) | nu
           {one.deadlines.map((due, at) => <tr key={at}><th scope="row">{dossiers.deadline(due.code)}</th><td>{dueDay(due)}</td></tr>)}
         </Table>
       )}
-      <Table label={dossiers.lines} caption={dossiers.lines} heads={[fr.tables.camera, dossiers.purposes, dossiers.use, fr.tables.retention, dossiers.inService]} empty={one.lines.length === 0} testid="dossier-lines">
+      <Table label={dossiers.lines} caption={dossiers.lines} heads={[fr.tables.camera, dossiers.purposes, dossiers.use, fr.tables.retention, dossiers.inService, ...(onDraft === null ? [] : [fr.tables.action])]} empty={one.lines.length === 0} testid="dossier-lines">
         {one.lines.map((line) => (
           <tr key={line.camera.id}>
             <th scope="row"><span className="number">{line.camera.number}</span> {line.camera.name}</th>
@@ -107,9 +110,11 @@ function Detail({ one, onStep }: { one: Authorisation; onStep: (() => void) | nu
             <td>{[line.visualised && dossiers.visualised, line.recorded && dossiers.recorded].filter(Boolean).join(", ")}</td>
             <td>{line.recorded ? fr.tables.days(line.retention_days) : "—"}</td>
             <td>{line.in_service_at === null ? dossiers.notYet : day(line.in_service_at)}</td>
+            {onDraft !== null && <td><LineActions one={one} line={line} onDone={onDraft} /></td>}
           </tr>
         ))}
       </Table>
+      {onDraft !== null && <div className="steps"><AddLine one={one} cameras={cameras} onDone={onDraft} /></div>}
     </section>
   );
 }

@@ -7,13 +7,13 @@ import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { cameraOf, communeOf, conventionOf, onboardingOf, siteOf, sourceOf } from "./joining";
+import { DEGREES, Together } from "./together";
 import { joining } from "./words";
 
 const { persons, tables } = fr;
 const REGIMES = ["VOIE_PUBLIQUE", "ABORDS_TERRO", "ERP", "COMMERCE", "HORS_CSI"];
 /** What the centre accepts; the sentence beside a field says it in words. */
 const ADDRESS = "rtsps?://[^@]+";
-const DEGREES = "-?[0-9]{1,3}([.,][0-9]+)?";
 
 interface Props {
   readonly commune: TerritoryCommune;
@@ -74,35 +74,6 @@ function Answered({ commune }: { commune: TerritoryCommune | null }): ReactNode 
       <Together first={{ label: joining.deliberation, name: "deliberation", value: commune?.deliberation }} second={{ label: joining.deliberationOn, name: "deliberation_on", type: "date", value: commune?.deliberation_on }} />
       <Together first={{ label: joining.cnil, name: "cnil_receipt", value: commune?.cnil_receipt }} second={{ label: joining.cnilOn, name: "cnil_sent_on", type: "date", value: commune?.cnil_sent_on }} />
     </>
-  );
-}
-
-interface Half {
-  readonly label: string;
-  readonly name: string;
-  readonly value?: string | null | undefined;
-  readonly type?: string;
-  readonly pattern?: string;
-  readonly autoComplete?: string;
-}
-
-/** Two fields of which neither is told without the other. */
-function Together({ first, second }: { first: Half; second: Half }): ReactNode {
-  const [values, setValues] = useState([first.value ?? "", second.value ?? ""]);
-  const [a = "", b = ""] = values;
-  const required = a !== "" || b !== "";
-  return (
-    <div className="pair">
-      {[first, second].map((half, at) => (
-        <label key={half.name}>
-          {half.label}
-          <input
-            name={half.name} type={half.type ?? "text"} pattern={half.pattern} maxLength={200} autoComplete={half.autoComplete ?? "off"} required={required} value={at === 0 ? a : b}
-            onChange={(event) => setValues(at === 0 ? [event.target.value, b] : [a, event.target.value])}
-          />
-        </label>
-      ))}
-    </div>
   );
 }
 

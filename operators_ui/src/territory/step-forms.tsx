@@ -93,7 +93,7 @@ function Camera(props: { id: string; number: string; name: string; isChosen: boo
 }
 
 /** What an arrêté decides of a camera; as it is decided in `before`, where there is one. */
-function Terms({ purposes, before }: { purposes: readonly string[]; before: AuthorisationLine | undefined }): ReactNode {
+export function Terms({ purposes, before }: { purposes: readonly string[]; before: AuthorisationLine | undefined }): ReactNode {
   return (
     <>
       <fieldset className="many">

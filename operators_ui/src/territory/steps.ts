@@ -73,6 +73,21 @@ export function terms(answers: Answers): Readonly<Record<string, unknown>> {
   };
 }
 
+/** One camera's line as the form has it. Zones, masks and limits of movement, which it does not show, stay as they were. */
+export function lineOf(before: AuthorisationLine | undefined, answers: Answers): Readonly<Record<string, unknown>> {
+  const number = (name: string): number | null => {
+    const typed = String(answers.get(name) ?? "").trim().replace(",", ".");
+    return typed === "" ? null : Number(typed);
+  };
+  const [latitude, longitude] = [number("latitude"), number("longitude")];
+  return {
+    field: before?.field ?? null, masks: before?.masks ?? [], ptz: before?.ptz ?? null,
+    position: latitude === null || longitude === null ? null : [latitude, longitude],
+    plan: answers.get("plan") || null, fast_flow: answers.has("fast_flow"), exemption: answers.get("exemption") || null,
+    width: number("width"), height: number("height"), per_s: number("per_s"), ...terms(answers),
+  };
+}
+
 /** A new dossier: every chosen camera under the same terms. */
 export const draftOf = (answers: Answers): Readonly<Record<string, unknown>> => ({
   commune: answers.get("commune"),

@@ -1,5 +1,13 @@
 /** What a person reads where a commune, its conventions, sites and cameras are entered. */
 
+export const lines = {
+  change: "Modifier", changeTitle: (camera: string) => `Conditions de la caméra ${camera}`, add: "Ajouter une caméra au dossier",
+  remove: "Retirer", removeTitle: (camera: string) => `Retirer du dossier : ${camera}`, removeHelp: "La caméra reste connue du centre ; ce brouillon n'en parle plus.",
+  plan: "Plan (arrêté du 3 août 2007)", plans: { "": "non précisé", ETROIT: "étroit", LARGE: "large" }, fastFlow: "flux rapide (12 images par seconde au moins)",
+  width: "Largeur de l'image (points)", height: "Hauteur de l'image (points)", perS: "Images par seconde", exemption: "Pièce dispensant du format 704 x 576 (plan étroit)",
+  latitude: "Latitude de la caméra (degrés)", longitude: "Longitude de la caméra (degrés)", kept: "Le champ de vision, les masques et les limites de mouvement déjà enregistrés restent tels quels.",
+} as const;
+
 export const joining = {
   join: "Faire entrer une commune", joinHelp: "La commune entre dans le centre sans qu'aucune image n'en soit vue : il y faut encore ses conventions, un arrêté et des agents habilités.",
   find: "Commune (nom ou code INSEE, liste officielle)", findHint: "Choisissez la commune dans la liste proposée : son code INSEE de cinq caractères.",
