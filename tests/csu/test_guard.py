@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     f"{_AUTHORISATION}/lines/{{camera_id}}": {"finalites": ["5"], "retention_days": 15},
     f"{_AUTHORISATION}/modification": {"dossier": "Dossier 2"},
     **{f"{_AUTHORISATION}/{step}": _ACT for step in ("deposit", "complete", "extend", "opinion", "refuse")},
+    f"{_AUTHORISATION}/activate": {"lifted_by": "ARR-1"},
     f"{_AUTHORISATION}/grant": _ACT | {"reference": "ARR-1", "from": "2026-11-23", "to": "2031-11-23"},
     f"{_AUTHORISATION}/notify": _ACT | {"service_on": "2026-11-23"},
     "/api/interruptions/planned": INTERRUPTION,
