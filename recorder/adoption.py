@@ -14,13 +14,21 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from legal.retention import deadline_at
+from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.accounts import Cause
 from recorder.clock import JUMP_US
 from recorder.dating import forget_empty, note
 from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
-from recorder.format import MAX_PART_BYTES, file_name, hour_directory, pack_entry, segment_of
+from recorder.format import (
+    MAX_PART_BYTES,
+    NO_HASH,
+    file_name,
+    hour_directory,
+    pack_entry,
+    segment_of,
+    start_us_of,
+)
 from recorder.index import CLOSED, Index
 from recorder.recovery import Scan, scan_parts
 from streams.fmp4 import FormatError
@@ -37,6 +45,8 @@ _FILES_OF_A_WAVE = 3
 """More files of one camera than a crash leaves without a row."""
 _RECENT_US = 2 * 3_600_000_000
 _LAWFUL_US = 120_000_000
+_LONGEST_US = 120_000_000
+"""No segment is longer."""
 _SPARE_NUMBERS = 1_000_000
 _HEADER_BYTES = 64 * 1024
 
@@ -161,6 +171,30 @@ class Adoption:
         # Whole and without a part: a kill just after the header was synced. The next file bears its hash.
         if scan is not None and scan.is_of(camera, number) and (scan.entries or scan.length == scan.file_size):
             self._file(scan)
+        else:
+            self._file_unread(camera, number, name, None if scan is None else scan.header.deadline_us)
+
+    def _file_unread(self, camera: str, number: int, name: str, deadline_us: int | None) -> None:
+        """What can't be read isn't shown; but it has a row, so that it dies: when its header says, at the latest after
+        the longest delay of the law."""
+        start_us = start_us_of(os.path.basename(name)) or 0
+        lawful_us = us_from_at(deadline_at(at_from_us(start_us), LONGEST_DAYS))
+        deadline_us = lawful_us if deadline_us is None else min(deadline_us, lawful_us)
+        self._index.execute(
+            "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
+            " authorisation, previous) VALUES (?, ?, 0, ?, ?, ?, ?, 0, ?, '', ?)",
+            (
+                number,
+                self._index.camera(camera),
+                start_us,
+                start_us + _LONGEST_US,
+                CLOSED,
+                self._storage.size(name),
+                deadline_us,
+                NO_HASH,
+            ),
+        )
+        note(self._index, number, start_us, None)
 
     def _row_of(self, number: int) -> tuple[int, int] | None:
         """Camera and start of the file that has this number, if any is known, also one marked for destruction."""

@@ -88,6 +88,7 @@ class TrustedClock:
     def __init__(self, memory: ClockMemory | None, reading: ClockReading) -> None:
         """The first reading after a start. Without memory (the first start ever) the clock is taken as it is."""
         self._started_us = reading.boot_us
+        self._zero_us = reading.wall_us - reading.boot_us  # of the wall clock, as of the last look
         self._rank = _rank(memory, reading)
         self._memory, self._reason = _begin(memory, reading)
         self._synchronised_since_us: int | None = None
@@ -137,6 +138,9 @@ class TrustedClock:
         """The clock's standing now. Readings come in order of boot time, of one boot."""
         memory = self._memory
         ahead_us = reading.wall_us - memory.anchor_us - reading.boot_us
+        if abs(reading.wall_us - reading.boot_us - self._zero_us) > JUMP_US:
+            self._synchronised_since_us = None  # NTP has to say so of this time, and not of the one before
+        self._zero_us = reading.wall_us - reading.boot_us
         if ahead_us > JUMP_US and not self._reason:
             self._reason = f"jumped forward by {ahead_us // 1_000_000} s"
         is_right, self._is_released = self._is_settled(reading) or self._is_released, False

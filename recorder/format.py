@@ -11,12 +11,13 @@ import struct
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from recorder.clock import BootTime
 from streams.fmp4 import FormatError, Init, PartHeader, Samples, init_segment, part_header, uuid_box
 from streams.packets import VideoFormat
-from streams.ticks import at_from_us
+from streams.ticks import at_from_us, us_from_at
 
 FORMAT_VERSION = 1
 SEGMENT_BOX = uuid.UUID("8b1d6f2e-4c0a-5e53-9a44-63737520736d").bytes
@@ -200,6 +201,14 @@ def segment_of(name: str) -> int | None:
     """The segment's number in a file's name, None for a name that isn't ours."""
     match = _NAME.fullmatch(name)
     return int(match[3]) if match else None
+
+
+def start_us_of(name: str) -> int | None:
+    """When the file's first picture was taken, by its name, None for a name that isn't ours."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    return us_from_at(datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)) + int(match[2])
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

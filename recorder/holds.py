@@ -156,7 +156,7 @@ def restore_holds(storage: StorageDirectory, index: Index, rulings: Rulings, now
     """Bring the rows in line with the files here and in the recorder's state, and these with one another.
 
     The index was lost, the directory was away or is new, the state was lost, or a crash came in between. How many
-    holds came back. A file that can't be read keeps nothing by itself and is told in the log; it is never removed.
+    holds came back. One of which no copy can be read keeps nothing and is told in the log; its files are never removed.
     """
     here, there = rulings.names(), {name for name in storage.names(DIRECTORY) if name.endswith(_END)}
     released = {name.removesuffix(_RELEASED) for name in here | there if name.endswith(_RELEASED)}
@@ -180,10 +180,9 @@ def restore_holds(storage: StorageDirectory, index: Index, rulings: Rulings, now
             _copy(storage, name, rulings)
         if index.query("SELECT 1 FROM hold WHERE id = ?", (hold,)):
             continue
-        try:
-            read = _parse(json.loads(_content(storage, name) if name in there else rulings.read(name)))
-        except (OrderRefused, ValueError, KeyError) as error:
-            log.error("hold %s can't be read: %s", name, error)
+        read = _readable(name, _content(storage, name)) if name in there else None
+        read = read or _readable(name, rulings.read(name))
+        if read is None:
             continue
         index.execute(
             "INSERT INTO hold VALUES (?, ?, ?, ?, ?, ?)",
@@ -198,6 +197,14 @@ def restore_holds(storage: StorageDirectory, index: Index, rulings: Rulings, now
         )
         restored += 1
     return restored
+
+
+def _readable(name: str, copy: bytes) -> Hold | None:
+    try:
+        return _parse(json.loads(copy))
+    except (OrderRefused, ValueError, KeyError, TypeError) as error:
+        log.error("a copy of the hold %s can't be read: %s", name, error)
+        return None
 
 
 def _copy(storage: StorageDirectory, name: str, rulings: Rulings) -> None:

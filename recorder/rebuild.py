@@ -52,17 +52,25 @@ def _build(storage: StorageDirectory, new: Path, now_us: int, progress: Callable
 
 
 def _swap(storage: StorageDirectory) -> None:
-    """SQLite removes a log without its database, so that the database goes first."""
     fd = storage.open_existing(_NEW)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
+    set_aside(storage)
+    storage.rename(_NEW, INDEX)
+    storage.sync_directory("")
+
+
+def set_aside(storage: StorageDirectory) -> None:
+    """The index, which nobody has open, becomes `index.old`. Raises OSError.
+
+    SQLite removes a log without its database, so that the database goes first.
+    """
     for suffix in ("", "-wal"):
         storage.unlink(_OLD + suffix)
     for suffix in ("", "-wal"):
         with contextlib.suppress(FileNotFoundError):
             storage.rename(INDEX + suffix, _OLD + suffix)
     storage.unlink(INDEX + "-shm")
-    storage.rename(_NEW, INDEX)
     storage.sync_directory("")

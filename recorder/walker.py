@@ -9,13 +9,15 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
+from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.derived import DIRECTORY as DERIVED
 from recorder.derived import read_name
-from recorder.format import HEADER_READ_BYTES, SegmentHeader, read_segment_header, segment_of
+from recorder.format import HEADER_READ_BYTES, read_segment_header, segment_of, start_us_of
 from recorder.holds import DIRECTORY, read_hold_file
 from streams.fmp4 import FormatError, parse_init
-from streams.ticks import us_from_at
+from streams.ticks import at_from_us, us_from_at
 
 OVERDUE_US = 600_000_000
 """A file still there so long after its deadline is overdue."""
@@ -37,6 +39,12 @@ class Look:
     held_size: int = 0
 
 
+class _Told(NamedTuple):
+    camera: str
+    start_us: int
+    deadline_us: int
+
+
 def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
     """Every camera's oldest hour, or with `whole` all it has. Raises OSError when the storage can't be read."""
     os.stat(storage)
@@ -56,18 +64,18 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
     held: list[Path] = []
     for hour in _hours(storage / camera, 4):
         names = sorted(name for name in _names(hour) if segment_of(name) is not None)
-        last = _header(hour / names[-1]) if names else None
+        last = _read(hour / names[-1]) if names else None
         # As a rule what was recorded later is due later; not where an authorisation gave way to a shorter one.
         is_all_read = last is not None and last.deadline_us + OVERDUE_US < now_us
         for name in names:
-            header = _header(hour / name)
-            if header is None:
-                continue  # gone since, or torn: the check tells
-            is_late = header.deadline_us + OVERDUE_US < now_us
-            if is_late and _is_held(header, holds):
+            told = _read(hour / name)
+            if told is None:
+                continue
+            is_late = told.deadline_us + OVERDUE_US < now_us
+            if is_late and _is_held(told, holds):
                 held.append(hour / name)
                 continue
-            oldest_us = header.start_us if oldest_us is None else min(oldest_us, header.start_us)
+            oldest_us = told.start_us if oldest_us is None else min(oldest_us, told.start_us)
             if not is_late and is_all_read:
                 continue
             if not is_late:
@@ -94,10 +102,10 @@ def _late_derived(
             return
 
 
-def _is_held(header: SegmentHeader, holds: list[tuple[str, int, int]]) -> bool:
+def _is_held(told: _Told, holds: list[tuple[str, int, int]]) -> bool:
     """A file doesn't say where it ends: a segment longer than any is taken, so that no held file is called overdue."""
     return any(
-        camera == header.camera and header.start_us < to_us and header.start_us + _SEGMENT_US > from_us
+        camera == told.camera and told.start_us < to_us and told.start_us + _SEGMENT_US > from_us
         for camera, from_us, to_us in holds
     )
 
@@ -147,9 +155,15 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _header(path: Path) -> SegmentHeader | None:
+def _read(path: Path) -> _Told | None:
+    """What a file says of itself; one that can't be read, by its name and the longest delay of the law. None when it is
+    gone."""
     try:
         with path.open("rb", buffering=0) as file:
-            return read_segment_header(parse_init(file.read(HEADER_READ_BYTES) or b""))
-    except (FileNotFoundError, FormatError):
+            header = read_segment_header(parse_init(file.read(HEADER_READ_BYTES) or b""))
+    except FileNotFoundError:
         return None
+    except FormatError:
+        start_us = start_us_of(path.name) or 0
+        return _Told(path.parents[4].name, start_us, us_from_at(deadline_at(at_from_us(start_us), LONGEST_DAYS)))
+    return _Told(header.camera, header.start_us, header.deadline_us)

@@ -27,6 +27,7 @@ from recorder.files import StorageDirectory, StorageRefused
 from recorder.holds import Rulings, restore_holds
 from recorder.index import Index, IndexRefused
 from recorder.machine import MachineClock, boot_id, never_before, now_us, read_clock
+from recorder.rebuild import set_aside
 from recorder.recovery import Recovery, recover
 from recorder.store import SegmentStore
 
@@ -55,6 +56,7 @@ RULING_S = 3.0
 ADDED = "added"
 """In the index: its uuid, when it was made together with its directory."""
 _STOP_S = 20.0
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 T = TypeVar("T")
 Job = Callable[[SegmentStore], object]
@@ -120,6 +122,7 @@ class Writer:
         self._told_clock: ClockState | None = None
         self._told: StorageState | None = None
         self._failure: tuple[Cause, str] | None = None
+        self._is_index_damaged = False
         self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
         self._destroying = threading.Lock()
         self.free_bytes = 0  # as of the last wave
@@ -211,6 +214,7 @@ class Writer:
             except StorageRefused as error:
                 self._fail(error.code, str(error))
             except (OSError, sqlite3.Error, IndexRefused) as error:
+                self._is_index_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
                 self._fail("STORAGE_FAILED", f"{type(error).__name__}: {error}")
             except Exception as error:  # the thread's top: a fault of ours is treated like a failed disk, never silent
                 log.exception("our own fault while writing to %s", self._path)
@@ -223,6 +227,10 @@ class Writer:
         of it is gone."""
         storage = StorageDirectory.open(self._path, self._identity_file)
         try:
+            if self._is_index_damaged:
+                log.error("storage %s: the index is damaged, and is brought back from the files", self._path)
+                set_aside(storage)
+                self._is_index_damaged = False
             index = Index.open(storage.index_path, storage.identity, now_us())
         except BaseException:
             storage.close()

@@ -47,6 +47,20 @@ def test_a_jump_that_is_taken_back_ends_the_freeze() -> None:
     assert (state.trusted, state.due_us) == (True, WALL + 20 * S)
 
 
+def test_ntp_has_to_say_so_of_the_time_after_a_jump() -> None:
+    """That it called the time before right says nothing."""
+    for jump_s, is_frozen in ((7200, True), (-7200, False)):
+        clock = TrustedClock(None, _reading(0, 0))
+        for second in range(0, 110, 10):
+            assert clock.observe(_reading(second, second, synchronised=True)).trusted
+        for second in (110, 169):
+            state = clock.observe(_reading(second + jump_s, second, synchronised=True))
+            assert state.trusted is not is_frozen
+            assert state.due_us == WALL + (100 if is_frozen else second) * S
+        state = clock.observe(_reading(170 + jump_s, 170, synchronised=True))
+        assert (state.trusted, state.due_us) == (True, WALL + (170 + jump_s) * S)
+
+
 def test_many_small_jumps_are_one_large_one() -> None:
     clock = TrustedClock(None, _reading(0, 0))
     trusted = [clock.observe(_reading(n * 300, n)).trusted for n in range(5)]

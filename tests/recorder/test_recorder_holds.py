@@ -95,6 +95,20 @@ def test_a_lost_index_frees_nothing(tmp_path: Path) -> None:
         assert [hold["id"] for hold in list_holds(again.index)] == [kept.id]
 
 
+@pytest.mark.parametrize("spoilt", ["recordings/holds", "state/holds"])
+def test_a_lost_index_and_a_spoilt_copy_free_nothing(tmp_path: Path, spoilt: str) -> None:
+    kept, rulings = _hold(0, 30), Rulings(tmp_path / "state" / "holds")
+    with bench(tmp_path) as made:
+        _put(made, kept)
+        rulings.keep(kept, sign_hold(kept, KEY))
+    for file in (tmp_path / "recordings").glob("index.db*"):
+        file.unlink()
+    (tmp_path / spoilt / f"{kept.id}.json").write_bytes(b"{}")
+    with bench(tmp_path) as again:
+        assert restore_holds(again.storage, again.index, rulings, START_US) == 1
+        assert [hold["id"] for hold in list_holds(again.index)] == [kept.id]
+
+
 def test_a_crash_between_file_and_row_ends_in_the_file_s_favour(tmp_path: Path) -> None:
     hold, freed = _hold(0, 30), _hold(0, 30)
     made = start(tmp_path)

@@ -125,6 +125,40 @@ def test_one_flipped_bit_is_still_found_after(tmp_path: Path, recordings: Path) 
         assert file.stat().st_size == len(whole)
 
 
+def _spoil_header(file: Path, other: Path) -> None:
+    file.write_bytes(b"?" * 100 + file.read_bytes()[100:])
+
+
+def _spoil_first_part(file: Path, other: Path) -> None:
+    content = file.read_bytes()
+    at = content.index(b"moof")
+    file.write_bytes(content[:at] + b"????" + content[at + 4 :])
+
+
+def _put_another_there(file: Path, other: Path) -> None:
+    shutil.copy(other, file)
+
+
+@pytest.mark.parametrize(("spoil", "days"), [(_spoil_header, 30), (_spoil_first_part, 15), (_put_another_there, 15)])
+def test_what_can_not_be_read_is_told_and_dies_all_the_same(
+    tmp_path: Path, recordings: Path, spoil: Callable[[Path, Path], None], days: int
+) -> None:
+    """When its header says so, else after a month from what its name says; of 23 November that is 30 days."""
+    file, *_, other = sorted((recordings / CAMERA).rglob("*.mp4"))
+    spoil(file, other)
+    _forget_index(recordings)
+    report = _rebuild(tmp_path)
+    assert report.damaged == [str(file.relative_to(recordings))]
+    assert check(recordings, NOW_US, deep=False).ok
+    assert check(recordings, NOW_US, deep=True).bad_hashes[0] == report.damaged[0]
+    deadline_us = START_US + days * DAY_US
+    with bench(tmp_path, deadline_us) as made:
+        destroy_due(made.store, deadline_us - 1, deadline_us)
+        assert file.exists()
+        destroy_due(made.store, deadline_us + 300_000_000, deadline_us)
+        assert not file.exists()
+
+
 def test_a_hole_is_lawful_only_beside_what_is_due(tmp_path: Path, recordings: Path) -> None:
     with bench(tmp_path) as made:
         ids = [i for (i,) in made.index.query("SELECT id FROM segment WHERE camera = 1 ORDER BY id")]
@@ -247,6 +281,10 @@ async def _told_ready(states: list[StorageState]) -> bool:
     return bool(states) and states[-1].ready
 
 
+async def _told_new(states: list[StorageState]) -> bool:
+    return states[-1].ready and states[-1].index_new
+
+
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
         while True:
@@ -255,9 +293,28 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_path: Path, recordings: Path) -> None:
+def _damage_header(recordings: Path) -> None:
+    (recordings / "index.db").write_bytes(b"no database" * 1000)
+
+
+def _damage_page(recordings: Path) -> None:
+    """One that is needed when a segment is filed: until then nothing shows."""
+    ((page, size),) = _rows(
+        recordings, "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'segment_by_deadline'"
+    )
+    assert isinstance(page, int)
+    assert isinstance(size, int)
+    with (recordings / "index.db").open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+
+
+@pytest.mark.parametrize("lose", [_forget_index, _damage_header, _damage_page])
+async def test_a_recorder_without_its_index_records_on_and_files_the_rest(
+    tmp_path: Path, recordings: Path, lose: Callable[[Path], None]
+) -> None:
     before = _segments(recordings)
-    _forget_index(recordings)
+    lose(recordings)
     states: list[StorageState] = []
     writer = Writer(
         recordings,
@@ -270,7 +327,11 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(tmp_pa
     )
     writer.start()
     await _until(lambda: _told_ready(states))
-    assert states[-1].index_new
+    if lose is _damage_page:
+        writer.submit(lambda store: store.accounts.gap(OTHER, NOW_US, Cause.OURS, "starting"))
+        writer.submit(lambda store: record(store, OTHER, packets(50, start=25 * 700)))
+    await _until(lambda: _told_new(states))
+    assert (recordings / "index.old").exists() is (lose is not _forget_index)
 
     def begin(store: SegmentStore) -> None:
         store.accounts.gap(CAMERA, NOW_US, Cause.OURS, "starting")

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record
 
+from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.decisions import Hold, sign_hold
@@ -25,7 +26,7 @@ from recorder.orders import CameraOrder, Orders, StreamAddress, sign
 from recorder.sealed import key_id
 from recorder.utc import text_from_us
 from recorder.walker import OVERDUE_US, look
-from streams.ticks import at_from_us
+from streams.ticks import at_from_us, us_from_at
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -72,6 +73,21 @@ def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path)
     assert (held.files, held.held_size, held.oldest_us) == (3, held.size, None)
     (first,) = (one for one in look(storage, START_US + 15 * DAY_US + OVERDUE_US - 1) if one.camera == CAMERA)
     assert first.overdue == ()
+
+
+def test_a_file_that_can_not_be_read_is_overdue_after_the_longest_delay_and_when_its_hold_ends(tmp_path: Path) -> None:
+    month_us = us_from_at(deadline_at(at_from_us(START_US), LONGEST_DAYS))
+    with bench(tmp_path) as made:
+        for camera in (CAMERA, OTHER):
+            record(made.store, camera, packets(25 * 10))
+        begins_at = at_from_us(START_US)
+        hold = Hold(str(uuid4()), OTHER, begins_at, begins_at + timedelta(minutes=5), "PV 1", begins_at)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
+    for file in (tmp_path / "recordings").rglob("*.mp4"):
+        file.write_bytes(b"?" * file.stat().st_size)
+    assert [len(one.overdue) for one in look(tmp_path / "recordings", month_us + OVERDUE_US)] == [0, 0]
+    late = {one.camera: len(one.overdue) for one in look(tmp_path / "recordings", month_us + OVERDUE_US + 1)}
+    assert late == {CAMERA: 1, OTHER: 0}
 
 
 def test_a_held_hour_hides_nothing_that_comes_after(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from recorder.disks import STALLED_S
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
 from recorder.index import Index, read_facts
-from recorder.machine import MachineClock, now_us
+from recorder.machine import MachineClock, boot_id, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
 from recorder.store import SegmentStore
 from recorder.writer import StorageDown, StorageState, Writer, save_memory
@@ -277,7 +277,7 @@ async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path
         record(made.store, CAMERA, packets(25 * 130))
         made.store.accounts.released(CAMERA, START_US + 200_000_000)
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
-        made.index.put("playback_boot", None)
+        made.index.put("playback_boot", boot_id())
         _remember_clock(made.index)
     loop = _Counting(tmp_path)
     loop.writer.start()
@@ -294,7 +294,7 @@ async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 130))
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
-        made.index.put("playback_boot", None)
+        made.index.put("playback_boot", boot_id())
         _remember_clock(made.index)
     monkeypatch.setattr("recorder.writer.FIRST_DESTROY_S", 0.0)
     monkeypatch.setattr("recorder.writer._FIRST_BATCH", 1)
