@@ -79,7 +79,7 @@ async def close_proposal(
 ) -> Done:
     """Refused by another person, or taken back by the one who proposed it: nobody can confirm it any more."""
     await visit.demand(detail={"proposal": str(fact_id)})
-    body.check()
+    await visit.demand_words(body.reason)
     async with visit.centre.store.transaction(visit.communes) as connection:
         known = await proposals.find(connection, str(fact_id), *Decision)
         named = {} if known is None else await _cameras_of(connection, [known])

@@ -5,9 +5,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from csu.errors import invalid
 from csu.store.facts import KnownCamera, KnownCommune
-from legal import motifs
 from legal.motifs import Motif
 
 # One line of text as it is seen, without control characters and without those that hide, or turn, what stands beside
@@ -31,12 +29,6 @@ class Reason(Body):
     """Why an act is done, in a few words for the journal: no names, no plates."""
 
     reason: Annotated[Line, Field(min_length=3, max_length=120)]
-
-    def check(self) -> None:
-        """Raises Refusal 422 when a plate is in it, in words that say so."""
-        fault = motifs.fault_of_prose(self.reason)
-        if fault is not None:
-            raise invalid(fault)
 
 
 class MotifGiven(Body):

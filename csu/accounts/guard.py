@@ -24,11 +24,11 @@ from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.audit.ops import QUIET
 from csu.centre_state import Centre
-from csu.errors import Refusal, Told
+from csu.errors import Refusal, Told, invalid
 from csu.store.facts import KnownCamera
 from legal.acts import Act, Allowed, Refused
 from legal.facts import CENTRE, Subject
-from legal.motifs import Motif
+from legal.motifs import Motif, fault_of_prose
 from legal.permissions import decide
 from legal.scope import reach
 
@@ -75,6 +75,12 @@ class Visit:
     async def demand(self, subject: Subject = CENTRE, *, detail: Mapping[str, Any] | None = None) -> None:
         """Raise, before anything is told about the act's subject, what `perform` would: Refusal 403, journalled."""
         await self._decide(subject, self._entry_of_act(subject, None, detail or {}))
+
+    async def demand_words(self, text: str) -> None:
+        """Raise Refusal 422, journalled without the text, for a reason in free words that no entry may hold."""
+        fault = fault_of_prose(text)
+        if fault is not None:
+            await self.refuse(self.entry(self.act), invalid(fault))
 
     async def recheck(self) -> None:
         """That session and right are still there, for an answer that takes long. Raises Refusal."""

@@ -83,7 +83,7 @@ async def acknowledge_alarm(
     alarm_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.ALARM_ACKNOWLEDGE))]
 ) -> Done:
     """End an alarm that tells of an event; one that tells of a state ends with it."""
-    body.check()
+    await visit.demand_words(body.reason)
     alarm = tables.alarm
     mine = alarm.c.id == str(alarm_id), alarm.c.ended.is_(None), alarm.c.code.in_(words.EVENTS)
     async with visit.centre.store.transaction(visit.communes) as connection:

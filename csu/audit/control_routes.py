@@ -23,11 +23,11 @@ from csu.audit.anomalies import Anomaly, Denial, Look
 from csu.audit.looks import Period
 from csu.audit.search import JournalFilter
 from csu.clock import iso
-from csu.errors import Refusal, invalid
+from csu.errors import Refusal
 from csu.schemas import Body, CommuneRef, Insee, Instant, Line, MotifRef
 from csu.store import facts, tables
 from legal.acts import Act
-from legal.motifs import KINDS, fault_of_prose
+from legal.motifs import KINDS
 from legal.secrecy import Secrets, secrets_from
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
@@ -303,9 +303,7 @@ async def see_anomaly(
     since is another, and is looked into again."""
     period, chosen = query.period(LONGEST_TIMELINE), query.chosen(visit)
     await visit.demand(detail={"anomaly": body.anomaly})
-    fault = fault_of_prose(body.comment)
-    if fault is not None:
-        raise invalid(fault)
+    await visit.demand_words(body.comment)
     async with visit.centre.store.transaction(visit.communes) as connection:
         told = await _told(connection, period, visit.now, chosen)
     one = next((a for a in await asyncio.to_thread(anomalies.find, *told) if a.id == body.anomaly), None)

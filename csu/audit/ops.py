@@ -127,6 +127,7 @@ LABELS: dict[str, str] = {
     "recorder:rebuilt": "Index d'enregistreur reconstruit",
     "authorisation:silence": "Rejet d'une demande par le silence du préfet",
     "authorisation:expire": "Terme d'une autorisation",
+    "journal:exported": "Lignes du journal communiquées",
     "journal:anchor": "Envoi de l'ancre du journal",
     "journal:prune": "Retrait des entrées de plus de trois ans",
     "orders:issue": "Consignes à l'enregistreur",
@@ -168,7 +169,7 @@ def label(op: str) -> str:
 
 
 _ERASURES = frozenset({"recording:erase", "journal:prune", Act.RELEASE_CONFIRM, "recorder:released"})
-_COMMUNICATIONS = frozenset({Act.JOURNAL_EXPORT, Act.JOURNAL_PROVE, "statement:sign"})
+_COMMUNICATIONS = frozenset({Act.JOURNAL_EXPORT, "journal:exported", Act.JOURNAL_PROVE, "statement:sign"})
 _SESSION = frozenset({Act.EVENT_FOLLOW, Act.PASSWORD_CHANGE})
 _READING = ("list", "read", "persons", "request")
 

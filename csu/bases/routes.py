@@ -14,12 +14,11 @@ from sqlalchemy import RowMapping, insert, select, update
 from csu import proposals
 from csu.accounts.guard import Guard, Visit
 from csu.cameras.inventory import camera_of
-from csu.errors import Refusal, invalid, not_found
+from csu.errors import Refusal, not_found
 from csu.proposals import Waiting
 from csu.schemas import Body, CameraRef, Instant, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
-from legal import motifs
 from legal.acts import Act
 from legal.bases import LABELS, Function, fault_of
 from legal.facts import Validity
@@ -89,9 +88,7 @@ async def list_bases(visit: Annotated[Visit, Depends(Guard(Act.BASIS_LIST))]) ->
 async def propose_basis(body: BasisRequest, visit: Annotated[Visit, Depends(Guard(Act.BASIS_PROPOSE))]) -> Waiting:
     """Nothing is registered yet: another person has thirty minutes to confirm."""
     await visit.demand()
-    fault = motifs.fault_of_prose(body.reference)
-    if fault is not None:
-        raise invalid(fault)
+    await visit.demand_words(body.reference)
     camera = await camera_of(visit, str(body.camera))
     content = {
         "camera": camera.id,

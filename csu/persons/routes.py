@@ -171,7 +171,7 @@ async def suspend_agrement(
     """The person loses all pictures for which an agrément is needed at once (CSI L.132-14-1)."""
     account = tables.account
     values = {"agrement_suspended_at": visit.now, "agrement_suspended_reason": body.reason}
-    await _alter(visit, account_id, values, _given(body), account.c.agrement_suspended_at.is_(None))
+    await _alter(visit, account_id, values, await _given(visit, body), account.c.agrement_suspended_at.is_(None))
     return Done()
 
 
@@ -179,7 +179,9 @@ async def suspend_agrement(
 async def resume_agrement(
     account_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AGREMENT_RESUME))]
 ) -> Done:
-    await _alter(visit, account_id, {"agrement_suspended_at": None, "agrement_suspended_reason": None}, _given(body))
+    await _alter(
+        visit, account_id, {"agrement_suspended_at": None, "agrement_suspended_reason": None}, await _given(visit, body)
+    )
     return Done()
 
 
@@ -208,7 +210,7 @@ async def mark_leaving(
     values["closes_at"] = func.least(func.coalesce(account.c.closes_at, closes_at), closes_at)
     if body.days == 0:
         values["closed_at"] = visit.now
-    detail = _given(body) | {"days": body.days}
+    detail = await _given(visit, body) | {"days": body.days}
     await _alter(visit, account_id, values, detail, fault=persons.fault_of_leaving(body.days))
     return Done()
 
@@ -218,7 +220,7 @@ async def cancel_leaving(
     account_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.PERSON_STAY))]
 ) -> Done:
     """The person was marked in error, or stays after all."""
-    await _alter(visit, account_id, {"leaving_at": None, "closes_at": None}, _given(body))
+    await _alter(visit, account_id, {"leaving_at": None, "closes_at": None}, await _given(visit, body))
     return Done()
 
 
@@ -279,6 +281,6 @@ async def _changed(visit: Visit) -> None:
     await visit.centre.events.publish("session")
 
 
-def _given(body: Reason) -> dict[str, Any]:
-    body.check()
+async def _given(visit: Visit, body: Reason) -> dict[str, Any]:
+    await visit.demand_words(body.reason)
     return {"given": body.reason}

@@ -274,7 +274,7 @@ async def _step(
 ) -> AuthorisationBody:
     """Take a step, journalled; pictures and orders are decided again at once. `more`: columns of the row besides."""
     if given is not None:
-        given.check()
+        await visit.demand_words(given.reason)
     known, subject = await find(visit, authorisation)
     detail = {"authorisation": known.id, "about": step.reference or known.name, "on": step.on.isoformat()}
     if given is not None:

@@ -45,7 +45,7 @@ async def alter(
 ) -> None:
     """Change a dated fact where the conditions hold. A foreign fact, and one that does not exist, get the same 404;
     nobody changes the own right."""
-    given.check()
+    await visit.demand_words(given.reason)
     detail = {table.name: str(fact_id), "given": given.reason}
     subject, row = await _find(visit, table, str(fact_id))
     outcome = _UNKNOWN if subject is None else visit.decide(visit.act, subject)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from csu import keys
-from csu.audit.entries import SYSTEM, Entry, append, leaf_hash
+from csu.audit.entries import SYSTEM, Entry, append, leaf_hash, row_of
 from csu.audit.heads import HeadSigner
 from csu.audit.sequencer import sequence
 from csu.audit.verify import Verdict, verify
@@ -117,6 +117,19 @@ async def test_row_24_what_is_forged_is_found_where_it_is(
     found: Verdict = await check()
     assert not found.ok
     assert found.first_bad == first_bad
+
+
+@pytest.mark.parametrize("column", sorted(column.name for column in journal.columns))
+def test_row_24_nothing_of_an_entry_can_be_altered_under_its_leaf(column: str) -> None:
+    row = row_of(Entry("test", START, SYSTEM))
+    others = {
+        "at": START + timedelta(microseconds=1),
+        "from_at": START,
+        "to_at": START,
+        "salt": bytes(16),
+        "recipients": ["another"],
+    }
+    assert leaf_hash(row | {column: others.get(column, "another")}) != leaf_hash(row)
 
 
 async def test_a_rewritten_leaf_is_found_by_the_head_above_it(

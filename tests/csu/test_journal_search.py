@@ -1,8 +1,11 @@
 """The journal searched, put together and taken away: each to the persons and of the communes that it may be."""
 
+import asyncio
+import contextlib
 import csv
 import hashlib
 import io
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -266,8 +269,10 @@ async def test_the_file_holds_what_the_filter_finds_and_leaves_an_entry(day: Run
         ("50", "1000", "26"),
     ]
     await day.journal()
-    (entry,) = await found(day, **{"class": "communication"})
-    assert (entry["op"], entry["author"], entry["recipients"]) == ("journal:export", "Auditeur", ["Auditeur"])
+    told = await found(day, **{"class": "communication"})
+    assert {(e["op"], e["result"]) for e in told} == {("journal:export", "done"), ("journal:exported", "noted")}
+    assert [(e["author"], e["recipients"]) for e in told] == [("Auditeur", ["Auditeur"])] * 2
+    assert await exported(day) == [2]
 
 
 async def test_a_long_file_comes_whole_and_once(centre: Running) -> None:
@@ -295,6 +300,50 @@ async def test_a_file_breaks_off_when_the_session_ends(centre: Running) -> None:
         assert (await auditor.send("DELETE", "/api/session")).status_code in (200, 204)
         with pytest.raises(Refusal, match="SESSION"):
             await anext(pages)
+    assert await exported(centre) == [1000], "the journal tells what left, not what was asked"
+
+
+async def test_a_file_breaks_off_when_its_post_is_locked(centre: Running) -> None:
+    async with centre.person("auditeur") as auditor:
+        token = auditor.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        visit = guard.Visit(centre.centre, Act.JOURNAL_EXPORT, session, token, centre.clock())
+        pages = export.pages(visit, search.readable(visit))
+        await anext(pages)
+        assert (await auditor.post("/api/session/lock")).status_code == 200
+        with pytest.raises(Refusal, match="SESSION_LOCKED"):
+            await anext(pages)
+
+
+async def test_what_left_is_told_when_its_reader_goes_away(centre: Running) -> None:
+    by_login, cameras = await authors(centre), await known_cameras(centre)
+    await write(centre, [refusal(by_login["vernon"], cameras["01"], START - HOUR) for _ in range(1500)])
+    async with centre.person("auditeur") as auditor:
+        token = auditor.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        visit = guard.Visit(centre.centre, Act.JOURNAL_EXPORT, session, token, centre.clock())
+        page = asyncio.Event()
+
+        async def read() -> None:
+            async with contextlib.aclosing(export.pages(visit, search.readable(visit))) as pages:
+                await anext(pages)
+                await anext(pages)
+                page.set()
+                await asyncio.Event().wait()
+
+        reader = asyncio.create_task(read())
+        await page.wait()
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+    assert await exported(centre) == [1000]
+
+
+async def exported(centre: Running) -> list[int]:
+    """How many rows each file of the journal was told to have had, at its end."""
+    async with centre.centre.store.transaction(None) as connection:
+        told = await connection.scalars(text("SELECT detail FROM journal WHERE op = 'journal:exported'"))
+        return [json.loads(detail)["rows"] for detail in told]
 
 
 async def test_a_file_breaks_off_when_one_of_two_delegations_ends(centre: Running, superuser: str) -> None:

@@ -127,6 +127,7 @@ class TestOpenPictures:
         renewer = Renewer(centre.centre, to_gateway)
         async with centre.person("operateur") as operator:
             await look(operator, centre, gateway, "01")
+            centre.centre.renewer_wake.clear()
             await operator.post("/api/session/lock")
             assert centre.centre.renewer_wake.is_set()
             await renewer.run_once()

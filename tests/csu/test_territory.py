@@ -214,7 +214,9 @@ class TestSuspensions:
             answer = await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": reason})
             assert answer.status_code == 422
             assert "plaque" in answer.json()["reason"]
-        assert reason not in str(await centre.journal())
+        entries = await centre.journal()
+        assert reason not in str(entries)
+        assert [e["code"] for e in entries if e["op"] == "convention:suspend"] == ["INVALID"]
 
     async def test_the_journal_says_what_was_suspended_and_why(self, centre: Running) -> None:
         async with centre.person("delegue") as delegate:
