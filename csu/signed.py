@@ -17,7 +17,7 @@ from legal.ledger import canonical
 
 
 class SignedFault(Exception):
-    """A file that can't be vouched for: a stable code, and a reason in French."""
+    """A file that can't be vouched for: a stable code, and a reason."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
@@ -37,24 +37,24 @@ def to_file(name: str, content: Mapping[str, Any], kid: str, signature: bytes) -
 def read_file(
     content: bytes, name: str, format_: str, what: str, keys: Mapping[str, Ed25519PublicKey]
 ) -> dict[str, Any]:
-    """The whole file, whose document of that name and format one of the keys has signed. `what` it is, in French, with
-    its article. Raises SignedFault."""
+    """The whole file, whose document of that name and format one of the keys has signed. `what` it is, with its
+    article. Raises SignedFault."""
     try:
         file: dict[str, Any] = json.loads(content, object_pairs_hook=_once)
         document, kid = file[name], file["kid"]
         signed = _signed_bytes(document, format_)
         signature = base64.b64decode(file["sig"], validate=True)
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
-        raise SignedFault("INVALID", f"Ce fichier n'est pas {what}.") from error
+        raise SignedFault("INVALID", f"this file is not {what}") from error
     key = keys.get(kid) if isinstance(kid, str) else None
     if key is None:
-        raise SignedFault("KEY_UNKNOWN", "Ce document est signé par une autre clé que celle du centre.")
+        raise SignedFault("KEY_UNKNOWN", "it is signed by another key than the centre's")
     try:
         key.verify(signature, signed)
     except InvalidSignature as error:
-        raise SignedFault("SIGNATURE", "Ce document a été modifié depuis sa signature.") from error
+        raise SignedFault("SIGNATURE", "it was altered after it was signed") from error
     if document.get("format") != format_:
-        raise SignedFault("INVALID", f"Ce fichier n'est pas {what}.")
+        raise SignedFault("INVALID", f"this file is not {what}")
     return file
 
 

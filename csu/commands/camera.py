@@ -103,12 +103,12 @@ def _tell(findings: "Sequence[Finding]") -> None:
 
     if not findings:
         return
-    verdicts = {True: "conforme", False: "NON CONFORME", None: "inconnu"}
-    print(f"\nNormes techniques ({ARTICLE}) :")
+    verdicts = {True: "meets", False: "MISSES", None: "unknown"}
+    print(f"\nTechnical norms ({ARTICLE}):")
     for finding in findings:
-        words = f"au moins {finding.norm.required} - {finding.norm.concerns} : {finding.measured}"
+        words = f"at least {finding.norm.required} - {finding.norm.concerns}: {finding.measured}"
         print(f"{verdicts[finding.met]:13} {words}")
-    print("\nCe flux convient-il ?")
+    print("\nWhat this stream is fit for:")
     for use, met in judge_uses(findings):
         print(f"{verdicts[met]:13} {use.name}")
 

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     reports: dict[str, Report] = {}
     with Progress(*columns, console=Console(stderr=True), disable=not args.deep or not sys.stderr.isatty()) as bar:
         for directory in storage:
-            task = bar.add_task(f"Lecture de {directory}", total=None)
+            task = bar.add_task(f"Reading {directory}", total=None)
 
             def progress(done: int, total: int, task: TaskID = task) -> None:
                 bar.update(task, completed=done, total=total)
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     unreadable = len(storage) - len(reports)
     ok = not unreadable and all(report.ok for report in reports.values())
     mb_per_s = size / elapsed_s / 1e6
-    rate = f", {mb_per_s:.0f} Mo/s" if args.deep else ""
-    print(f"{segments} segments, {elapsed_s:.1f} s{rate} : {'conforme' if ok else 'NON CONFORME'}")
+    rate = f", {mb_per_s:.0f} MB/s" if args.deep else ""
+    print(f"{segments} segments, {elapsed_s:.1f} s{rate}: {'holds' if ok else 'DOES NOT HOLD'}")
     if args.json:
         figures = {"seconds": round(elapsed_s, 3), "mb_per_s": round(mb_per_s, 1)}
         print(json.dumps({"segments": segments, **counts, "unreadable": unreadable, **figures, "ok": ok}))

@@ -136,7 +136,7 @@ def _interval_of_one(
         print(f"{gap['from']}  {gap['to']}  {gap['cause']} ({gap['detail']})")
     offsets = [one for connection in connections for one in read_offsets(connection, args.camera, from_us, to_us)]
     for one in offsets:
-        print(f"{one['from']}  {one['to']}  horloge de la caméra : {one['offset_s']:+.3f} s")
+        print(f"{one['from']}  {one['to']}  the camera's clock: {one['offset_s']:+.3f} s")
     figures = _figures(coverage)
     print(_line(figures))
     if args.json:
@@ -181,10 +181,7 @@ def _figures(coverage: "Coverage") -> dict[str, Any]:
 
 
 def _line(figures: dict[str, Any]) -> str:
-    from csu.statements.words import CAUSES, decimal
-
     expected_s, recorded_s = figures["expected_s"], figures["recorded_s"]
-    share = f", {decimal(100 * recorded_s / expected_s)} %" if expected_s else ""
-    parts = {CAUSES.get(name, name): part for name, part in figures["percent"].items() if part}
-    causes = ", ".join(f"{name} {decimal(part)} %" for name, part in parts.items())
-    return f"{recorded_s:.3f} s sur {expected_s:.3f} s attendues{share} ({causes})"
+    share = f", {100 * recorded_s / expected_s:.2f} %" if expected_s else ""
+    causes = ", ".join(f"{name} {part:.2f} %" for name, part in figures["percent"].items() if part)
+    return f"{recorded_s:.3f} s of {expected_s:.3f} s expected{share} ({causes})"

@@ -12,14 +12,6 @@ if TYPE_CHECKING:
 
 HELP = "run a whole centre on simulated cameras, with fictitious legal data"
 
-_ROLES = {
-    "operator": "opérateur",
-    "supervisor": "superviseur",
-    "delegate": "délégué de la commune",
-    "auditor": "auditeur",
-    "administrator": "administrateur",
-}
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cameras", type=int, default=12, metavar="N", help="how many of the twelve (default 12)")
@@ -75,10 +67,10 @@ async def _serve(wanted: "Demo", loaded: "Settings", args: argparse.Namespace) -
 
 
 def _print_welcome(told: dict[str, Any]) -> None:
-    width = max(len(name) for name in _ROLES.values())
+    width = max(len(account["role"]) for account in told["accounts"])
     print(f"\n  {told['url']}\n")
     for account in told["accounts"]:
-        print(f"  {_ROLES[account['role']]:<{width}}  {account['login']:<15} {account['password']}")
+        print(f"  {account['role']:<{width}}  {account['login']:<15} {account['password']}")
     print("\n  Legal data is fictitious. Ctrl-C ends everything.\n", flush=True)
 
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     reports: dict[str, Adopted] = {}
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         for directory, identity_file in paths.storage(storage).items():
-            task = bar.add_task(f"Reconstruction de l'index de {directory}", total=None)
+            task = bar.add_task(f"Rebuilding the index of {directory}", total=None)
 
             def progress(done: int, task: TaskID = task) -> None:
                 bar.update(task, completed=done)
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     segments = sum(report.segments for report in reports.values())
     rate, mb_per_s = segments / elapsed_s, sum(report.size for report in reports.values()) / elapsed_s / 1e6
     ok = len(reports) == len(storage) and all(report.ok for report in reports.values())
-    verdict = "conforme" if ok else "NON CONFORME"
-    print(f"{segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s, {mb_per_s:.0f} Mo/s : {verdict}")
+    verdict = "holds" if ok else "DOES NOT HOLD"
+    print(f"{segments} segments, {elapsed_s:.1f} s, {rate:.0f} segments/s, {mb_per_s:.0f} MB/s: {verdict}")
     if args.json:
         rates = {"seconds": round(elapsed_s, 3), "segments_per_s": round(rate), "mb_per_s": round(mb_per_s, 1)}
         print(json.dumps({"segments": segments, **rates, **counts, "ok": ok}))

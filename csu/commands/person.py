@@ -110,36 +110,34 @@ async def _answer(
 
 
 def _text(answer: dict[str, Any]) -> str:
-    from datetime import datetime
-
-    from legal.retention import PARIS
-
-    camera, at = answer["camera"], datetime.fromisoformat(answer["at"]).astimezone(PARIS)
-    said = "était habilité" if answer["habilite"] else "n'était pas habilité"
-    when = f"{at:%d/%m/%Y à %H:%M:%S} ({at:%Z})"
-    lines = [f"{answer['login']} {said} pour la caméra {camera['number']} {camera['name']} le {when}."]
+    """The reason of a refusal as it was told to the person, in French."""
+    camera, said = answer["camera"], "was" if answer["habilite"] else "was not"
+    lines = [
+        f"{answer['login']} {said} habilité for camera {camera['number']} {camera['name']} on {_local(answer['at'])}"
+    ]
     for act in answer.get("acts", ()):  # answers of before name them among their facts only
-        signed = f"{act['signed_by'] or 'signataire non enregistré'}, {act['signed_on'] or 'date non enregistrée'}"
-        lines.append(f"  acte : {act['reference']} ({signed}){_span(act)}")
+        signed = f"signed by {act['signed_by'] or 'an unknown hand'} on {act['signed_on'] or 'an unknown day'}"
+        lines.append(f"  act: {act['reference']}, {signed}{_span(act)}")
     for name, right in answer["rights"].items():
-        what = {"live": "direct", "replay": "relecture"}[name]
-        lines.append(f"  {what} : oui" if right["allowed"] else f"  {what} : non, {right['code']} ({right['reason']})")
+        lines.append(f"  {name}: yes" if right["allowed"] else f"  {name}: no, {right['code']} ({right['reason']})")
     return "\n".join(lines)
 
 
-def _span(act: dict[str, Any]) -> str:
-    """From the first day to the last, as an act says it; nothing for an answer of before."""
+def _local(at: str, before: int = 0) -> str:
+    """An instant, or the one so many microseconds before, in the centre's civil time."""
     from datetime import datetime, timedelta
 
     from legal.retention import PARIS
 
+    return (datetime.fromisoformat(at) - timedelta(microseconds=before)).astimezone(PARIS).isoformat()
+
+
+def _span(act: dict[str, Any]) -> str:
+    """From the first day to the last, as an act says it; nothing for an answer of before."""
     if not act.get("from_at"):
         return ""
-    first = datetime.fromisoformat(act["from_at"]).astimezone(PARIS)
-    if not act.get("to_at"):
-        return f", à compter du {first:%d/%m/%Y}, sans terme"
-    last = (datetime.fromisoformat(act["to_at"]) - timedelta(microseconds=1)).astimezone(PARIS)
-    return f", du {first:%d/%m/%Y} au {last:%d/%m/%Y} inclus"
+    first = _local(act["from_at"])[:10]
+    return f", from {first} to {_local(act['to_at'], 1)[:10]} included" if act.get("to_at") else f", from {first} on"
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -157,7 +155,7 @@ def _verify(args: argparse.Namespace) -> int:
         try:
             print(_text(read_file(content, NAME, FORMAT, WHAT, public)[NAME]))
         except SignedFault as fault:
-            print(f"{file}: {fault.reason}")
+            print(f"{file}: {fault.code}: {fault.reason}")
             faults.append({"file": str(file), "code": fault.code, "reason": fault.reason})
     if args.json:
         print(json.dumps({"files": len(contents), "faults": faults, "ok": not faults}))

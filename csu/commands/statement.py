@@ -48,8 +48,9 @@ def _verify(args: argparse.Namespace) -> int:
         return 2
     faults = _faults(contents, public)
     for file, fault in faults:
-        print(f"{file}: {fault.reason}")
-    print(f"{len(contents)} relevé{'s' if len(contents) > 1 else ''} : {'conforme' if not faults else 'NON CONFORME'}")
+        print(f"{file}: {fault.code}: {fault.reason}")
+    verdict = "holds" if not faults else "DOES NOT HOLD"
+    print(f"{len(contents)} statement{'s' if len(contents) > 1 else ''}: {verdict}")
     if args.json:
         told = [{"file": str(file), "code": fault.code, "reason": fault.reason} for file, fault in faults]
         print(json.dumps({"files": len(contents), "faults": told, "ok": not faults}))
@@ -96,7 +97,7 @@ def _show(args: argparse.Namespace) -> int:
         print(f"csu statement: {getattr(error, 'orig', error)}", file=sys.stderr)
         return 1
     if file is None:
-        print(f"csu statement: aucun relevé de la commune {args.commune} pour le {day}", file=sys.stderr)
+        print(f"csu statement: no statement of commune {args.commune} for {day}", file=sys.stderr)
         return 1
     print(json.dumps(file, ensure_ascii=False) if args.json else text_of(file))
     return 0

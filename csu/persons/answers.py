@@ -23,7 +23,7 @@ from legal.permissions import foresee
 
 FORMAT = "csu habilitation 1"
 NAME = "answer"
-WHAT = "une réponse sur une habilitation"
+WHAT = "an answer on a habilitation"
 _ACTS = {Right.LIVE: Act.PICTURE_LIVE, Right.REPLAY: Act.PICTURE_REPLAY}
 _NO_ACCOUNT = Refused("NOT_HABILITE", "Cette personne n'avait pas de compte ouvert.", "CSI R.253-3 II")
 _NO_CAMERA = Refused("AUTH_MISSING", "Cette caméra n'était pas connue du centre.", "CSI L.252-1")

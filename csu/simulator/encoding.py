@@ -62,7 +62,7 @@ def _show(jobs: list[Future[None]], done: "SynchronizedArray[Any]", total: int) 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Caméras simulées : encodage", total=total)
+        task = progress.add_task("Encoding simulated cameras", total=total)
         while wait(jobs, timeout=0.2).not_done:
             progress.update(task, completed=sum(done[:]))
             if any(job.done() and job.exception() for job in jobs):

@@ -185,14 +185,14 @@ def to_file(statement: Row, kid: str, signature: bytes, withheld: Row | None = N
 
 def read_file(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
     """The statement in a file, signed by one of the keys. Raises SignedFault."""
-    file = signed.read_file(content, "statement", FORMAT, "un relevé", keys)
+    file = signed.read_file(content, "statement", FORMAT, "a daily statement", keys)
     statement: dict[str, Any] = file["statement"]
     try:
         withheld = digest(file["withheld"]).hex() if "withheld" in file else None
     except (ValueError, TypeError, RecursionError) as error:
-        raise SignedFault("INVALID", "Ce fichier n'est pas un relevé.") from error
+        raise SignedFault("INVALID", "this file is not a daily statement") from error
     if withheld is not None and withheld != statement["withheld"]:
-        raise SignedFault("WITHHELD", "Ce que le relevé réserve a été modifié depuis sa signature.")
+        raise SignedFault("WITHHELD", "what the statement withholds was altered after it was signed")
     return statement
 
 
@@ -205,10 +205,10 @@ def chain_faults(statements: Sequence[dict[str, Any]]) -> list[tuple[dict[str, A
             before = one
             continue
         if one["number"] != before["number"] + 1:
-            reason = f"Entre les relevés n° {before['number']} et n° {one['number']}, il en manque."
+            reason = f"statements are missing between numbers {before['number']} and {one['number']}"
             faults.append((one, SignedFault("HOLE", reason)))
         elif one["previous"] != digest(before).hex():
-            reason = f"Le relevé n° {one['number']} ne suit pas le relevé n° {before['number']} qui est donné."
+            reason = f"number {one['number']} does not follow the number {before['number']} that is given"
             faults.append((one, SignedFault("CHAIN", reason)))
         before = one
     return faults

@@ -1,10 +1,12 @@
 """Every command of `csu` has its reviewed row (`rights/commands.csv`), and one that acts leaves the entry named."""
 
 import argparse
+import ast
 import asyncio
 import csv
 import importlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +54,45 @@ def tree() -> Iterator[str]:
 
 def test_every_command_has_its_row_and_every_row_its_command() -> None:
     assert list(read_table()) == sorted(tree())
+
+
+# The law's own words, which have no other; a name that is data; an article is cited as it is.
+LEGAL = {"habilité", "arrêté", "préfet", "récépissé", "réquisition", "préfecture", "agrément", "délégué", "délégation"}
+FRENCH = {"le", "la", "les", "des", "du", "une", "un", "pour", "avec", "oui", "est", "sont", "aucun", "conforme", "et"}
+DATA = {"Administrateur du centre"}
+
+
+def said(source: Path) -> Iterator[str]:
+    """What a module can print: its texts, without its docstrings."""
+    parsed = ast.parse(source.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = {id(node.body[0].value) for node in ast.walk(parsed) if isinstance(node, documented) and _begins(node)}
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def _begins(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return bool(node.body) and isinstance(node.body[0], ast.Expr)
+
+
+def test_the_command_line_speaks_english() -> None:
+    """Its own texts, and those of the documents that it verifies; the law's words stay French."""
+    root = Path(__file__).resolve().parents[2] / "csu"
+    sources = [*sorted((root / "commands").glob("*.py")), root / "cli.py", root / "signed.py"]
+    sources += [
+        root / "simulator" / "encoding.py",
+        root / "audit" / "documents.py",
+        root / "statements" / "document.py",
+    ]
+    french = {
+        (source.name, text)
+        for source in sources
+        for text in said(source)
+        for word in re.findall(r"[^\W\d_]+", text)
+        if text not in DATA and ((not word.isascii() and word.lower() not in LEGAL) or word.lower() in FRENCH)
+    }
+    assert french == set()
 
 
 def test_every_row_names_an_act_of_the_journal_or_says_why_there_is_none() -> None:

@@ -653,6 +653,12 @@ async def test_row_46_the_command_answers_signs_and_verifies(
     status, told = await run(*ask, "2026-11-23T15:00:00Z", "--output", str(file))
     assert (status, json.loads(told)["answer"]["habilite"]) == (0, True)
     assert (await run("verify", str(file)))[0] == 0
+    assert await asyncio.to_thread(main, ["person", "verify", str(file), "--config", str(config)]) == 0
+    words = capsys.readouterr().out.splitlines()
+    assert words[0] == "vernon was habilité for camera 02 Place on 2026-11-23T16:00:00+01:00"
+    assert words[1] == "  act: H-V, signed by Maire on 2025-12-15, from 2026-01-01 to 2030-12-31 included"
+    assert words[2:] == ["  live: yes", words[3]]
+    assert words[3].startswith("  replay: no, NOT_HABILITE (")
     status, told = await run(*ask, "2026-11-23T14:00:00Z")
     assert (status, json.loads(told)["answer"]["rights"]["live"]["code"]) == (1, "AUTH_MISSING")
     file.write_text(file.read_text().replace("true", "false"))

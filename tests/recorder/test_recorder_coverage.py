@@ -250,4 +250,4 @@ def test_the_command_takes_a_cameras_number(tmp_path: Path, capsys: pytest.Captu
     assert main(["coverage", "--camera", "08", *words]) == 2
     assert "expected the number of a camera (07); got '08'" in capsys.readouterr().err
     assert main(["coverage", "--month", "2026-11", "--data", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.startswith("07 Place  20.000 s sur ")
+    assert capsys.readouterr().out.startswith("07 Place  20.000 s of ")

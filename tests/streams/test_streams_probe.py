@@ -74,9 +74,9 @@ async def test_the_command_tells_the_norms_in_words(capsys: pytest.CaptureFixtur
         assert await asyncio.to_thread(command.run, arguments(camera.url, "--seconds", "0.5")) == 0
     out = capsys.readouterr().out
     assert "arrêté du 3 août 2007, art. 2" in out
-    assert "conforme      au moins 704 x 576 - plan étroit" in out
-    assert "NON CONFORME" not in out
-    assert "conforme      plan large" in out
+    assert "meets         at least 704 x 576 - plan étroit" in out
+    assert "MISSES" not in out
+    assert "meets         plan large" in out
 
 
 async def test_the_command_tells_what_comes_against_what_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
