@@ -25,6 +25,7 @@ from csu.cli import main
 from csu.settings import Database
 from csu.store import tables
 from csu.store.store import Store
+from legal.ledger import oldest_kept_at
 
 # PostgreSQL's clock is the machine's, and the owner can only remove what is old by it.
 NOW = datetime.now(UTC)
@@ -218,6 +219,20 @@ async def test_the_newest_pruning_is_the_last_in_the_tree_though_the_clock_went_
     assert await prune(owner, NOW) == 0
 
 
+async def test_an_old_entry_that_no_pruning_tells_of_is_missed(
+    journal: Journal, owner: AsyncEngine, superuser: str
+) -> None:
+    await journal.write(3, OLD)
+    await journal.write(3, OLD + timedelta(days=2))
+    await journal.write(3, NOW)
+    assert await prune(owner, OLD + timedelta(days=3 * 365 + 2)) == 3
+    await journal.signer.close()
+    with psycopg.connect(superuser) as connection:
+        connection.execute("DELETE FROM journal WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 4)")
+    found = await journal.verify()
+    assert (found.ok, found.first_bad) == (False, 4)
+
+
 async def test_a_missing_entry_is_not_made_good_by_a_forged_pruning(
     journal: Journal, owner: AsyncEngine, superuser: str
 ) -> None:
@@ -295,3 +310,9 @@ async def test_a_commune_proves_its_own_entry_and_no_other(centre: Running, tmp_
 async def own_camera(person: Any) -> dict[str, Any]:
     cameras = (await person.get("/api/cameras")).json()["cameras"]
     return {"camera": cameras[0]["id"], "act": "live", "stream": "main"}
+
+
+async def test_row_23_an_entry_lives_three_years_to_the_instant(journal: Journal, owner: AsyncEngine) -> None:
+    await journal.write(1, oldest_kept_at(NOW))
+    assert await prune(owner, NOW) == 0
+    assert await prune(owner, NOW + timedelta(microseconds=1)) == 1

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from centre_support import START, Browser, Running
 
 MOTIF = {"code": "REQUISITION", "reference": "2026-001234"}
@@ -85,3 +86,36 @@ async def test_row_25_twenty_actions_leave_twenty_entries_refusals_too(centre: R
     ]
     assert told == sorted(expected)
     assert len(expected) == 20
+
+
+async def test_no_act_is_done_when_the_journal_takes_no_entry(centre: Running, superuser: str) -> None:
+    """Not one: neither a picture's ticket, nor a change, nor a refusal's answer."""
+    async with (
+        centre.person("operateur") as operator,
+        centre.person("superviseur") as supervisor,
+        centre.person("administrateur") as administrator,
+    ):
+        camera = (await operator.get("/api/cameras")).json()["cameras"][0]["id"]
+        persons = (await supervisor.get("/api/persons")).json()["persons"]
+        held = next(person for person in persons if person["login"] == "vernon")["habilitations"][0]["id"]
+        account = {"login": "nouveau", "name": "Nouvel Agent", "role": "operator", "category": "PM"}
+        live = {"requests": [{"camera": camera, "act": "live", "stream": "main"}]}
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            connection.execute("REVOKE INSERT ON journal FROM csu_app")
+            try:
+                for person, path, body in (
+                    (operator, "/api/tickets", live),
+                    (supervisor, f"/api/habilitations/{held}/suspend", {"reason": "contrôle"}),
+                    (administrator, "/api/accounts", account),
+                    (operator, "/api/session/lock", None),
+                    (operator, "/api/accounts", account),
+                ):
+                    answer = await person.post(path, body)
+                    assert answer.status_code == 500, path
+                    assert "ticket" not in answer.text
+            finally:
+                connection.execute("GRANT INSERT ON journal TO csu_app")
+        persons = (await supervisor.get("/api/persons")).json()["persons"]
+        assert not [person for person in persons if person["login"] == "nouveau"]
+        assert not [h for person in persons for h in person["habilitations"] if h["suspended_at"] is not None]
+        assert (await operator.get("/api/session")).json()["locked"] is False

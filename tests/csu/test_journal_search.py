@@ -315,6 +315,19 @@ async def test_a_file_breaks_off_when_its_post_is_locked(centre: Running) -> Non
             await anext(pages)
 
 
+async def test_a_file_breaks_off_when_its_reader_may_read_no_more(centre: Running, superuser: str) -> None:
+    async with centre.person("auditeur") as auditor:
+        token = auditor.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        visit = guard.Visit(centre.centre, Act.JOURNAL_EXPORT, session, token, centre.clock())
+        pages = export.pages(visit, search.readable(visit))
+        await anext(pages)
+        async with await psycopg.AsyncConnection.connect(superuser) as connection:
+            await connection.execute("UPDATE account SET role = 'administrator' WHERE login = 'auditeur'")
+        with pytest.raises(Refusal, match="REGIME_ROLE_FORBIDDEN"):
+            await anext(pages)
+
+
 async def test_what_left_is_told_when_its_reader_goes_away(centre: Running) -> None:
     by_login, cameras = await authors(centre), await known_cameras(centre)
     await write(centre, [refusal(by_login["vernon"], cameras["01"], START - HOUR) for _ in range(1500)])
