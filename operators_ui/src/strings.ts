@@ -238,6 +238,7 @@ export const fr = {
     replay: "Relecture",
     play: "Lire",
     pause: "Pause",
+    space: "Espace",
     previousFrame: "Image précédente",
     nextFrame: "Image suivante",
     speed: "Vitesse",

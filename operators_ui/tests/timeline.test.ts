@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, MINUTE_MS, age, clock, dayAndClock, duration, hourLabel, localMidnight, localOffset_ms, preciseClock } from "../src/lib/time";
+import { HOUR_MS, MINUTE_MS, age, clock, dayAndClock, duration, exactClock, hourLabel, localMidnight, localOffset_ms, preciseClock } from "../src/lib/time";
 import * as scale from "../src/timeline/scale";
 import { rows } from "../src/timeline/rows";
 
@@ -21,6 +21,7 @@ describe("local time", () => {
     expect(hourLabel(AUTUMN + 2 * HOUR_MS)).toBe("03:00");
     expect(hourLabel(AUTUMN - HOUR_MS)).toBe("01:00");
     expect(preciseClock(AUTUMN + 1_250)).toBe("02:00:01,2 (été)");
+    expect(exactClock(AUTUMN + 1_050.6)).toBe("02:00:01,050 (été)");
   });
 
   it("finds midnight on days of 23, 24 and 25 hours", () => {

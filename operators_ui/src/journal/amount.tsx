@@ -13,7 +13,7 @@ export function Amount({ frames, bytes, page_says_stepped: stepped }: AmountProp
   return (
     <>
       {bytes !== null && bytes > 0 && <small>{frames !== null && frames > 0 && `${fr.journal.frames(frames)}, `}{size(bytes)}</small>}
-      {stepped !== null && stepped > 0 && <small data-testid="stepped" data-frames={stepped}>{fr.journal.stepped(stepped)}</small>}
+      {stepped !== null && stepped > 0 && <small className="wraps" data-testid="stepped" data-frames={stepped}>{fr.journal.stepped(stepped)}</small>}
     </>
   );
 }

@@ -3,7 +3,7 @@
 import { useState, type ReactNode } from "react";
 import { looks as looksBody, type Look } from "../api/types";
 import { Asked } from "../lib/asked";
-import { clock, day, dayAndClock, duration, preciseClock } from "../lib/time";
+import { clock, day, dayAndClock, duration, exactClock } from "../lib/time";
 import { useDesk } from "../shell/context";
 import { Badge } from "../shell/parts";
 import { fr } from "../strings";
@@ -71,7 +71,7 @@ function Row({ look, communeName }: { look: Look; communeName: (insee: string) =
         {look.served.length === 0 ? journal.nothingServed(look.ended_at === null) : look.served.slice(0, 4).map((one) => <div key={one.from}>{look.act === "replay" && `${day(one.from)} `}{clock(one.from)} – {clock(one.to)}</div>)}
         {look.served.length > 4 && <small>{journal.moreIntervals(look.served.length - 4)}</small>}
         <Amount {...look} />
-        {look.page_says_stepped_in.slice(0, 4).map((one) => <small key={one.from}>{preciseClock(one.from)} – {preciseClock(one.to)}</small>)}
+        {look.page_says_stepped_in.slice(0, 4).map((one) => <small key={one.from}>{exactClock(one.from)} – {exactClock(one.to)}</small>)}
         {look.page_says_stepped_in.length > 4 && <small>{journal.moreIntervals(look.page_says_stepped_in.length - 4)}</small>}
       </td>
       <td>{look.ended_at === null ? <Badge tone="warning">{journal.stillOpen}</Badge> : journal.endedBy(look.reason)}</td>

@@ -37,6 +37,10 @@ export const hourLabel = (at: number): string => `${hourMinute.format(at)}${seas
 export const preciseClock = (at: number): string =>
   `${clock(at)},${Math.floor((((at % SECOND_MS) + SECOND_MS) % SECOND_MS) / 100)}${season(at)}`;
 
+/** Clock with thousandths: pictures that follow one another are told apart. */
+export const exactClock = (at: number): string =>
+  `${clock(at)},${String(Math.floor(((at % SECOND_MS) + SECOND_MS) % SECOND_MS)).padStart(3, "0")}${season(at)}`;
+
 /** How far local time is ahead of UTC at this instant, in milliseconds. */
 export function localOffset_ms(at: number): number {
   const field = new Map(parts.formatToParts(at).map((part) => [part.type, Number(part.value)]));

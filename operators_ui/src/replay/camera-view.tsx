@@ -1,6 +1,6 @@
 /** One camera: its live picture or a replay, over its timeline. */
 
-import { useEffect, useMemo, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { timeline as timelineBody, type Camera } from "../api/types";
 import { announcement } from "../lib/announcement";
 import { useKeys } from "../lib/keys";
@@ -63,6 +63,11 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
   const [instant, setInstant] = useState<number | null>(null);
   const isLive = state.kind === "live" || state.kind === "motif";
   useLivePicture(live, camera, isLive && hasMotif);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // On opening, and back from a replay whose buttons are gone: the keyboard goes on from here.
+    if (isLive && document.activeElement === document.body) heading.current?.focus();
+  }, [isLive]);
 
   const replayFrom = (at: number): void => {
     if (state.kind === "playing" && player && at >= state.interval.from && at < state.interval.to) return player.seek(at);
@@ -88,7 +93,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
     <div className="camera" data-testid="camera-view" data-camera={camera.id} data-mode={state.kind}>
       <div className="camera-bar">
         <button type="button" onClick={props.onBack} data-testid="camera-back">‹ {fr.camera.back} <kbd>Échap</kbd></button>
-        <h1>{camera.number !== null && <span className="number">{camera.number}</span>} {camera.name}</h1>
+        <h1 ref={heading} tabIndex={-1}>{camera.number !== null && <span className="number">{camera.number}</span>} {camera.name}</h1>
         <span className="quiet">{camera.commune.name}{camera.site && ` · ${camera.site}`}</span>
         {camera.interruption && <Badge tone="warning">{announcement(camera.interruption)}</Badge>}
         <span className="spacer" />

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { useKeys } from "../lib/keys";
 import { Store, useStore } from "../lib/store";
-import { clock, dayAndClock, day, duration, preciseClock } from "../lib/time";
+import { clock, dayAndClock, day, duration, exactClock, preciseClock } from "../lib/time";
 import { Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { clips } from "./plan";
@@ -40,7 +40,7 @@ const NOTHING = new Store<ReplayShown>({ instant: null, playing: false, rate: 1,
 function Playing(props: ReplayStageProps & { state: Extract<Shown, { kind: "playing" }> }): ReactNode {
   const { state, onInstant, onPlayer } = props;
   const video = useRef<HTMLVideoElement>(null);
-  const stage = useFocusFromButton();
+  const stage = useFocus();
   const [player, setPlayer] = useState<ReplayPlayer | null>(null);
   useEffect(() => {
     if (video.current === null) return;
@@ -64,7 +64,7 @@ function Playing(props: ReplayStageProps & { state: Extract<Shown, { kind: "play
       <header className="tile-header">
         <strong className="mode mode-replay">{fr.camera.replay}</strong>
         <span className="instant" data-testid="replay-instant">
-          {shown.instant === null ? "—" : <>{day(shown.instant)} <b>{preciseClock(shown.instant)}</b></>}
+          {shown.instant === null ? "—" : <>{day(shown.instant)} <b>{shown.playing ? preciseClock(shown.instant) : exactClock(shown.instant)}</b></>}
         </span>
         <span className="quiet">{clock(state.interval.from)} – {clock(state.interval.to)}</span>
       </header>
@@ -78,14 +78,14 @@ function Playing(props: ReplayStageProps & { state: Extract<Shown, { kind: "play
 }
 
 /**
- * A replay takes the keyboard from the button that asked for it: else Space, which plays and pauses, would press that
- * button again. Whoever is elsewhere, on the timeline say, stays there.
+ * A replay takes the keyboard, from the button that asked for it too: else Space, which plays and pauses, would press
+ * that button again. Who is on the timeline or types an hour there stays there.
  */
-function useFocusFromButton(): RefObject<HTMLElement | null> {
+function useFocus(): RefObject<HTMLElement | null> {
   const element = useRef<HTMLElement>(null);
   useEffect(() => {
     const at = document.activeElement;
-    if (at === null || at === document.body || at instanceof HTMLButtonElement) element.current?.focus();
+    if (at instanceof HTMLButtonElement || !at?.closest(".timeline")) element.current?.focus();
   }, []);
   return element;
 }
@@ -127,7 +127,7 @@ function Controls(props: { player: ReplayPlayer; shown: ReplayShown }): ReactNod
     <div className="controls">
       <button type="button" onClick={() => player.frame(-1)} aria-label={fr.camera.previousFrame} title={fr.camera.previousFrame} data-testid="frame-back">‹ <kbd>,</kbd></button>
       <button type="button" className="primary" onClick={() => player.toggle()} data-testid="play-pause">
-        {shown.playing ? fr.camera.pause : fr.camera.play}
+        {shown.playing ? fr.camera.pause : fr.camera.play} <kbd>{fr.camera.space}</kbd>
       </button>
       <button type="button" onClick={() => player.frame(1)} aria-label={fr.camera.nextFrame} title={fr.camera.nextFrame} data-testid="frame-next">› <kbd>;</kbd></button>
       <div className="segmented" role="group" aria-label={fr.camera.speed}>
