@@ -283,6 +283,49 @@ def test_a_silent_camera_is_said_lost_and_its_alarm_rises(page: Page, centre: Ce
     expect(tile(page, camera)).to_have_attribute("data-state", "live", timeout=30_000)
 
 
+def test_a_replay_goes_on_where_the_camera_recorded_again(page: Page, centre: Centre) -> None:
+    """It ends while the camera is silent; what follows is asked for once the camera is back."""
+    began = datetime.now(UTC)
+    log_in(page, centre, "operator")
+    camera = cameras_of(centre, "Vernon")[1]
+    wait_recorded(centre, camera, began, 10)
+    tile(page, camera).dblclick()
+    live = page.get_by_test_id("camera-live")
+    expect(live).to_have_attribute("data-state", "live", timeout=15_000)
+    set_fault(centre, camera, "silent")
+    try:
+        expect(live).to_have_attribute("data-state", "lost", timeout=30_000)
+        silent_at = datetime.now(UTC)
+        page.get_by_test_id("minute-back").click()
+        page.get_by_test_id("motif-select").select_option("INTERVENTION")
+        page.get_by_test_id("motif-reference").fill("2026-0118")
+        page.get_by_test_id("motif-submit").click()
+        replay = page.get_by_test_id("replay")
+        expect(replay).not_to_have_attribute("data-instant", "", timeout=15_000)
+        while page.get_by_test_id("replay-follow").count() == 0:
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(200)
+        assert instant_of_replay(replay) < silent_at
+    finally:
+        set_fault(centre, camera, None)
+
+    def again() -> datetime | None:
+        _, told = centre.csu(
+            *("coverage", "--camera", camera["id"], "--json"),
+            *("--from", began.isoformat(), "--to", datetime.now(UTC).isoformat()),
+        )
+        runs = [datetime.fromisoformat(run["from"]) for run in told["runs"]]
+        return next((run for run in runs if run > silent_at), None)
+
+    begins_at = wait_for(again, 60, "the camera to record again", every_s=0.5)
+    wait_for(lambda: datetime.now(UTC) > begins_at + timedelta(seconds=8), 30, "some seconds to replay")
+    page.get_by_test_id("replay-follow").click()
+    expect(replay).to_have_attribute("data-state", "replay", timeout=15_000)
+    said = instant_of_replay(replay)
+    assert begins_at - timedelta(seconds=0.1) <= said < begins_at + timedelta(seconds=5)
+    assert abs(taken_at(page) - said) < timedelta(seconds=1.5)
+
+
 def log_out(page: Page) -> None:
     page.get_by_test_id("logout").click()
     expect(page.get_by_test_id("login-form")).to_be_visible()

@@ -229,6 +229,21 @@ def test_the_lowest_priority_goes_first_the_oldest_first_and_never_below_its_min
         assert check(tmp_path / "recordings", days, deep=True).ok
 
 
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_of_an_hour_goes_only_what_is_past_its_minimum(tmp_path: Path, is_counted: bool) -> None:
+    with bench(tmp_path) as made:
+        _footage(made, {CAMERA: 0}, is_counted)
+        before = _left(made)[CAMERA]
+        at_us = before[1] + DAY_US
+        made.index.execute("UPDATE segment SET minimum_us = ?", (at_us,))
+        made.index.execute("UPDATE segment SET minimum_us = ? WHERE start_us <> ?", (at_us + 1, before[1]))
+        if is_counted:
+            made.index.count_hours(1)
+        made.index.commit()
+        assert destroy_for_space(made.store, 10**12, at_us, at_us) > 0
+        assert _left(made)[CAMERA] == [before[0], *before[2:]]
+
+
 def test_what_is_held_stays_whatever_the_want(tmp_path: Path) -> None:
     with bench(tmp_path) as made:
         _footage(made, {CAMERA: 0, OTHER: 0})
