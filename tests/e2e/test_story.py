@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from csu.simulator import barcode
 from csu.simulator.clock import instant_of
+from legal.retention import PARIS
 
 # The first that starts a centre may have to encode its cameras' pictures.
 pytestmark = pytest.mark.timeout(600)
@@ -310,10 +312,9 @@ def test_a_replay_goes_on_where_the_camera_recorded_again(page: Page, centre: Ce
         set_fault(centre, camera, None)
 
     def again() -> datetime | None:
-        _, told = centre.csu(
-            *("coverage", "--camera", camera["id"], "--json"),
-            *("--from", began.isoformat(), "--to", datetime.now(UTC).isoformat()),
-        )
+        period = {"from": began.isoformat(), "to": datetime.now(UTC).isoformat()}
+        with centre.client("operator", shift_motif=MOTIF) as client:
+            told = client.get(f"/api/cameras/{camera['id']}/timeline", params=period).json()
         runs = [datetime.fromisoformat(run["from"]) for run in told["runs"]]
         return next((run for run in runs if run > silent_at), None)
 
@@ -321,6 +322,8 @@ def test_a_replay_goes_on_where_the_camera_recorded_again(page: Page, centre: Ce
     wait_for(lambda: datetime.now(UTC) > begins_at + timedelta(seconds=8), 30, "some seconds to replay")
     page.get_by_test_id("replay-follow").click()
     expect(replay).to_have_attribute("data-state", "replay", timeout=15_000)
+    begins = begins_at.astimezone(PARIS).strftime("%H:%M:%S")
+    expect(replay.locator(".tile-header .quiet")).to_have_text(re.compile(f"^{begins} – "))
     said = instant_of_replay(replay)
     assert begins_at - timedelta(seconds=0.1) <= said < begins_at + timedelta(seconds=5)
     assert abs(taken_at(page) - said) < timedelta(seconds=1.5)

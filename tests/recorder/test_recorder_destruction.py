@@ -186,6 +186,7 @@ def test_an_hour_that_is_emptied_while_it_goes_on_is_recorded_in_again(tmp_path:
         while destroy_due(made.store, 1, START_US):
             pass
         assert not (storage / CAMERA).exists()
+        assert _told(made, START_US + 60_000_000) == []
         record(made.store, CAMERA, packets(25 * 10, start=25 * 60))
         later_us = START_US + 3_600_000_000
         record(made.store, OTHER, ((packet, at_us + 3_600_000_000) for packet, at_us in packets(25 * 10)))
