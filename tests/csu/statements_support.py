@@ -13,6 +13,7 @@ from csu.links.recorder_link import FactsPuller
 from csu.statements.signer import StatementSigner
 from recorder.channel import ChannelClient, ChannelServer
 from recorder.days import add_up, next_day, read_accounts, read_standing, tell_day
+from recorder.holds import list_holds
 from recorder.index import open_reader, read_facts
 from recorder.rounds import tell_inventory
 from recorder.walker import Look, look
@@ -54,6 +55,8 @@ async def linked(centre: Running, made: Bench) -> AsyncIterator[FactsPuller]:
             made.index.acknowledge(fields["upto"], START_US)
             made.index.commit()
             return {}
+        if op == "holds":
+            return {"holds": list_holds(made.index)}
         with closing(open_reader(made.storage.index_path)) as reader:
             return read_facts(reader, fields["after"], fields["limit"])
 
