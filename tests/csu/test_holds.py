@@ -94,7 +94,7 @@ async def test_a_hold_is_put_listed_and_released_by_two(centre: Running) -> None
     )
 
 
-async def test_what_is_refused_leaves_no_hold_and_an_entry(centre: Running) -> None:
+async def test_row_17_what_is_refused_leaves_no_hold_and_an_entry(centre: Running) -> None:
     peer = Peer(centre)
     async with centre.person("superviseur") as supervisor:
         camera = await _camera(supervisor)

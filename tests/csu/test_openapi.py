@@ -20,12 +20,32 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from csu.app import create_app
+from csu.store.tables import METADATA
 
 LOGINS = ("operateur", "delegue", "superviseur", "auditeur", "administrateur")
 BOUND = ("operateur", "delegue")
 ENDLESS = ("/api/events",)
 ENDED = ("NO_SESSION", "SESSION_EXPIRED", "SESSION_LOCKED", "WRONG_CSRF_TOKEN")
 SECRETS = ("camera-secret", "$argon2", "rtsp://", PASSWORD, "PRIVATE KEY", "Traceback")
+
+
+# Of persons, what R.253-1 lets nobody choose pictures by; and sound.
+FORBIDDEN = ("audio", "biometr", "clothing", "face", "facial", "gender", "plaque", "plate", "sexe", "visage", "sound")
+
+
+async def test_row_21_nothing_is_stored_or_asked_for_by_what_persons_look_like(centre: Running) -> None:
+    api = create_app(centre.centre, None).openapi()
+    asked = {
+        p["name"] for methods in api["paths"].values() for one in methods.values() for p in one.get("parameters", ())
+    }
+    told = {name for schema in api["components"]["schemas"].values() for name in schema.get("properties", ())}
+    stored = {column.name for table in METADATA.tables.values() for column in table.columns}
+    assert "camera" in asked & told & stored
+    for name in (*api["paths"], *METADATA.tables, *asked, *told, *stored):
+        assert not any(word in name.lower() for word in FORBIDDEN), name
+    async with centre.person("auditeur") as auditor:
+        for filtered in ("plate", "face", "gender"):
+            assert (await auditor.get("/api/journal", **{filtered: "x"})).status_code == 422
 
 
 @pytest.mark.parametrize("login", LOGINS)

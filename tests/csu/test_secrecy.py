@@ -11,7 +11,8 @@ from looks_support import authors, known_cameras, look, write
 from rights import IN_FORCE, OWN, filled, prepare, put_right, read_table
 
 from csu import keys
-from csu.audit import documents
+from csu.audit import documents, entries
+from csu.audit.entries import SYSTEM, Entry
 from csu.audit.heads import HeadSigner
 from csu.audit.words import WITHHELD
 from csu.clock import iso
@@ -25,6 +26,24 @@ OTHER = Motif("INTERVENTION", "2026-417")
 # operator may give the motif and knows its name.
 TELLING = (REQUISITION.reference or "", "PV 1", "hold:")
 NAMES = ("REQUISITION", "quisition")
+
+
+def erased(camera: str, cause: str) -> Entry:
+    detail = {"cause": cause, "count": 3}
+    return Entry("recording:erase", START, SYSTEM, commune="27229", camera=camera, detail=detail)
+
+
+async def test_row_72_what_dies_with_a_hold_is_not_told_to_the_elected(centre: Running) -> None:
+    """That something was kept beyond its deadline tells that it was held."""
+    camera = (await known_cameras(centre))["01"].id
+    async with centre.centre.store.transaction(None) as connection:
+        await entries.append(connection, [erased(camera, cause) for cause in ("deadline", "released")])
+    assert len([entry for entry in await centre.journal() if entry["op"] == "recording:erase"]) == 2
+    async with centre.person("delegue") as delegate:
+        told = (await delegate.get("/api/journal", op="recording:erase")).json()["entries"]
+        assert len(told) == 1
+        rows = (await delegate.get("/api/journal.csv", op="recording:erase")).text
+        assert len(rows.splitlines()) == 2
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def code(function: Function, regime: Regime, validity: Validity = YEAR) -> str |
 
 
 @pytest.mark.parametrize("regime", STREET)
-def test_row_54_no_analysis_of_what_the_csi_governs(regime: Regime) -> None:
+def test_rows_54_and_55_no_analysis_of_what_the_csi_governs_be_it_reviewed(regime: Regime) -> None:
     assert code(Function.DEPOT, regime) == "ALGO_NO_LEGAL_BASIS"
     assert code(Function.PRESENCE, regime) == "ALGO_NO_LEGAL_BASIS"
 

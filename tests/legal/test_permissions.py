@@ -248,6 +248,23 @@ class TestPictures:
         assert refusal(subject=Subject(None, CAMERA)) == "OUT_OF_COMMUNE"
 
 
+# What who controls does, beside reading (CSI L.253-3, R.254-1).
+_OF_CONTROL = {Act.ANOMALY_SEE, Act.HABILITATION_PROVE, Act.JOURNAL_EXPORT, Act.JOURNAL_PERSONS, Act.JOURNAL_PROVE}
+_OF_ANYBODY = {Act.EVENT_FOLLOW, Act.PASSWORD_CHANGE, Act.TICKET_REQUEST}
+
+
+def test_row_64_who_controls_reads_and_alters_nothing() -> None:
+    inspector = replace(CIVIL, role=Role.AUDITOR, category=Category.SANS_IMAGES, habilitations=())
+    for act in set(Act) - _OF_CONTROL - _OF_ANYBODY:
+        subject, verb = act.split(":")
+        may = isinstance(decide(inspector, act, STREET, LIVE_MOTIF, AT), Allowed)
+        assert not may or subject == "session" or verb in ("list", "read"), act
+    for act in _OF_CONTROL | {Act.JOURNAL_READ, Act.AUTHORISATION_LIST, Act.PERSON_LIST, Act.STATEMENT_READ}:
+        assert isinstance(decide(inspector, act, STREET, None, AT), Allowed), act
+    for act in (Act.PICTURE_LIVE, Act.PICTURE_REPLAY):
+        assert refusal(inspector, act) == "REGIME_ROLE_FORBIDDEN"
+
+
 class TestFindings:
     """Offences found on pictures: rows 10, 41 and 57."""
 
