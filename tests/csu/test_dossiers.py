@@ -630,6 +630,21 @@ class TestImport:
         (order,) = [one for one in current.cameras if one.name == "01 Place"]
         assert (order.authorisation, order.retention_days) == ("A-2", 20)
 
+    async def test_row_08_a_document_lifts_no_suspension_unless_it_says_so(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            listed = (await supervisor.get("/api/authorisations")).json()["authorisations"]
+            replaced = next(one["id"] for one in listed if one["reference"] == "A-27229")
+            await step(supervisor, replaced, "suspend", {"reason": "décision du préfet"})
+        content = territory()
+        amended = content["authorisation"][0] | {"reference": "A-2", "kind": "MODIFICATION", "replaces": "A-27229"}
+        content["authorisation"].append(amended)
+        with pytest.raises(DocumentError, match="AUTH_SUSPENDED: authorisation A-2: L'arrêté A-27229"):
+            await import_again(centre, content)
+        amended["lifts_suspension"] = True
+        assert await import_again(centre, content) == 1
+        with pytest.raises(ValueError, match="goes with `replaces`"):
+            Document.model_validate({"authorisation": [territory()["authorisation"][0] | {"lifts_suspension": True}]})
+
     async def test_a_demo_that_grows_gives_its_new_cameras_an_arrete_of_their_own(self, centre: Running) -> None:
         content = territory()
         content["camera"].append(content["camera"][0] | {"number": "04"})
