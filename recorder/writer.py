@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import Adoption, is_needed
@@ -121,6 +121,7 @@ class Writer:
         self._adoption: Adoption | None = None
         self._told_clock: ClockState | None = None
         self._told: StorageState | None = None
+        self._asked: set[asyncio.Future[Any]] = set()  # questions that aren't answered yet
         self._failure: tuple[Cause, str] | None = None
         self._is_index_damaged = False
         self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
@@ -169,7 +170,7 @@ class Writer:
         return 0.0 if waved_s is None else max(0.0, time.monotonic() - waved_s - self._wave_s)
 
     async def ask(self, question: Callable[[SegmentStore], T]) -> T:
-        """Run `question` in the thread, durable when it returns. Raises StorageDown."""
+        """Run `question` in the thread, durable when it returns. Raises StorageDown, as soon as the directory fails."""
         answer: asyncio.Future[T] = self._loop.create_future()
 
         def job(store: SegmentStore) -> None:
@@ -180,11 +181,14 @@ class Writer:
         if self._told is None or not self._told.index:
             raise StorageDown(self._path.name)
         self.submit(job)
+        self._asked.add(answer)
         try:
             async with asyncio.timeout(30):
                 return await answer
         except TimeoutError:
             raise StorageDown(self._path.name) from None
+        finally:
+            self._asked.discard(answer)
 
     def make_room(self, nbytes: int) -> None:
         """Destroy so much of what is past its minimum, in the next waves, as long as the clock is trusted. The next
@@ -399,6 +403,10 @@ class Writer:
         self._loop.call_soon_threadsafe(self._hear, state)
 
     def _hear(self, state: StorageState) -> None:
+        if state.epoch != self._loop_epoch:  # what was asked before is dropped
+            for answer in self._asked:
+                if not answer.done():
+                    answer.set_exception(StorageDown(f"{self._path.name}: {state.code}"))
         self._loop_epoch = state.epoch
         self._on_storage(state)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -229,6 +230,27 @@ def test_what_was_derived_is_destroyed_with_the_index_that_knew_it(tmp_path: Pat
     assert _rows(recordings, "SELECT count(*) FROM derived") == [(0,)]
     assert _segments(recordings) == before
     assert check(recordings, NOW_US, True).ok
+
+
+@pytest.mark.parametrize(("ordered", "kept"), [(7, 7), (20, 15)])
+def test_the_delay_in_force_can_shorten_what_a_file_says_and_never_lengthen_it(
+    tmp_path: Path, recordings: Path, ordered: int, kept: int
+) -> None:
+    highest = max(number for (number,) in _rows(recordings, "SELECT id FROM segment") if isinstance(number, int))
+    _forget_index(recordings)
+    with bench(tmp_path, NOW_US) as made:
+        made.store.obey_terms(CAMERA, "27-2026-001", ordered)
+        made.store.wave(NOW_US)
+        adoption = Adoption(made.storage, made.index, NOW_US)
+        adoption.begin()
+        while not adoption.step(time.monotonic() + 1):
+            pass
+        days = made.index.query(
+            "SELECT DISTINCT c.uuid, (s.deadline_us - s.start_us) / ? FROM segment s JOIN camera c ON c.id = s.camera",
+            (DAY_US,),
+        )
+        assert dict(days) == {CAMERA: kept, OTHER: 15}
+        assert made.index.get("last_segment") == highest + 1_000_000
 
 
 def test_killed_while_adopting_it_goes_on(tmp_path: Path, recordings: Path) -> None:

@@ -130,7 +130,15 @@ async def test_a_failed_operation_starts_over_and_says_so(
         return original(self, *args)
 
     monkeypatch.setattr(StorageDirectory, operation, failing)
+    begun = threading.Event()
+    loop.writer.submit(lambda store: begun.wait(20))
     await loop.record(10)
+    asked = asyncio.create_task(loop.writer.ask(_read))
+    await asyncio.sleep(0)  # it is asked, behind what fails
+    begun.set()
+    async with asyncio.timeout(20):
+        with pytest.raises(StorageDown, match="STORAGE_FAILED"):
+            await asked
     failed = await loop.until(lambda state: not state.ready)
     assert failed.code == "STORAGE_FAILED"
     with pytest.raises(StorageDown):
