@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "coverage": "csu.commands.coverage",
     "index": "csu.commands.index",
     "journal": "csu.commands.journal",
+    "key": "csu.commands.key",
     "person": "csu.commands.person",
     "statement": "csu.commands.statement",
     "bench": "csu.commands.bench",

@@ -1,13 +1,14 @@
 """Signing keys: Ed25519, one per use, so that no signature of one kind can be passed off as another.
 
 `keys/<use>.key` (PKCS 8, PEM, mode 0600) signs and stays with the control plane; `keys/public/<use>.pem` is
-all that the gateway and the recorder need. A key's id is the beginning of the hash of its public half (RFC
-8032 encoding).
+all that the gateway and the recorder need: the key in use first, then those of before, whose signatures stay
+verifiable. A key's id is the beginning of the hash of its public half (RFC 8032 encoding).
 """
 
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 USES = ("ticket", "orders", "heads", "statements")
+# Nothing of these outlives the key: a ticket is redeemed within ten seconds.
+_SHORT_LIVED = frozenset({"ticket"})
+_PUBLIC_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n?", re.DOTALL)
 
 
 class KeyFileError(Exception):
@@ -35,7 +39,7 @@ def ensure_keys(directory: Path) -> None:
     for use in USES:
         private_file = directory / f"{use}.key"
         if not private_file.exists():
-            create_exclusive(private_file, _private_pem(Ed25519PrivateKey.generate()), 0o600)
+            create_exclusive(private_file, _private_pem(generate()), 0o600)
         # The public half is derived again from what is on disk: whoever lost the race publishes the
         # winner's key.
         _, key = load_private(directory, use)
@@ -63,25 +67,36 @@ def load_public(directory: Path, use: str) -> dict[str, Ed25519PublicKey]:
 
 
 def read_public(file: Path) -> dict[str, Ed25519PublicKey]:
-    """The key in a file, by its id. Raises KeyFileError."""
+    """The keys in a file, by their ids. Raises KeyFileError."""
     try:
-        key = serialization.load_pem_public_key(file.read_bytes())
+        content = file.read_bytes()
+        found = [serialization.load_pem_public_key(one) for one in _PUBLIC_PEM.findall(content) or [content]]
     except (OSError, ValueError) as error:
         raise KeyFileError(f"{file}: {type(error).__name__}; expected an Ed25519 public key in PEM") from error
-    if not isinstance(key, Ed25519PublicKey):
+    keys = [key for key in found if isinstance(key, Ed25519PublicKey)]
+    if len(keys) != len(found):
         raise KeyFileError(f"{file}: another kind of key; expected Ed25519")
-    return {key_id(key): key}
+    return {key_id(key): key for key in keys}
+
+
+def generate() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+def replace(directory: Path, use: str, key: Ed25519PrivateKey) -> None:
+    """Sign with another key from the next start on. Its public half is there first and the old one's goes last, so that
+    whenever this breaks off the key in use is among those that verify. Raises KeyFileError, OSError."""
+    public, fresh = directory / "public" / f"{_known(use)}.pem", _public_pem(key.public_key())
+    _write_over(public, fresh + public.read_bytes(), 0o644)
+    _write_over(directory / f"{use}.key", _private_pem(key), 0o600)
+    if use in _SHORT_LIVED:
+        _write_over(public, fresh, 0o644)
 
 
 def create_exclusive(file: Path, content: bytes, mode: int) -> bool:
     """Create a file whole or not at all, durably; False when it existed already, which is then untouched."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = _write_beside(file, content, mode)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         try:
             os.link(temporary, file)
         except FileExistsError:
@@ -91,6 +106,27 @@ def create_exclusive(file: Path, content: bytes, mode: int) -> bool:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+
+
+def _write_over(file: Path, content: bytes, mode: int) -> None:
+    """Replace a file whole or not at all, durably."""
+    os.replace(_write_beside(file, content, mode), file)
+    _sync_directory(file.parent)
+
+
+def _write_beside(file: Path, content: bytes, mode: int) -> str:
+    """A durable file of this content in the same directory, under a name of its own."""
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        os.unlink(temporary)
+        raise
+    return temporary
 
 
 def _sync_directory(directory: Path) -> None:

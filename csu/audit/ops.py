@@ -131,6 +131,7 @@ LABELS: dict[str, str] = {
     "journal:anchor": "Envoi de l'ancre du journal",
     "journal:prune": "Retrait des entrées de plus de trois ans",
     "orders:issue": "Consignes à l'enregistreur",
+    "key:rotate": "Nouvelle clé de signature",
     "store:migrate": "Mise à jour des tables de la base",
     "statement:sign": "Signature d'un relevé quotidien",
     "territory:import": "Import de configuration",

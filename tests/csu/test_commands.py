@@ -137,6 +137,7 @@ GIVEN: dict[str, tuple[Callable[[Running, Path], Awaitable[None]], str]] = {
     "admin create": (_nothing, "--login premier"),
     "import": (_document, "{folder}/document.toml"),
     "journal prune": (_entry_of_four_years_ago, ""),
+    "key rotate": (_nothing, "heads"),
     "person habilitation": (_nothing, "--login vernon --camera 02 --at 2026-11-23T15:00:00Z"),
     "statement show": (_statement, "--commune 27229 --day 2026-11-23"),
 }

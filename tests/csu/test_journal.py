@@ -67,6 +67,21 @@ async def test_a_journal_of_signed_entries_verifies(store: Store, signer: HeadSi
     assert found.checkpoint["tree_size"] == 8
 
 
+async def test_a_journal_signed_by_two_keys_one_after_the_other_verifies(
+    store: Store, signer: HeadSigner, check: Any, tmp_path: Path
+) -> None:
+    await write(store, 2)
+    await signer.close()
+    keys.replace(tmp_path, "heads", keys.generate())
+    await write(store, 2)
+    await HeadSigner(store, *keys.load_private(tmp_path, "heads"), ManualClock()).close()
+    found: Verdict = await check()
+    assert (found.ok, found.entries) == (True, 4)
+    (tmp_path / "public" / "heads.pem").unlink()
+    keys.ensure_keys(tmp_path)
+    assert (await check()).first_bad == 0, "a key that nobody vouches for signs nothing"
+
+
 async def test_an_empty_journal_verifies(check: Any) -> None:
     found: Verdict = await check()
     assert found.ok

@@ -57,3 +57,33 @@ def test_missing_files_and_unknown_uses_are_named(tmp_path: Path) -> None:
         keys.load_public(tmp_path, "ticket")
     with pytest.raises(keys.KeyFileError, match="unknown use"):
         keys.load_private(tmp_path, "../../etc/shadow")
+
+
+@pytest.mark.parametrize("use", keys.USES)
+def test_a_replaced_key_verifies_what_it_signed_but_for_tickets(tmp_path: Path, use: str) -> None:
+    keys.ensure_keys(tmp_path)
+    old, signing = keys.load_private(tmp_path, use)
+    before = signing.sign(b"text")
+    for _ in range(2):
+        keys.replace(tmp_path, use, keys.generate())
+    new, signing = keys.load_private(tmp_path, use)
+    public = keys.load_public(tmp_path, use)
+    assert new != old
+    public[new].verify(signing.sign(b"text"), b"text")
+    if use == "ticket":
+        assert set(public) == {new}
+    else:
+        public[old].verify(before, b"text")
+        assert (next(iter(public)), len(public)) == (new, 3)
+    assert stat.S_IMODE((tmp_path / f"{use}.key").stat().st_mode) == 0o600
+    keys.ensure_keys(tmp_path)
+    assert keys.load_private(tmp_path, use)[0] == new
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_broken_public_key_among_others_is_named(tmp_path: Path) -> None:
+    keys.ensure_keys(tmp_path)
+    file = tmp_path / "public" / "heads.pem"
+    file.write_bytes(file.read_bytes() + b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+    with pytest.raises(keys.KeyFileError, match=r"heads\.pem"):
+        keys.load_public(tmp_path, "heads")
