@@ -40,6 +40,7 @@ from csu.settings import Settings
 from csu.statements import routes as statement_routes
 from csu.store.store import Store
 from csu.territory import authorisations_routes as authorisation_routes
+from csu.territory import deports_routes as deport_routes
 from csu.territory import onboarding_routes
 from csu.territory import routes as territory_routes
 from csu.web import Edge, add_error_answers
@@ -120,6 +121,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
         territory_routes.router,
         onboarding_routes.router,
         authorisation_routes.router,
+        deport_routes.router,
         person_routes.router,
         reading_routes.router,
         accounts_routes.router,

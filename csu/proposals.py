@@ -111,10 +111,12 @@ async def demand_none(visit: Visit, decision: Decision, subject: str) -> None:
     refuse(may_propose(None if known is None else known.legal, visit.now))
 
 
-def demand_motif(decision: Decision, given: MotifGiven | None) -> Motif:
-    """The coded reason that a decision bears, with its reference (CSI R.253-5). Raises Refusal 422, not journalled."""
+def demand_motif(act: str, given: MotifGiven | None) -> Motif:
+    """The coded reason that a decision, or a change of a déport, bears with its reference (CSI R.253-5).
+
+    Raises Refusal 422, not journalled."""
     motif = None if given is None else given.legal
-    fault = motifs.fault_of(motif, decision)
+    fault = motifs.fault_of(motif, act)
     if motif is None or fault is not None:
         raise Refusal(422, "MOTIF_REQUIRED", fault or "")
     return motif

@@ -15,6 +15,8 @@ LIVE = "live"
 REPLAY = "replay"
 # The decisions of two persons that want one, by the names of `two_persons.Decision`.
 MASK, UNMASK, RETENTION = "mask", "unmask", "retention"
+# A change of what is open to services of the State.
+DEPORT = "deport"
 HOLD_RELEASE, CLOCK_RELEASE, BREAKER_RELEASE = "hold_release", "clock_release", "breaker_release"
 
 # Digits with a few letters and separators: long enough for the numbering of any register, too short for
@@ -92,12 +94,14 @@ KINDS: dict[str, MotifKind] = {
         _decision("HABITATION", "L'image montre l'intérieur ou l'entrée d'une habitation", MASK),
         _decision("CHAMP", "La caméra est sortie du champ autorisé", MASK),
         _decision("FIN_MASQUAGE", "La cause du masquage a pris fin", UNMASK),
-        _decision("COMMUNE", "Décision de la commune", RETENTION),
+        _decision("ARRETE", "Arrêté préfectoral, nouveau ou modifié", DEPORT),
+        _decision("AGENT", "Agent nommé par l'arrêté : changement ou départ", DEPORT),
+        _decision("COMMUNE", "Décision de la commune", RETENTION, DEPORT),
         _decision("DPO", "Analyse d'impact ou avis du délégué à la protection des données", RETENTION),
         _decision(
             "AUTORITE",
             "Demande de l'autorité préfectorale, de la CNIL ou de la commission",
-            *(MASK, UNMASK, RETENTION),
+            *(MASK, UNMASK, RETENTION, DEPORT),
         ),
         _decision("HEURE_VERIFIEE", "Heure de la machine comparée à une source sûre", CLOCK_RELEASE),
         _decision("VOLUME_VERIFIE", "Cause et volume des effacements vérifiés", BREAKER_RELEASE),

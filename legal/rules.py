@@ -19,6 +19,7 @@ from legal.facts import (
     Basis,
     Camera,
     Category,
+    Deport,
     Habilitation,
     Regime,
     Right,
@@ -306,20 +307,24 @@ def offence_authorised(case: Case) -> datetime | Refused:
 
 
 def deport_lawful(case: Case) -> datetime | Refused:
-    """An arrêté opens pictures to services of the State: it names whom and how, and they keep what they are sent for
-    one month at most (CSI L.252-3)."""
-    source, deport = "CSI L.252-3", case.subject.deport
+    """What opens pictures to services of the State is an arrêté that says enough (CSI L.252-3)."""
+    return fault_of_arrete(case.subject.deport) or FOREVER
+
+
+def fault_of_arrete(deport: Deport | None) -> Refused | None:
+    """It has a reference, names whom and how, and they keep what they are sent for one month at most (CSI L.252-3)."""
+    source = "CSI L.252-3"
     if deport is None or not deport.reference.strip():
         return Refused("DEPORT_NO_ARRETE", "Un déport exige la référence de l'arrêté qui l'ouvre.", source)
     if not deport.persons:
         return Refused("NOT_HABILITE", "Un déport nomme les agents qui voient les images.", source)
-    if not deport.rights:
+    if not deport.rights or deport.rights - {Right.LIVE, Right.REPLAY}:
         return Refused("DEPORT_MODE", "Un déport dit s'il ouvre le direct, la relecture ou les deux.", source)
     try:
         check_retention(deport.recipient_days, None)
     except RetentionRefused as refused:
         return Refused(refused.code, str(refused), source)
-    return FOREVER
+    return None
 
 
 def no_motif(act: Act) -> Refused:

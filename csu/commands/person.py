@@ -118,6 +118,7 @@ def _text(answer: dict[str, Any]) -> str:
     for act in answer.get("acts", ()):  # answers of before name them among their facts only
         signed = f"signed by {act['signed_by'] or 'an unknown hand'} on {act['signed_on'] or 'an unknown day'}"
         lines.append(f"  act: {act['reference']}, {signed}{_span(act)}")
+    lines += [f"  déport: arrêté {deport['reference']}{_span(deport)}" for deport in answer.get("deports", ())]
     for name, right in answer["rights"].items():
         lines.append(f"  {name}: yes" if right["allowed"] else f"  {name}: no, {right['code']} ({right['reason']})")
     return "\n".join(lines)

@@ -55,6 +55,7 @@ async def answer(connection: AsyncConnection, asked: Question, answered_at: date
         "habilite": any(isinstance(outcome, Allowed) for outcome in outcomes.values()),
         "rights": {name: _told(outcome) for name, outcome in outcomes.items()},
         "acts": [_act(row["known"]) for row in versions if row["fact"] == "habilitation"],
+        "deports": [_deport(row["known"]) for row in versions if row["fact"] == "deport"],
         "facts": [_fact(row) for row in versions],
         "answered_at": iso(answered_at),
     }
@@ -89,11 +90,14 @@ async def _versions(connection: AsyncConnection, asked: Question) -> list[RowMap
     version = tables.fact_version
     commune, camera = asked.camera.insee, asked.camera.id
     of_account = and_(version.c.fact == "habilitation", version.c.known["account"].astext == asked.account)
+    names = version.c.known["persons"].contains([asked.account])
+    opens = or_(version.c.known["cameras"].astext.is_(None), version.c.known["cameras"].contains([camera]))
     lines = select(tables.authorisation_line.c.authorisation).where(tables.authorisation_line.c.camera == camera)
     arretes = [str(one) for one in (await connection.scalars(lines)).all()]
     chosen = or_(
         and_(version.c.fact == "account", version.c.key == asked.account),
         and_(of_account, version.c.commune == commune),
+        and_(version.c.fact == "deport", version.c.commune == commune, names, opens),
         and_(version.c.fact.in_(["commune", "convention"]), version.c.commune == commune),
         and_(version.c.fact == "camera", version.c.key == camera),
         and_(version.c.fact == "authorisation", version.c.key.in_(arretes)),
@@ -112,6 +116,11 @@ async def _versions(connection: AsyncConnection, asked: Question) -> list[RowMap
 def _act(known: dict[str, Any]) -> dict[str, Any]:
     """The act that habilitates: its reference, who signed it and when; null where a document of before does not say."""
     return {name: known.get(name) for name in ("basis", "reference", "signed_by", "signed_on", "from_at", "to_at")}
+
+
+def _deport(known: dict[str, Any]) -> dict[str, Any]:
+    """The arrêté that opens the pictures to a service of the State, with what it opens."""
+    return {name: known[name] for name in ("reference", "rights", "recipient_days", "from_at", "to_at", "suspended_at")}
 
 
 def _fact(row: RowMapping) -> dict[str, Any]:

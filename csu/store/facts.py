@@ -101,12 +101,16 @@ async def cameras(
         table.c.id, table.c.commune, table.c.number, table.c.name, table.c.site, table.c.regime, table.c.sub_url
     )
     statement = statement.where(*chosen).order_by(table.c.number)
+    rows = (await connection.execute(statement)).mappings().all()
+    deports = await _deports(connection, known_at(tables.deport, at), {row["commune"] for row in rows})
     found = {}
-    for row in (await connection.execute(statement)).mappings():
+    for row in rows:
         commune = known[row["commune"]]
         known_of = tuple(announcements.get(row["id"], ()))
         masks = tuple(one.validity for one in known_of if one.cause is Cause.MASKED)
-        legal_camera = facts.Camera(row["id"], Regime(row["regime"]), tuple(lines.get(row["id"], ())), masks)
+        opened = tuple(one for cameras, one in deports.get(row["commune"], ()) if not cameras or row["id"] in cameras)
+        of_camera = tuple(lines.get(row["id"], ()))
+        legal_camera = facts.Camera(row["id"], Regime(row["regime"]), of_camera, masks, opened)
         found[row["id"]] = KnownCamera(
             id=row["id"],
             number=row["number"],
@@ -156,6 +160,11 @@ def habilitation_of(row: Mapping[Any, Any]) -> facts.Habilitation:
     return facts.Habilitation(row["id"], row["commune"], Basis(row["basis"]), rights, _validity(row), regimes)
 
 
+def deport_of(row: Mapping[Any, Any]) -> facts.Deport:
+    rights = frozenset(Right(right) for right in row["rights"])
+    return facts.Deport(row["reference"], frozenset(row["persons"]), rights, row["recipient_days"], _validity(row))
+
+
 def inquiry_at(row: RowMapping) -> datetime | None:
     """When the administrative inquiry of an account's agrément was last made: before it, where nothing else is told."""
     made: datetime | None = row["agrement_inquiry_at"] or row["agrement_from_at"]
@@ -173,6 +182,16 @@ async def _lines(
         )
         lines.setdefault(row["camera"], []).append(fact)
     return lines
+
+
+async def _deports(
+    connection: AsyncConnection, deport: FromClause, communes: Iterable[str]
+) -> dict[str, list[tuple[frozenset[str], facts.Deport]]]:
+    """By commune, each with the cameras that it names; none of them: it opens every one of the commune."""
+    found: dict[str, list[tuple[frozenset[str], facts.Deport]]] = {}
+    for row in (await connection.execute(select(deport).where(deport.c.commune.in_(communes)))).mappings():
+        found.setdefault(row["commune"], []).append((frozenset(row["cameras"] or ()), deport_of(row)))
+    return found
 
 
 async def interruptions(

@@ -230,6 +230,21 @@ habilitation = Table(
     UniqueConstraint("account", "commune", "reference"),
 )
 
+deport = Table(
+    "deport",
+    METADATA,
+    _id(),
+    _text("commune", ForeignKey("commune.insee"), nullable=False, index=True),
+    _text("reference", nullable=False),
+    Column("persons", ARRAY(Uuid(as_uuid=False)), nullable=False),
+    Column("cameras", ARRAY(Uuid(as_uuid=False))),
+    Column("rights", ARRAY(Text), nullable=False),
+    Column("recipient_days", Integer, nullable=False),
+    _at("from_at", nullable=False),
+    _at("to_at", nullable=False),
+    *_suspension(),
+)
+
 centre_rule = Table("centre_rule", METADATA, _text("name", primary_key=True), Column("is_on", Boolean, nullable=False))
 
 review = Table(

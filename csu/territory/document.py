@@ -1,4 +1,5 @@
-"""The document that `csu import` reads: communes, conventions, sites, cameras, authorisations, accounts, habilitations.
+"""The document that `csu import` reads: communes, conventions, sites, cameras, authorisations, accounts, habilitations,
+déports.
 
 Dates are civil days in Paris, from the first day (included) to `to`, the first day on which the fact no longer holds.
 """
@@ -198,6 +199,19 @@ class Habilitation(Dated):
         return value
 
 
+class Deport(Dated):
+    """What an arrêté opens to agents of services of the State, by their logins (CSI L.252-3); without `cameras` each of
+    the commune."""
+
+    to_day: Day = Field(alias="to")
+    commune: Insee
+    reference: Text
+    persons: Annotated[list[str], Field(min_length=1)]
+    cameras: Annotated[list[str], Field(min_length=1)] | None = None
+    rights: list[Right]
+    recipient_days: int
+
+
 class Document(_Item):
     # Whether an agrément whose inquiry is over five years old opens nothing; as it was, where it isn't told.
     inquiry_blocks: bool | None = None
@@ -208,6 +222,7 @@ class Document(_Item):
     authorisation: list[Authorisation] = []
     account: list[Account] = []
     habilitation: list[Habilitation] = []
+    deport: list[Deport] = []
 
 
 def read(file: Path, values: Mapping[str, str]) -> Document:

@@ -18,7 +18,7 @@ from csu.audit.entries import Entry
 from csu.cameras.secrets import SecretBox, SecretError
 from csu.store import facts, tables
 from csu.store.store import Store
-from csu.territory import dossiers
+from csu.territory import deports, dossiers
 from csu.territory.document import (
     Account,
     Agrement,
@@ -26,6 +26,7 @@ from csu.territory.document import (
     Camera,
     Commune,
     Dated,
+    Deport,
     Document,
     DocumentError,
     Habilitation,
@@ -81,6 +82,7 @@ class Importer:
                 cameras = await self._cameras(connection, document)
                 await self._authorisations(connection, document, cameras)
                 await self._persons(connection, document)
+                await self._deports(connection, document, cameras)
                 await entries.append(connection, self._entries)
                 if self._keep is not None:
                     self._keep(self.made)
@@ -297,6 +299,34 @@ class Importer:
     def _is_of_before(self, item: Habilitation) -> bool:
         """An act that has begun, and of which the document says why its signatory or its date can't be told."""
         return item.unsigned is not None and start_of(item.from_day) <= self._now
+
+    async def _deports(self, connection: AsyncConnection, document: Document, cameras: Mapping[str, str]) -> None:
+        account = tables.account
+        accounts = {row[0]: row[1] for row in await connection.execute(select(account.c.login, account.c.id))}
+        for item in document.deport:
+            strange = sorted({*item.persons} - accounts.keys()) + sorted({*(item.cameras or ())} - cameras.keys())
+            if strange:
+                raise DocumentError(f"deport {item.reference}: unknown {', '.join(strange)}")
+            named = None if item.cameras is None else sorted(cameras[number] for number in item.cameras)
+            await self._deport(connection, item, sorted(accounts[login] for login in item.persons), named)
+
+    async def _deport(
+        self, connection: AsyncConnection, item: Deport, named: list[str], cameras: list[str] | None
+    ) -> None:
+        """One that is over stays so, as a habilitation does."""
+        table = tables.deport
+        values: dict[str, Any] = {"persons": named, "cameras": cameras, **_dates(item)}
+        values |= {"rights": sorted(item.rights), "recipient_days": item.recipient_days}
+        same = table.c.commune == item.commune, table.c.reference == item.reference, table.c.persons == named
+        row = (await connection.execute(select(table).where(*same))).mappings().one_or_none()
+        if row is not None and row["to_at"] <= self._now:
+            return
+        key = {"id": str(uuid4()) if row is None else row["id"]}
+        values |= {"commune": item.commune, "reference": item.reference}
+        fault = await deports.fault_of(connection, {"suspended_at": None, **key, **values})
+        if fault is not None:
+            raise DocumentError(f"deport {item.reference}: {fault.code}: {fault.reason}")
+        await self._put(connection, table, key, values, item.commune)
 
     async def _account(self, connection: AsyncConnection, item: Account) -> None:
         table = tables.account

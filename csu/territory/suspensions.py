@@ -14,6 +14,7 @@ from csu.store import facts
 from csu.territory.acting import demand
 from legal.acts import Act, Refused
 from legal.facts import CENTRE, Subject
+from legal.motifs import Motif
 
 _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
 SELF = Refused(
@@ -41,12 +42,20 @@ def add_suspensions(router: APIRouter, path: str, table: Table) -> None:
 
 
 async def alter(
-    visit: Visit, table: Table, fact_id: UUID, given: Reason, values: Mapping[str, Any], *unless: ColumnElement[bool]
+    visit: Visit,
+    table: Table,
+    fact_id: UUID,
+    given: Reason | Motif,
+    values: Mapping[str, Any],
+    *unless: ColumnElement[bool],
 ) -> None:
     """Change a dated fact where the conditions hold. A foreign fact, and one that does not exist, get the same 404;
-    nobody changes the own right."""
-    await visit.demand_words(given.reason)
-    detail = {table.name: str(fact_id), "given": given.reason}
+    nobody changes the own right. `given`: why, in free words or as a lawful motif."""
+    detail = {table.name: str(fact_id)}
+    motif = given if isinstance(given, Motif) else None
+    if isinstance(given, Reason):
+        await visit.demand_words(given.reason)
+        detail |= {"given": given.reason}
     subject, row = await _find(visit, table, str(fact_id))
     outcome = _UNKNOWN if subject is None else visit.decide(visit.act, subject)
     if subject is None or (isinstance(outcome, Refused) and outcome.code == "OUT_OF_COMMUNE"):
@@ -57,8 +66,9 @@ async def alter(
         if isinstance(general, Refused) and general.code != "OUT_OF_COMMUNE":
             raise Refusal(403, general.code, general.reason)
         raise not_found()
-    async with visit.perform(subject, detail=detail | {"about": row["reference"]}) as connection:
-        demand(SELF if row.get("account") == visit.session.actor.id else None, 422)
+    async with visit.perform(subject, motif=motif, detail=detail | {"about": row["reference"]}) as connection:
+        holders = row.get("persons", [row.get("account")])
+        demand(SELF if visit.session.actor.id in holders else None, 422)
         await connection.execute(update(table).where(table.c.id == str(fact_id), *unless).values(values))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")

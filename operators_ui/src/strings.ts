@@ -606,9 +606,22 @@ export const fr = {
       `${who} : ${isHabilite ? "habilité" : "pas habilité"} pour la caméra ${camera} le ${at}.`,
     allowed: "permis", file: "Télécharger la réponse signée", checkHelp: "Vérification :",
   },
+  deports: {
+    title: "Déports : images ouvertes aux services de l'État",
+    caption: "Déports, les plus récents d'abord",
+    help: "Un arrêté préfectoral ouvre des caméras à des agents nommés de la police, de la gendarmerie, des douanes ou des secours (CSI L.252-3). Sans lui, ils ne voient rien.",
+    enter: "Enregistrer un déport", enterHelp: "Tel que l'arrêté le dit : qui, quelles caméras, de quelle façon, et combien de temps le destinataire garde ce qu'il reçoit (un mois au plus). Chaque agent a aussi son habilitation, signée par son chef de service.",
+    arrete: "Arrêté", persons: "Agents nommés", noAgent: "Aucun agent d'un service de l'État n'a de compte ouvert.",
+    keeps: "Gardé par le destinataire", keepsDays: "Gardé par le destinataire (jours, un mois au plus)",
+    all: "Toutes celles de la commune", allHelp: "sans rien cocher : toutes celles de la commune",
+    changeHelp: {
+      suspend: "Effet immédiat : les images ouvertes à ces agents se ferment.", resume: "Les agents nommés voient de nouveau ces images.",
+      end: "Effet immédiat et définitif : un nouveau déport se saisit avec son arrêté.",
+    },
+  },
   dossiers: {
     sections: "Parties du territoire",
-    section: { communes: "Communes et conventions", dossiers: "Autorisations et échéances" },
+    section: { communes: "Communes et conventions", dossiers: "Autorisations et échéances", deports: "Déports" },
     title: "Autorisations préfectorales et leurs échéances",
     caption: "Dossiers d'autorisation, les échéances les plus proches d'abord, ceux qui ont pris fin en dernier",
     dossier: "Dossier", kind: "Demande", next: "Prochaine échéance", blocked: "Empêche la mise en service",

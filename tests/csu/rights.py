@@ -120,6 +120,9 @@ SEED = """
     VALUES (%(account)s, 'cible-' || %(c)s, 'Cible', 'operator', 'PM', %(c)s, 'x', %(at)s);
     INSERT INTO habilitation (id, account, commune, basis, rights, reference, from_at)
     VALUES (%(habilitation)s, %(account)s, %(c)s, 'designation', ARRAY['live'], 'cible', %(at)s);
+    INSERT INTO deport (id, commune, reference, persons, rights, recipient_days, from_at, to_at)
+    VALUES (%(deport)s, %(c)s, 'ARR-D', ARRAY[%(account)s::uuid], ARRAY['live'], 30, %(at)s,
+        %(at)s + interval '1 year');
     INSERT INTO alarm (id, source, code, subject, commune, detail, since)
     VALUES (%(alarm)s, 'test', 'INDEX_NEW', %(alarm)s, %(c)s, '', %(at)s);
     INSERT INTO hold (id, commune, camera, from_at, to_at, requisition, put_at, put_by)
@@ -166,6 +169,7 @@ IDS: dict[str, Callable[[str], str]] = {
     part: partial(_made_up_row, kind)
     for part, kind in {
         "habilitations": "habilitation",
+        "deports": "deport",
         "accounts": "account",
         "persons": "account",
         "alarms": "alarm",
@@ -181,7 +185,7 @@ IDS: dict[str, Callable[[str], str]] = {
 
 def seed(superuser: str, at: Any) -> None:
     """One row of every kind for both communes, that nobody's situation depends on."""
-    kinds = ("account", "habilitation", "alarm", "hold", "interruption", "release", "retention", "basis")
+    kinds = ("account", "habilitation", "deport", "alarm", "hold", "interruption", "release", "retention", "basis")
     with psycopg.connect(superuser, cursor_factory=psycopg.ClientCursor) as connection:
         connection.execute((RESTORE + EMPTY).encode())
         for commune in (OWN, FOREIGN):
@@ -233,6 +237,8 @@ def body_of(connection: Rows, path: str, commune: str, bodies: dict[str, Any]) -
         return {"requests": [{"camera": cameras[commune], "act": "live", "stream": "main"}]}
     if path == "/api/legal-bases":  # the one place that the law does not close
         return body | {"camera": cameras["27016"]}
+    if path == "/api/deports":
+        return body | {"persons": [made_up("account", commune)], "commune": commune}
     if path == "/api/habilitations":
         return body | {"account": made_up("account", commune), "commune": commune}
     return body | {"camera": cameras[commune]} if "camera" in body else body

@@ -131,6 +131,40 @@ async def test_what_is_near_its_term_says_so_and_others_only_look(centre: Runnin
             assert await page.get_by_test_id("new-dossier").count() == 0
 
 
+async def test_a_deport_is_entered_suspended_and_ended_and_the_delegate_reads_it(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator:
+        account = {"login": "c.durand", "name": "Camille Durand", "role": "operator", "category": "GN"}
+        assert (await administrator.post("/api/accounts", account)).status_code == 201
+    async with served(centre) as origin:
+        async with page_of(origin, "superviseur", "territory") as page:
+            await page.get_by_test_id("section-deports").click()
+            await page.get_by_test_id("enter-deport").click()
+            dialog = page.get_by_test_id("enter-deport-dialog")
+            await dialog.get_by_label("Camille Durand").check()
+            assert await dialog.get_by_label("Opérateur").count() == 0
+            await dialog.locator('[name="commune"]').select_option("27229")
+            await dialog.get_by_label("01 Place").check()
+            await shot(page, "forms-deport")
+            await send(dialog, arrete="27-2026-0417", to="2027-11-23", reference="AB-123-CD")
+            await expect(dialog.get_by_test_id("problem")).to_contain_text("plaque")
+            await send(dialog, reference="2026-119")
+            await expect(dialog).to_have_count(0)
+            row = page.get_by_test_id("deports-table").locator("tbody tr")
+            await expect(row).to_contain_text("27-2026-0417")
+            await expect(row).to_contain_text("Camille Durand")
+            await expect(row).to_contain_text("01 Place")
+            await expect(row).to_contain_text("direct")
+            told = {"suspend": "Arrêté préfectoral, nouveau ou modifié, 2026-120", "resume": "En vigueur"}
+            for verb, shown in (told | {"end": "23/11/2026 – 23/11/2026"}).items():
+                await row.get_by_test_id(f"{verb}-deport").click()
+                await send(page.get_by_test_id(f"{verb}-deport-dialog"), reference="2026-120")
+                await expect(row).to_contain_text(shown)
+        async with page_of(origin, "delegue", "territory") as page:
+            await page.get_by_test_id("section-deports").click()
+            await expect(page.get_by_test_id("deports-table").locator("tbody tr")).to_contain_text("27-2026-0417")
+            assert await page.get_by_test_id("enter-deport").count() == 0
+
+
 async def test_an_agrement_is_renewed_suspended_given_back_and_a_first_one_entered(centre: Running) -> None:
     async with centre.person("administrateur") as administrator:
         account = {"login": "nouvelle", "name": "Nouvelle", "role": "operator", "category": "ASVP"}

@@ -20,6 +20,7 @@ INTERRUPTION = {
 }
 _LINE = {"camera": str(uuid4()), "finalites": ["5"], "retention_days": 15}
 _ACT = {"on": "2026-11-23"}
+_DEPORT = {"motif": {"code": "ARRETE", "reference": "2026-119"}}
 _AUTHORISATION = "/api/authorisations/{authorisation_id}"
 BODIES: dict[str, Any] = {
     "/api/communes": {"insee": "27056", "authority": "Maire de Bernay"},
@@ -81,6 +82,17 @@ BODIES: dict[str, Any] = {
         "from": "2026-01-01",
         "to": "2027-01-01",
     },
+    "/api/deports": {
+        "commune": "27229",
+        "reference": "ARR-D2",
+        "persons": [str(uuid4())],
+        "rights": ["live"],
+        "recipient_days": 30,
+        "from": "2026-01-01",
+        "to": "2027-01-01",
+        **_DEPORT,
+    },
+    **{f"/api/deports/{{fact_id}}/{verb}": _DEPORT for verb in ("suspend", "resume", "end")},
     "/api/persons/{account_id}/agrement": {
         "reference": "AGR-2",
         "prefet": "Préfet de l'Eure",

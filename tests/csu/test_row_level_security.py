@@ -75,7 +75,7 @@ async def test_a_transaction_sees_the_rows_of_its_communes_only(application: Con
         if {OWN, FOREIGN} <= every:
             filled.append(table)
     assert {"camera", "convention", "authorisation", "habilitation", "hold", "interruption", "proposal", "journal",
-            "alarm", "statement", "legal_basis"} <= set(filled)  # fmt: skip
+            "alarm", "statement", "legal_basis", "deport"} <= set(filled)  # fmt: skip
 
 
 async def test_foreign_rows_are_neither_altered_nor_added_nor_removed(application: Connection, superuser: str) -> None:

@@ -1,14 +1,14 @@
 import pytest
 
 from legal.facts import FINALITES
-from legal.motifs import KINDS, LIVE, REPLAY, Motif, fault_of, fault_of_prose, for_act
+from legal.motifs import DEPORT, KINDS, LIVE, REPLAY, Motif, fault_of, fault_of_prose, for_act
 from legal.two_persons import Decision
 
 
 def test_every_motif_serves_an_act_and_names_known_purposes() -> None:
     for code, kind in KINDS.items():
         assert code == kind.code
-        assert kind.acts <= {LIVE, REPLAY, *Decision}
+        assert kind.acts <= {LIVE, REPLAY, DEPORT, *Decision}
         assert kind.acts
         assert kind.finalites is None or kind.finalites <= set(FINALITES)
 
@@ -24,7 +24,7 @@ def test_every_decision_of_two_persons_has_its_motifs_and_each_wants_a_number() 
         assert for_act(decision), decision
         for kind in for_act(decision):
             assert kind.reference_required
-            assert kind.acts <= set(Decision), "what opens pictures decides nothing"
+            assert kind.acts <= {DEPORT, *Decision}, "what opens pictures decides nothing"
     assert for_act(Decision.LEGAL_BASIS) == ()
 
 

@@ -407,6 +407,15 @@ export const needs = member(
 );
 export type Need = Decoded<typeof needs>[number];
 
+/** Pictures that an arrêté opens to agents of the State; `cameras` null: each of the commune. */
+const deport = object({
+  id: string, commune, reference: string, persons: array(object({ account: string, login: string, name: string, category: string })),
+  cameras: nullable(array(cameraRef)), rights: array(string), recipient_days: number, from: instant, to: instant,
+  suspended_at: nullable(instant), suspended_reason: nullable(string),
+});
+export type Deport = Decoded<typeof deport>;
+export const deports = member("deports", array(deport));
+
 const interruptionReason = object({ cause: string, code: string, label: string });
 export type InterruptionReason = Decoded<typeof interruptionReason>;
 const interruption = object({

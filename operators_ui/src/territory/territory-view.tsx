@@ -1,11 +1,12 @@
-/** Communes with their conventions, and authorisations with their states and deadlines. */
+/** Communes with their conventions, authorisations with their states and deadlines, and what is open to the State. */
 
 import { useState, type ReactNode } from "react";
 import { fr } from "../strings";
 import { Territory } from "../tables/territory";
+import { Deports } from "./deports";
 import { Dossiers } from "./dossiers";
 
-const SECTIONS = ["communes", "dossiers"] as const;
+const SECTIONS = ["communes", "dossiers", "deports"] as const;
 
 export function TerritoryView(): ReactNode {
   const [section, setSection] = useState<(typeof SECTIONS)[number]>("communes");
@@ -16,7 +17,9 @@ export function TerritoryView(): ReactNode {
           <button key={one} type="button" aria-pressed={one === section} onClick={() => setSection(one)} data-testid={`section-${one}`}>{fr.dossiers.section[one]}</button>
         ))}
       </nav>
-      {section === "communes" ? <Territory /> : <Dossiers />}
+      {section === "communes" && <Territory />}
+      {section === "dossiers" && <Dossiers />}
+      {section === "deports" && <Deports />}
     </div>
   );
 }
