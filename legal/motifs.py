@@ -15,9 +15,9 @@ LIVE = "live"
 REPLAY = "replay"
 # The decisions of two persons that want one, by the names of `two_persons.Decision`.
 MASK, UNMASK, RETENTION = "mask", "unmask", "retention"
+HOLD_RELEASE, CLOCK_RELEASE, BREAKER_RELEASE = "hold_release", "clock_release", "breaker_release"
 # A change of what is open to services of the State.
 DEPORT = "deport"
-HOLD_RELEASE, CLOCK_RELEASE, BREAKER_RELEASE = "hold_release", "clock_release", "breaker_release"
 
 # Digits with a few letters and separators: long enough for the numbering of any register, too short for
 # prose.

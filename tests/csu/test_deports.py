@@ -187,6 +187,7 @@ class TestRefused:
     async def test_without_a_motif(self, state: State) -> None:
         for motif in (None, {"code": "ARRETE"}, {"code": "ARRETE", "reference": "AB-123-CD"}):
             assert await state.refused(motif=motif) == (422, "MOTIF_REQUIRED")
+        assert await state.refused(reference="Arrêté AB-123-CD") == (422, "INVALID")
         assert await state.listed() == []
 
     async def test_somebody_who_is_unknown_or_no_agent_of_the_state(self, state: State) -> None:
@@ -325,5 +326,13 @@ async def test_rows_8_and_44_a_deport_withdrawn_cuts_the_gendarmes_pictures(stat
         await state.change(deport, verb)
         assert (await screen.told("closed"))["code"] == "DEPORT_NO_ARRETE"
         assert await state.code(named) == "DEPORT_NO_ARRETE"
-    cut = next(one for one in await state.centre.journal() if one["op"] == "picture:cut")
+        cut = await journalled(state, "picture:cut")
     assert (cut["author"], cut["camera_name"], cut["code"]) == ("Gendarme", "01 Place", "DEPORT_NO_ARRETE")
+
+
+async def journalled(state: State, op: str) -> dict[str, Any]:
+    """The newest entry of an operation, once there is one: a cut's is written when the gateway has answered."""
+    async with asyncio.timeout(30):
+        while not (found := [e for e in await state.centre.journal() if e["op"] == op]):  # noqa: ASYNC110 - another task's
+            await asyncio.sleep(0.05)
+    return found[0]
