@@ -59,6 +59,7 @@ class Right(StrEnum):
 
     LIVE = "live"
     REPLAY = "replay"
+    EXTRACT = "extract"
 
 
 class Basis(StrEnum):

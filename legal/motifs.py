@@ -13,6 +13,8 @@ from legal.facts import OUTSIDE
 
 LIVE = "live"
 REPLAY = "replay"
+# A copy of recordings made, and handed out; a camera's PTZ taken from whoever has it.
+EXTRACT, EXPORT, PTZ = "extract", "export", "ptz"
 # The decisions of two persons that want one, by the names of `two_persons.Decision`.
 MASK, UNMASK, RETENTION = "mask", "unmask", "retention"
 HOLD_RELEASE, CLOCK_RELEASE, BREAKER_RELEASE = "hold_release", "clock_release", "breaker_release"
@@ -63,9 +65,15 @@ def _live(code: str, label: str, *finalites: str) -> MotifKind:
     return MotifKind(code, label, frozenset({LIVE}), frozenset(finalites), reference_required=False)
 
 
-def _replay(code: str, label: str, *finalites: str, is_secret: bool = False) -> MotifKind:
-    served = frozenset(finalites) or None
-    return MotifKind(code, label, frozenset({REPLAY}), served, reference_required=True, is_secret=is_secret)
+def _event(code: str, label: str, *finalites: str) -> MotifKind:
+    """Something that happened: what is watched, looked up and extracted is about it."""
+    return MotifKind(code, label, frozenset({REPLAY, EXTRACT, PTZ}), frozenset(finalites), reference_required=True)
+
+
+def _demand(code: str, label: str, *, is_secret: bool = False) -> MotifKind:
+    """Somebody who may be given recordings asks for them."""
+    acts = frozenset({REPLAY, EXTRACT, EXPORT})
+    return MotifKind(code, label, acts, None, reference_required=True, is_secret=is_secret)
 
 
 def _decision(code: str, label: str, *decisions: str, is_secret: bool = False) -> MotifKind:
@@ -82,15 +90,15 @@ KINDS: dict[str, MotifKind] = {
         _live("DEPOTS", "Prévention des dépôts de déchets", "11"),
         _live("SECOURS", "Secours aux personnes, risques naturels ou technologiques", "7", "8"),
         _live("TERRORISME", "Prévention des actes de terrorisme", "6"),
-        _replay(
+        _event(
             "INTERVENTION",
             "Intervention en cours ou récente",
             *("1", "2", "5", "6", "7", "8", "9", "ERP", "COMMERCE", OUTSIDE),
         ),
-        _replay("ACCIDENT", "Accident de la circulation", "3", "4", "8", "10"),
-        _replay("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
-        _replay("REQUISITION", "Réquisition judiciaire", is_secret=True),
-        _replay("DROIT_ACCES", "Demande de droit d'accès"),
+        _event("ACCIDENT", "Accident de la circulation", "3", "4", "8", "10"),
+        _event("DEPOT_CONSTATE", "Dépôt de déchets constaté", "11"),
+        _demand("REQUISITION", "Réquisition judiciaire", is_secret=True),
+        _demand("DROIT_ACCES", "Demande de droit d'accès"),
         _decision("HABITATION", "L'image montre l'intérieur ou l'entrée d'une habitation", MASK),
         _decision("CHAMP", "La caméra est sortie du champ autorisé", MASK),
         _decision("FIN_MASQUAGE", "La cause du masquage a pris fin", UNMASK),

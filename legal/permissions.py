@@ -35,7 +35,7 @@ def decide(actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: da
 def foresee(actor: Actor, act: Act, subject: Subject, at: datetime) -> Allowed | Refused:
     """Whether some motif would open an act on pictures: what a list of cameras shows before one is given."""
     refusal: Refused | None = None
-    for kind in motifs.for_act(rules.RIGHT_OF[act].value):
+    for kind in motifs.for_act(rules.USES[act].motif):
         reference = "2000-000000" if kind.reference_required else None
         outcome = decide(actor, act, subject, Motif(kind.code, reference), at)
         if isinstance(outcome, Allowed):
@@ -60,6 +60,8 @@ _PICTURE_RULES: tuple[Rule, ...] = (
     rules.not_the_inquirys,
     rules.purpose_authorised,
 )
+_EXTRACT_RULES: tuple[Rule, ...] = (rules.role_sees_pictures, rules.extracts, *_PICTURE_RULES, rules.windowed)
+_PTZ_RULES: tuple[Rule, ...] = (*_PICTURE_RULES, rules.steers)
 _CONSTAT_RULES: tuple[Rule, ...] = (
     rules.role_sees_pictures,
     rules.category_of_regime,
@@ -168,10 +170,13 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.PERSON_LEAVE: (_runs_the_centre,),
     Act.PERSON_LIST: (_knows_persons, rules.delegation_in_force),
     Act.PERSON_STAY: (_runs_the_centre,),
+    Act.PICTURE_EXPORT: _EXTRACT_RULES,
+    Act.PICTURE_EXTRACT: _EXTRACT_RULES,
     Act.PICTURE_LIVE: _PICTURE_RULES,
     Act.PICTURE_REPLAY: _PICTURE_RULES,
     Act.PROPOSAL_CLOSE: (_runs_the_centre,),  # and who may confirm the very decision
     Act.PROPOSAL_LIST: (_runs_the_centre,),
+    Act.PTZ_OVERRIDE: _PTZ_RULES,
     Act.RECORDER_READ: (_knows_storage,),
     Act.RELEASE_CONFIRM: (_ends_freezes,),
     Act.RELEASE_PROPOSE: (_ends_freezes,),

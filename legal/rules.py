@@ -45,11 +45,26 @@ class Case:
 
 Rule = Callable[[Case], datetime | Refused]
 
-RIGHT_OF = {
-    Act.PICTURE_LIVE: Right.LIVE,
-    Act.PICTURE_REPLAY: Right.REPLAY,
-    Act.CONSTAT_TRAFFIC: Right.LIVE,
-    Act.CONSTAT_WASTE: Right.LIVE,
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What an act does with pictures. `seen`: which ones, those of now or recorded ones; `right`: what of a habilitation
+    opens it; `motif`: what its motif serves."""
+
+    seen: Right
+    right: Right
+    motif: str
+
+
+_LIVE = Use(Right.LIVE, Right.LIVE, motifs.LIVE)
+USES = {
+    Act.PICTURE_LIVE: _LIVE,
+    Act.PICTURE_REPLAY: Use(Right.REPLAY, Right.REPLAY, motifs.REPLAY),
+    Act.PICTURE_EXTRACT: Use(Right.REPLAY, Right.EXTRACT, motifs.EXTRACT),
+    Act.PICTURE_EXPORT: Use(Right.REPLAY, Right.EXTRACT, motifs.EXPORT),
+    Act.PTZ_OVERRIDE: Use(Right.LIVE, Right.LIVE, motifs.PTZ),
+    Act.CONSTAT_TRAFFIC: _LIVE,
+    Act.CONSTAT_WASTE: _LIVE,
 }
 _PURPOSE_OF = {Act.CONSTAT_TRAFFIC: "4", Act.CONSTAT_WASTE: "11"}
 
@@ -113,7 +128,7 @@ def _opened_by_arrete(case: Case, camera: Camera) -> datetime | Refused:
     named = [deport for deport in camera.deports if case.actor.id in deport.persons]
     if _latest(named, case.at) is None:
         return Refused("DEPORT_NO_ARRETE", "Aucun arrêté ne vous ouvre ces images.", "CSI L.252-3")
-    until = _latest([deport for deport in named if RIGHT_OF[case.act] in deport.rights], case.at)
+    until = _latest([deport for deport in named if USES[case.act].seen in deport.rights], case.at)
     if until is None:
         return Refused("DEPORT_MODE", "L'arrêté ne vous ouvre pas ces images de cette façon.", "CSI L.252-3")
     return until
@@ -131,8 +146,7 @@ def habilitated(case: Case) -> datetime | Refused:
     2°).
     """
     basis = Basis.DELEGATION if case.actor.category is Category.ELU else Basis.DESIGNATION
-    right = RIGHT_OF[case.act]
-    ours = [h for h in _of_commune(case) if h.basis is basis and right in h.rights]
+    ours = [h for h in _of_commune(case) if h.basis is basis and _opening(case) & h.rights]
     camera = case.subject.camera
     held = [h for h in ours if camera is not None and h.covers(camera.regime)]
     until = _latest(held, case.at)
@@ -151,6 +165,47 @@ def habilitated(case: Case) -> datetime | Refused:
     else:
         reason = "Vous n'êtes pas habilité à cet acte pour cette commune."
     return Refused("NOT_HABILITE", reason, "CSI R.253-3 II 2°")
+
+
+def _opening(case: Case) -> frozenset[Right]:
+    """The rights of which one is enough: supervisors extract what they may replay, others if designated for it."""
+    right = USES[case.act].right
+    if right is Right.EXTRACT and case.actor.role is Role.SUPERVISOR:
+        return frozenset({right, Right.REPLAY})
+    return frozenset({right})
+
+
+def extracts(case: Case) -> datetime | Refused:
+    """Neither the elected nor private operators extract recordings (CSI R.253-3); services of the State have them by
+    requisition only (CPP 60-1), also where an arrêté lets them replay."""
+    if case.actor.category in STATE_FORCES:
+        if case.motif is not None and case.motif.code == "REQUISITION":
+            return FOREVER
+        return Refused("MOTIF_REQUIRED", "Les services de l'État obtiennent des images sur réquisition.", "CPP 60-1")
+    if case.actor.category in (Category.ELU, Category.PRIVE_CNAPS):
+        return Refused("REGIME_ROLE_FORBIDDEN", "Votre qualité ne permet pas d'extraire des images.", "CSI R.253-3")
+    return FOREVER
+
+
+def windowed(case: Case) -> datetime | Refused:
+    """What is extracted is of a camera and of a time that are named."""
+    if case.subject.window is not None:
+        return FOREVER
+    return Refused(
+        "REQ_INCOMPLETE", "Dites de quand à quand sont les images demandées.", "arrêté du 3 août 2007, art. 3"
+    )
+
+
+def steers(case: Case) -> datetime | Refused:
+    """A camera is taken over by who works at the centre: the elected look, and services of the State see what an arrêté
+    opens and move nothing (CSI L.252-3)."""
+    if case.actor.category in STATE_FORCES:
+        return Refused("DEPORT_MODE", "L'arrêté vous ouvre des images, pas la commande de la caméra.", "CSI L.252-3")
+    if case.subject.window is not None:
+        return Refused("PTZ_NOT_LIVE", "Une caméra s'oriente en direct, pas en relecture.", "CSI R.253-5")
+    if case.actor.category is Category.ELU:
+        return Refused("REGIME_ROLE_FORBIDDEN", "Les élus n'orientent pas les caméras.", "CSI R.253-3")
+    return FOREVER
 
 
 _NEEDS_AGREMENT = frozenset({Category.CIVIL_AGREE, Category.ASVP})
@@ -241,7 +296,7 @@ def convention_for_lent_staff(case: Case) -> datetime | Refused:
 def not_masked(case: Case) -> datetime | Refused:
     """A masked camera is shown to nobody, live or afterwards, and no role lifts a mask (CSI L.251-3)."""
     masks = () if case.subject.camera is None else case.subject.camera.masks
-    if case.act is Act.PICTURE_REPLAY:
+    if USES[case.act].seen is Right.REPLAY:
         window = case.subject.window
         for mask in masks:
             if window is not None and mask.from_at < window[1] and window[0] < mask.end_at:
@@ -260,7 +315,7 @@ def motif_given(case: Case) -> datetime | Refused:
     """Every operation carries its motif (CSI R.253-5): the shift's for live pictures, one with a reference
     for a
     replay."""
-    fault = motifs.fault_of(case.motif, RIGHT_OF[case.act].value)
+    fault = motifs.fault_of(case.motif, USES[case.act].motif)
     return FOREVER if fault is None else Refused("MOTIF_REQUIRED", fault, "CSI R.253-5")
 
 
@@ -385,7 +440,7 @@ def _of_commune(case: Case) -> list[Habilitation]:
 
 
 def _covering(case: Case, lines: Iterable[Authorisation]) -> list[Authorisation]:
-    if case.act is Act.PICTURE_REPLAY:
+    if USES[case.act].seen is Right.REPLAY:
         return [line for line in lines if line.recorded]
     return [line for line in lines if line.visualised]
 

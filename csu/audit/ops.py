@@ -87,10 +87,13 @@ LABELS: dict[str, str] = {
     Act.PERSON_LEAVE: "Départ d'un agent",
     Act.PERSON_LIST: "Consultation des personnes habilitées",
     Act.PERSON_STAY: "Annulation d'un départ",
+    Act.PICTURE_EXPORT: "Remise d'enregistrements",
+    Act.PICTURE_EXTRACT: "Extraction d'enregistrements",
     Act.PICTURE_LIVE: "Visualisation en direct",
     Act.PICTURE_REPLAY: "Relecture",
     Act.PROPOSAL_CLOSE: "Refus ou retrait d'une proposition",
     Act.PROPOSAL_LIST: "Consultation des propositions en attente",
+    Act.PTZ_OVERRIDE: "Reprise de la commande d'une caméra",
     Act.RECORDER_READ: "Consultation de l'état du stockage",
     Act.RELEASE_CONFIRM: "Levée d'un gel des effacements",
     Act.RELEASE_PROPOSE: "Proposition de lever un gel des effacements",
@@ -175,7 +178,9 @@ def label(op: str) -> str:
 
 
 _ERASURES = frozenset({"recording:erase", "journal:prune", Act.RELEASE_CONFIRM, "recorder:released"})
-_COMMUNICATIONS = frozenset({Act.JOURNAL_EXPORT, "journal:exported", Act.JOURNAL_PROVE, "statement:sign"})
+_COMMUNICATIONS = frozenset(
+    {Act.JOURNAL_EXPORT, "journal:exported", Act.JOURNAL_PROVE, Act.PICTURE_EXPORT, "statement:sign"}
+)
 _SESSION = frozenset({Act.EVENT_FOLLOW, Act.PASSWORD_CHANGE})
 _READING = ("list", "read", "persons", "request")
 

@@ -50,7 +50,7 @@ const CATEGORIES: Readonly<Record<string, string>> = {
 };
 
 const BASES: Readonly<Record<string, string>> = { designation: "Désignation", delegation: "Délégation" };
-const RIGHTS: Readonly<Record<string, string>> = { live: "direct", replay: "relecture" };
+const RIGHTS: Readonly<Record<string, string>> = { live: "direct", replay: "relecture", extract: "extraction" };
 
 /** The operations that CSI R.253-5 has logged. */
 const CLASSES: Readonly<Record<string, string>> = {

@@ -35,8 +35,10 @@ AT = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 YEAR = Validity(AT - 100 * DAY, AT + 265 * DAY)
 BOTH = frozenset(Right)
+PICTURES = (Act.PICTURE_LIVE, Act.PICTURE_REPLAY, Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT)
 LIVE_MOTIF = Motif("SECURITE")
 REPLAY_MOTIF = Motif("INTERVENTION", "2026-001234")
+REQUISITION = Motif("REQUISITION", "PV 2026-417")
 
 CIVIL = Actor(
     id="a1",
@@ -49,6 +51,7 @@ CIVIL = Actor(
 VERNON = Commune("27681", "Vernon", "27", (Convention("c1", YEAR),))
 CAMERA = Camera("cam", Regime.VOIE_PUBLIQUE, (Authorisation("au1", frozenset({"5", "11"}), True, True, YEAR),))
 STREET = Subject(VERNON, CAMERA)
+PAST = replace(STREET, window=(AT - DAY, AT - DAY / 2))
 
 
 def refusal(
@@ -265,6 +268,101 @@ def test_row_64_who_controls_reads_and_alters_nothing() -> None:
         assert refusal(inspector, act) == "REGIME_ROLE_FORBIDDEN"
 
 
+class TestExtraction:
+    """Recordings copied and handed out: the law's table of roles and rights, rows 11, 12, 22 and 44."""
+
+    def test_who_is_designated_for_it_extracts(self) -> None:
+        assert decide(CIVIL, Act.PICTURE_EXTRACT, PAST, REPLAY_MOTIF, AT) == Allowed(AT + 265 * DAY)
+        for category in (Category.PM, Category.GC, Category.ASVP):
+            agent = replace(CIVIL, category=category)
+            assert isinstance(decide(agent, Act.PICTURE_EXTRACT, PAST, REPLAY_MOTIF, AT), Allowed)
+        watches = replace(CIVIL, habilitations=(replace(HELD, rights=frozenset({Right.LIVE, Right.REPLAY})),))
+        for act, motif in ((Act.PICTURE_EXTRACT, REPLAY_MOTIF), (Act.PICTURE_EXPORT, REQUISITION)):
+            assert refusal(watches, act, PAST, motif) == "NOT_HABILITE"
+
+    def test_a_supervisor_extracts_what_he_may_replay(self) -> None:
+        held = replace(HELD, rights=frozenset({Right.REPLAY}))
+        supervisor = replace(CIVIL, role=Role.SUPERVISOR, habilitations=(held,))
+        assert isinstance(decide(supervisor, Act.PICTURE_EXTRACT, PAST, REPLAY_MOTIF, AT), Allowed)
+        assert isinstance(decide(supervisor, Act.PICTURE_EXPORT, PAST, REQUISITION, AT), Allowed)
+        looks = replace(supervisor, habilitations=(replace(held, rights=frozenset({Right.LIVE})),))
+        assert refusal(looks, Act.PICTURE_EXTRACT, PAST, REPLAY_MOTIF) == "NOT_HABILITE"
+
+    @pytest.mark.parametrize("act", [Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT])
+    def test_row_44_services_of_the_state_extract_by_requisition_only(self, act: Act) -> None:
+        both = replace(DEPORT, rights=frozenset({Right.LIVE, Right.REPLAY}))
+        subject = replace(opened(both), window=PAST.window)
+        assert isinstance(decide(GENDARME, act, subject, REQUISITION, AT), Allowed)
+        for motif in (REPLAY_MOTIF, Motif("DROIT_ACCES", "2026-7"), None):
+            assert refusal(GENDARME, act, subject, motif) == "MOTIF_REQUIRED"
+        live = replace(opened(DEPORT), window=PAST.window)
+        assert refusal(GENDARME, act, live, REQUISITION) == "DEPORT_MODE"
+        assert refusal(GENDARME, act, PAST, REQUISITION) == "DEPORT_NO_ARRETE"
+
+    @pytest.mark.parametrize("act", [Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT])
+    @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMINISTRATOR])
+    def test_row_64_never_by_audit_or_administration(self, act: Act, role: Role) -> None:
+        assert refusal(replace(CIVIL, role=role), act, PAST, REQUISITION) == "REGIME_ROLE_FORBIDDEN"
+
+    @pytest.mark.parametrize("act", [Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT])
+    def test_row_36_nor_by_the_elected_nor_a_private_operator(self, act: Act) -> None:
+        held = replace(HELD, basis=Basis.DELEGATION)
+        for category in (Category.ELU, Category.PRIVE_CNAPS):
+            person = replace(CIVIL, category=category, habilitations=(held, HELD))
+            subject = replace(authorised(LINE, regime=Regime.ERP), window=PAST.window)
+            assert refusal(person, act, subject, Motif("DROIT_ACCES", "2026-7")) == "REGIME_ROLE_FORBIDDEN"
+
+    def test_row_11_nothing_of_a_masked_time_nor_of_no_time_is_extracted(self) -> None:
+        assert refusal(act=Act.PICTURE_EXTRACT, motif=REPLAY_MOTIF) == "REQ_INCOMPLETE"
+        assert PAST.window is not None
+        masked = replace(PAST, camera=replace(CAMERA, masks=(Validity(PAST.window[0], PAST.window[0] + DAY / 24),)))
+        assert refusal(CIVIL, Act.PICTURE_EXTRACT, masked, REPLAY_MOTIF) == "MASK_LOCKED"
+        assert refusal(CIVIL, Act.PICTURE_EXPORT, masked, REQUISITION) == "MASK_LOCKED"
+
+    def test_row_1_the_authorisation_in_force_records(self) -> None:
+        for line, code in (
+            (replace(LINE, recorded=False), "AUTH_MISSING"),
+            (replace(LINE, validity=Validity(AT - DAY, AT)), "AUTH_EXPIRED"),
+            (replace(LINE, finalites=frozenset({"3"})), "FINALITE_NOT_AUTHORISED"),
+        ):
+            subject = replace(authorised(line), window=PAST.window)
+            assert refusal(CIVIL, Act.PICTURE_EXTRACT, subject, REPLAY_MOTIF) == code
+
+    def test_row_22_a_motif_with_its_reference(self) -> None:
+        for motif in (None, LIVE_MOTIF, Motif("INTERVENTION"), Motif("INTERVENTION", "AB-123-CD")):
+            assert refusal(CIVIL, Act.PICTURE_EXTRACT, PAST, motif) == "MOTIF_REQUIRED"
+
+    def test_row_22_what_is_handed_out_was_asked_for_by_who_may_have_it(self) -> None:
+        for motif in (REQUISITION, Motif("DROIT_ACCES", "2026-7")):
+            assert isinstance(decide(CIVIL, Act.PICTURE_EXPORT, PAST, motif, AT), Allowed)
+        for other in (None, REPLAY_MOTIF, Motif("REQUISITION"), Motif("ACCIDENT", "2026-7")):
+            assert refusal(CIVIL, Act.PICTURE_EXPORT, PAST, other) == "MOTIF_REQUIRED"
+
+
+class TestPtz:
+    """A camera's PTZ taken from whoever has it."""
+
+    def test_row_22_live_in_the_own_commune_with_a_motif_and_its_reference(self) -> None:
+        assert decide(CIVIL, Act.PTZ_OVERRIDE, STREET, REPLAY_MOTIF, AT) == Allowed(AT + 265 * DAY)
+        for motif in (None, LIVE_MOTIF, Motif("INTERVENTION"), REQUISITION):
+            assert refusal(CIVIL, Act.PTZ_OVERRIDE, STREET, motif) == "MOTIF_REQUIRED"
+        assert refusal(CIVIL, Act.PTZ_OVERRIDE, PAST, REPLAY_MOTIF) == "PTZ_NOT_LIVE"
+        elsewhere = replace(STREET, commune=replace(VERNON, insee="27016"))
+        assert refusal(CIVIL, Act.PTZ_OVERRIDE, elsewhere, REPLAY_MOTIF) == "OUT_OF_COMMUNE"
+        assert refusal(CIVIL, Act.PTZ_OVERRIDE, STREET, Motif("ACCIDENT", "2026-7")) == "FINALITE_NOT_AUTHORISED"
+
+    def test_row_12_not_while_the_camera_is_masked(self) -> None:
+        masked = replace(STREET, camera=replace(CAMERA, masks=(Validity(AT - DAY, AT + DAY),)))
+        assert refusal(CIVIL, Act.PTZ_OVERRIDE, masked, REPLAY_MOTIF) == "MASK_LOCKED"
+
+    def test_not_by_services_of_the_state_the_elected_or_who_sees_no_pictures(self) -> None:
+        assert refusal(GENDARME, Act.PTZ_OVERRIDE, opened(DEPORT), REPLAY_MOTIF) == "DEPORT_MODE"
+        delegate = replace(CIVIL, category=Category.ELU, habilitations=(replace(HELD, basis=Basis.DELEGATION),))
+        assert refusal(delegate, Act.PTZ_OVERRIDE, STREET, REPLAY_MOTIF) == "REGIME_ROLE_FORBIDDEN"
+        for role in (Role.AUDITOR, Role.ADMINISTRATOR):
+            assert refusal(replace(CIVIL, role=role), Act.PTZ_OVERRIDE, STREET, REPLAY_MOTIF) == "REGIME_ROLE_FORBIDDEN"
+
+
 class TestFindings:
     """Offences found on pictures: rows 10, 41 and 57."""
 
@@ -417,6 +515,7 @@ subjects = st.builds(
 )
 given_motifs = st.none() | st.sampled_from([LIVE_MOTIF, Motif("DEPOTS"), REPLAY_MOTIF, Motif("REQUISITION", "R-12")])
 acts = st.sampled_from(Act)
+on_pictures = st.sampled_from([*PICTURES, Act.PTZ_OVERRIDE])
 
 
 def dates_of(actor: Actor, subject: Subject) -> list[Validity]:
@@ -444,7 +543,7 @@ def test_an_allowed_act_stays_allowed_until_its_end(
         assert isinstance(decide(actor, act, subject, motif, last), Allowed)
 
 
-@given(actors, st.sampled_from([Act.PICTURE_LIVE, Act.PICTURE_REPLAY]), subjects, given_motifs, instants)
+@given(actors, on_pictures, subjects, given_motifs, instants)
 def test_no_picture_outside_the_dates_of_an_authorisation_and_a_habilitation(
     actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
 ) -> None:
@@ -472,17 +571,33 @@ def test_nothing_is_found_by_others_nor_without_its_purpose(
         assert any(held.finds and held.validity.in_force(at) for held in actor.habilitations)
 
 
-@given(actors, st.sampled_from([Act.PICTURE_LIVE, Act.PICTURE_REPLAY]), subjects, given_motifs, instants)
+@given(actors, on_pictures, subjects, given_motifs, instants)
 def test_services_of_the_state_see_what_an_arrete_in_force_opens_to_them(
     actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
 ) -> None:
     if actor.category in STATE_FORCES and isinstance(decide(actor, act, subject, motif, at), Allowed):
         assert subject.camera is not None
         right = Right.LIVE if act is Act.PICTURE_LIVE else Right.REPLAY
+        assert act is not Act.PTZ_OVERRIDE
+        assert act in (Act.PICTURE_LIVE, Act.PICTURE_REPLAY) or motif == Motif("REQUISITION", "R-12")
         assert any(
             actor.id in deport.persons and right in deport.rights and deport.validity.in_force(at)
             for deport in subject.camera.deports
         )
+
+
+@given(actors, st.sampled_from([Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT]), subjects, given_motifs, instants)
+def test_recordings_are_extracted_by_who_is_designated_with_a_reference(
+    actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime
+) -> None:
+    if isinstance(decide(actor, act, subject, motif, at), Allowed):
+        assert actor.category not in (Category.ELU, Category.PRIVE_CNAPS)
+        assert subject.window is not None
+        assert motif is not None
+        assert motif.reference is not None
+        assert act is Act.PICTURE_EXTRACT or motif.code == "REQUISITION"
+        enough = {Right.EXTRACT} | ({Right.REPLAY} if actor.role is Role.SUPERVISOR else set())
+        assert any(enough & held.rights and held.validity.in_force(at) for held in actor.habilitations)
 
 
 @given(actors, acts, subjects, given_motifs, instants, habilitations, lines, validities)

@@ -6,7 +6,7 @@ import { useDesk } from "../shell/context";
 import { Dialog, Problem } from "../shell/parts";
 import { fr } from "../strings";
 
-const RIGHTS = ["live", "replay"];
+const RIGHTS = ["live", "replay", "extract"];
 
 /** Entering the act by which an agent is designated for a commune. */
 export function GrantDialog(props: {
