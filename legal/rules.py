@@ -48,8 +48,8 @@ Rule = Callable[[Case], datetime | Refused]
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What an act does with pictures. `seen`: which ones, those of now or recorded ones; `right`: what of a habilitation
-    opens it; `motif`: what its motif serves."""
+    """What an act does with pictures. `seen`: of now or recorded; `right`: what of a habilitation opens it; `motif`:
+    what its motif serves."""
 
     seen: Right
     right: Right

@@ -145,7 +145,7 @@ async def test_a_deport_is_entered_suspended_and_ended_and_the_delegate_reads_it
             await dialog.locator('[name="commune"]').select_option("27229")
             await dialog.get_by_label("01 Place").check()
             await shot(page, "forms-deport")
-            await send(dialog, arrete="27-2026-0417", to="2027-11-23", reference="AB-123-CD")
+            await send(dialog, arrete="27-2026-0417", to="2027-11-22", reference="AB-123-CD")
             await expect(dialog.get_by_test_id("problem")).to_contain_text("plaque")
             await send(dialog, reference="2026-119")
             await expect(dialog).to_have_count(0)

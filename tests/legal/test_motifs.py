@@ -1,21 +1,22 @@
 import pytest
 
 from legal.facts import FINALITES
-from legal.motifs import DEPORT, KINDS, LIVE, REPLAY, Motif, fault_of, fault_of_prose, for_act
+from legal.motifs import DEPORT, EXPORT, EXTRACT, KINDS, LIVE, PTZ, REPLAY, Motif, fault_of, fault_of_prose, for_act
 from legal.two_persons import Decision
 
 
 def test_every_motif_serves_an_act_and_names_known_purposes() -> None:
     for code, kind in KINDS.items():
         assert code == kind.code
-        assert kind.acts <= {LIVE, REPLAY, DEPORT, *Decision}
+        assert kind.acts <= {LIVE, REPLAY, EXTRACT, EXPORT, PTZ, DEPORT, *Decision}
         assert kind.acts
         assert kind.finalites is None or kind.finalites <= set(FINALITES)
 
 
-def test_replay_always_asks_for_a_reference() -> None:
-    assert for_act(REPLAY)
-    assert all(kind.reference_required for kind in for_act(REPLAY))
+@pytest.mark.parametrize("act", [REPLAY, EXTRACT, EXPORT, PTZ, DEPORT])
+def test_all_but_live_pictures_ask_for_a_reference(act: str) -> None:
+    assert for_act(act)
+    assert all(kind.reference_required for kind in for_act(act))
 
 
 def test_every_decision_of_two_persons_has_its_motifs_and_each_wants_a_number() -> None:

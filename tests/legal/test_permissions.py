@@ -301,11 +301,11 @@ class TestExtraction:
 
     @pytest.mark.parametrize("act", [Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT])
     @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMINISTRATOR])
-    def test_row_64_never_by_audit_or_administration(self, act: Act, role: Role) -> None:
+    def test_never_by_audit_or_administration(self, act: Act, role: Role) -> None:
         assert refusal(replace(CIVIL, role=role), act, PAST, REQUISITION) == "REGIME_ROLE_FORBIDDEN"
 
     @pytest.mark.parametrize("act", [Act.PICTURE_EXTRACT, Act.PICTURE_EXPORT])
-    def test_row_36_nor_by_the_elected_nor_a_private_operator(self, act: Act) -> None:
+    def test_nor_by_the_elected_nor_a_private_operator(self, act: Act) -> None:
         held = replace(HELD, basis=Basis.DELEGATION)
         for category in (Category.ELU, Category.PRIVE_CNAPS):
             person = replace(CIVIL, category=category, habilitations=(held, HELD))

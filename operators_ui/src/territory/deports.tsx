@@ -6,7 +6,7 @@ import { useAsked } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { useDesk } from "../shell/context";
 import { Loaded } from "../shell/parts";
-import { localDay } from "../recording/local-input";
+import { endOf, localDay } from "../recording/local-input";
 import { MotifFields, motifIn } from "../recording/motif-fields";
 import { DECIDES } from "../recording/sections";
 import { Step } from "../recording/step";
@@ -150,6 +150,6 @@ function deportIn(form: FormData): Readonly<Record<string, unknown>> {
   return {
     commune: form.get("commune"), reference: form.get("arrete"), persons: form.getAll("persons"),
     cameras: cameras.length === 0 ? null : cameras, rights: form.getAll("rights"), recipient_days: Number(form.get("recipient_days")),
-    from: form.get("from"), to: form.get("to"), motif: motifIn(form),
+    from: form.get("from"), to: endOf(form.get("to")), motif: motifIn(form),
   };
 }
