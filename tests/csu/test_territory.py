@@ -15,6 +15,7 @@ from csu.keys import KeyFileError
 from csu.territory.command import import_document
 from csu.territory.document import Document, DocumentError, read
 from csu.territory.importing import Importer
+from legal.facts import Right
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo.toml"
 
@@ -117,8 +118,9 @@ class TestImport:
         }
         references = {item.reference for item in document.convention}
         references |= {item.reference for item in document.authorisation}
-        references |= {item.reference for item in document.habilitation}
+        references |= {item.reference for item in (*document.habilitation, *document.deport)}
         assert all(reference.startswith("FICTIF") for reference in references)
+        assert [(one.persons, one.rights) for one in document.deport] == [(["gendarme"], [Right.LIVE])]
         assert {c.commune for c in document.convention} < {a.commune for a in document.authorisation}
 
     def test_a_value_that_is_missing_is_named(self) -> None:
