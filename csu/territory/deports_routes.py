@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from csu import proposals
 from csu.accounts.guard import Guard, Visit
-from csu.errors import invalid, not_found
+from csu.errors import not_found
 from csu.schemas import CameraRef, CommuneRef, Day, Done, Insee, Line, WithMotif
 from csu.store import facts, tables
 from csu.territory import deports
@@ -121,9 +121,7 @@ async def list_deports(visit: Annotated[Visit, Depends(Guard(Act.DEPORT_LIST))])
 async def enter_deport(body: NewDeport, visit: Annotated[Visit, Depends(Guard(Act.DEPORT_ENTER))]) -> Done:
     """Enter what an arrêté opens: from its first day on, the agents whom it names see these pictures."""
     new = body.legal
-    fault = motifs.fault_of_prose(new.reference)
-    if fault is not None:
-        raise invalid(fault)
+    await visit.demand_words(new.reference)
     row = {
         "id": str(uuid4()),
         "commune": body.commune,
