@@ -1,0 +1,42 @@
+/** What a person reads: the wall and its list of cameras. */
+
+export const wall = {
+  title: "Mur d'images",
+  layout: (n: number) => (n === 1 ? "1 image" : `${n} images`),
+  layouts: "Nombre d'images",
+  page: (page: number, pages: number) => `Page ${page} / ${pages}`,
+  previous: "Page précédente",
+  next: "Page suivante",
+  tile: (position: number) => `Case ${position}`,
+  empty: "Case libre",
+  emptyHelp: "Choisir une caméra dans la liste",
+  clear: "Libérer la case",
+  open: "Ouvrir la caméra",
+  asking: "Demande du droit…",
+  opening: "Ouverture…",
+  waiting: "Nouvel essai",
+  again: "Redemander",
+  refused: "Accès refusé",
+  noMotif: "En attente du motif de la vacation",
+  noMotifReason: "Le direct demande un motif de vacation ; il est porté au journal pour chaque caméra regardée.",
+  chooseMotif: "Choisir le motif",
+  cut: "Accès retiré",
+  restored: "Accès rétabli", restoredReason: "Le droit est de nouveau ouvert : redemandez l'image.",
+  lost: "Caméra perdue",
+  stale: "Image figée",
+  lastFrame: "image de",
+  skipped: (n: number) => (n === 1 ? "1 image sautée" : `${n} images sautées`),
+  link: "Liaison avec la passerelle vidéo interrompue",
+  linkUp: "Passerelle vidéo reliée",
+  timeout: "La passerelle vidéo n'a pas répondu",
+  player: "Le lecteur a rencontré une erreur",
+  noCameras: "Aucune caméra dans votre périmètre.",
+} as const;
+
+export const picker = {
+  title: "Caméras",
+  filter: "Filtrer par nom, commune ou numéro",
+  refused: "Refusée",
+  onWall: "au mur",
+  none: "Aucune caméra ne correspond.",
+} as const;
