@@ -104,6 +104,22 @@ async def test_what_others_send_is_ignored() -> None:
     assert {packet.lost_before for packet in sink.packets} == {0}
 
 
+async def test_a_goodbye_that_names_no_or_another_source_ends_nothing() -> None:
+    """From the camera's own port, as one sends it who can forge that and doesn't see the pictures."""
+    async with Camera(Manners(udp="refuses"), make_clip(320, 192, 30, 15)) as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(SourceConfig(camera.url), sink))
+        await sink.wait_packets(5)
+        assert camera.ports
+        for _ in range(4):
+            camera.ports[1].send(struct.pack(">BBHI", 0x81, 203, 1, 8))
+            camera.ports[1].send(struct.pack(">BBH", 0x80, 203, 0))
+            await sink.wait_packets(len(sink.packets) + 30)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait((task,))
+
+
 @pytest.mark.parametrize(
     ("family", "host"),
     [
