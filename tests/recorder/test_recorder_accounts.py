@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorder_support import CAMERA, OTHER, START_US, Bench, bench
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench
 
 from recorder.accounts import Accounts, Cause
 from recorder.alarms import Alarms, read_alarms
@@ -149,3 +149,23 @@ def test_the_trouble_of_one_directory_is_told_in_another(tmp_path: Path) -> None
         assert _told(first)[2:] == [("alarm_ended", "CAMERA_LOST", CAMERA)]  # of the two raised there, it is over
         alarms.end("STORAGE_FAILED", "one", START_US + 4)
         assert _told(second)[-1] == ("alarm_ended", "STORAGE_FAILED", None)
+
+
+def test_facts_are_kept_for_thirty_days_after_they_were_acknowledged_and_until_then_for_ever(tmp_path: Path) -> None:
+    def numbers(made: Bench) -> list[int]:
+        return [fact["n"] for fact in read_facts(made.index._db, 0, 100)["facts"]]
+
+    with bench(tmp_path) as made:
+        for _ in range(3):
+            made.index.fact(START_US, "inventory", CAMERA)
+        made.index.acknowledge(2, START_US + DAY_US)
+        made.store.forget_old_facts(START_US + 31 * DAY_US)
+        assert numbers(made) == [1, 2, 3]
+        made.store.forget_old_facts(START_US + 31 * DAY_US + 1)
+        assert numbers(made) == [3]
+        made.store.forget_old_facts(START_US + 3650 * DAY_US)
+        assert numbers(made) == [3]
+        made.index.acknowledge(3, START_US + 3650 * DAY_US)
+        made.index.acknowledge(3, START_US + 4000 * DAY_US)
+        made.store.forget_old_facts(START_US + 3700 * DAY_US)
+        assert numbers(made) == [], "the first acknowledgement counts"

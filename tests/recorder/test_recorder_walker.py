@@ -71,8 +71,11 @@ def test_what_an_index_forgot_is_overdue_and_what_is_held_is_not(tmp_path: Path)
     assert [one.held for one in look(storage, START_US, whole=True)] == [0, 0]  # held, and not past the deadline
     (held,) = (one for one in look(storage, late_us, whole=True) if one.camera == OTHER)
     assert (held.files, held.held_size, held.oldest_us) == (3, held.size, None)
-    (first,) = (one for one in look(storage, START_US + 15 * DAY_US + OVERDUE_US - 1) if one.camera == CAMERA)
+    ten_minutes_us = 600_000_000
+    (first,) = (one for one in look(storage, START_US + 15 * DAY_US + ten_minutes_us) if one.camera == CAMERA)
     assert first.overdue == ()
+    (first,) = (one for one in look(storage, START_US + 15 * DAY_US + ten_minutes_us + 1) if one.camera == CAMERA)
+    assert len(first.overdue) == 1
 
 
 def test_a_file_that_can_not_be_read_is_overdue_after_the_longest_delay_and_when_its_hold_ends(tmp_path: Path) -> None:

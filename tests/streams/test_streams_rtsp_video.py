@@ -176,6 +176,8 @@ def test_what_is_lost_is_counted_and_what_is_whole_is_kept(lost: set[int]) -> No
     assert sum(packet.lost_before for packet in sink.packets) <= len(lost) + len(broken)
     if got:
         assert set(range(got[0], 50)) - broken == set(got)
+        first, last = min(set(range(len(packets))) - lost), owner.index(got[-1])
+        assert sum(packet.lost_before for packet in sink.packets) >= len({n for n in lost if first < n < last})
 
 
 def test_a_change_of_parameters_is_a_new_format_at_its_key_frame() -> None:
