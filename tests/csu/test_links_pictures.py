@@ -170,6 +170,17 @@ class TestOpenPictures:
         await Renewer(centre.centre, to_gateway).run_once()
         assert [cut["code"] for cut in gateway.cuts] == ["TICKET_UNKNOWN"]
 
+    async def test_a_lease_of_what_was_refused_is_cut(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, superuser: str
+    ) -> None:
+        """Whoever has the tickets' key: a refusal's entry grants nothing."""
+        async with centre.person("operateur") as operator:
+            (ticket,) = await look(operator, centre, gateway, "01")
+            async with await psycopg.AsyncConnection.connect(superuser) as connection:
+                await connection.execute("UPDATE journal SET result = 'refused' WHERE id = %s", (ticket,))
+            await Renewer(centre.centre, to_gateway).run_once()
+        assert [(cut["ticket"], cut["code"]) for cut in gateway.cuts] == [(ticket, "TICKET_UNKNOWN")]
+
     async def test_without_a_database_nothing_is_renewed(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, tmp_path: Path
     ) -> None:
