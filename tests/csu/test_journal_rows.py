@@ -119,3 +119,12 @@ async def test_no_act_is_done_when_the_journal_takes_no_entry(centre: Running, s
         assert not [person for person in persons if person["login"] == "nouveau"]
         assert not [h for person in persons for h in person["habilitations"] if h["suspended_at"] is not None]
         assert (await operator.get("/api/session")).json()["locked"] is False
+
+
+async def test_row_25_what_a_table_refuses_is_a_refusal_of_the_journal_too(centre: Running) -> None:
+    taken = {"login": "vernon", "name": "Quelqu'un d'Autre", "role": "operator", "category": "PM"}
+    async with centre.person("administrateur") as administrator:
+        answer = await administrator.post("/api/accounts", taken)
+        assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+    (told,) = await entries(centre, "account:create")
+    assert (told["result"], told["code"], told["about"]) == ("refused", "CONFLICT", "vernon")
