@@ -261,6 +261,22 @@ async def test_foreign_and_unmounted_directories_are_refused(tmp_path: Path) -> 
         await again.writer.stop()
 
 
+async def test_a_directory_that_is_swapped_while_it_is_written_to_is_noticed(loop: Loop, tmp_path: Path) -> None:
+    """As where a disk is unmounted, and its empty mount point or another's directory comes to light."""
+    recordings, away = tmp_path / "recordings", tmp_path / "away"
+    recordings.rename(away)
+    recordings.mkdir()
+    assert (await loop.until(lambda state: not state.ready)).code == "STORAGE_UNMOUNTED"
+    await loop.record(5)
+    assert list(recordings.iterdir()) == []
+    recordings.rmdir()
+    away.rename(recordings)
+    await loop.until(lambda state: state.ready)
+    await loop.record(5, start=10)
+    assert [reason for *_, reason in await loop.writer.ask(_read)][-1] == "closed"
+    assert check(recordings, START_US, True).ok
+
+
 async def test_a_full_directory_without_identity_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     (tmp_path / "recordings" / "somebody's file").write_text("x")

@@ -155,6 +155,14 @@ def test_any_description_gives_a_track_or_a_camera_error(body: bytes) -> None:
         assert 0 <= track.payload_type < 128
 
 
+@pytest.mark.parametrize("kind", ["audio", "application", "text"])
+def test_no_other_track_is_taken_for_video_whatever_it_claims_to_be(kind: str) -> None:
+    """Sound and metadata never enter."""
+    with pytest.raises(CameraError) as caught:
+        sdp.parse(f"m={kind} 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:x\r\n".encode()).video()
+    assert caught.value.fault is CameraFault.NO_VIDEO
+
+
 def test_a_description_with_several_codecs_and_oddities() -> None:
     description = sdp.parse(
         b"v=0\r\na=control:rtsp://10.1.1.1/s\r\nm=application 0 RTP/AVP 107\r\nm=video 0 RTP/AVP 98 97\r\n"
