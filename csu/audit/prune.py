@@ -79,11 +79,11 @@ async def pruned_leaves(connection: AsyncConnection) -> Ranges:
     return [] if row is None else read_leaves(row.detail)
 
 
-def newest_pruning() -> Select[tuple[str, datetime, int | None]]:
-    """`detail`, `at` and `leaf` of the last pruning by its place in the tree, whatever the clock said; one that has no
+def newest_pruning() -> Select[tuple[str, int | None]]:
+    """`detail` and `leaf` of the last pruning by its place in the tree, whatever the clock said; one that has no
     place yet comes after all that have."""
     journal, leaf = tables.journal, tables.journal_leaf
-    statement = select(journal.c.detail, journal.c.at, leaf.c.leaf)
+    statement = select(journal.c.detail, leaf.c.leaf)
     statement = statement.join_from(journal, leaf, leaf.c.entry == journal.c.id, isouter=True)
     order = leaf.c.leaf.desc().nulls_first(), journal.c.at.desc(), journal.c.id.desc()
     return statement.where(journal.c.op == OP).order_by(*order).limit(1)

@@ -110,7 +110,6 @@ class _Pruning:
     """What the newest entry of a pruning says: which leaves have no entry, and where that entry itself is."""
 
     leaves: Ranges
-    at: datetime
     leaf: int | None
 
     def tells(self, leaf: int) -> bool:
@@ -178,7 +177,8 @@ class _Check:
         place, told = self._head_over(leaf), None if pruning.leaf is None else self._head_over(pruning.leaf)
         if place is None or not pruning.tells(leaf):
             return False
-        told_at = pruning.at if told is None else self._signed[told][1]
+        # A pruning that no head is over yet is dated by the last one: its own row can be written by whoever has it.
+        told_at = self._signed[-1 if told is None else told][1]
         # Time had come so far when the leaf got its number, wherever the clock was set back to.
         return self._reached[place] <= oldest_kept_at(told_at) + LATE + timedelta(days=1)
 
@@ -262,7 +262,7 @@ async def _nodes(connection: AsyncConnection) -> dict[tuple[int, int], bytes]:
 
 async def _pruning(connection: AsyncConnection) -> _Pruning | None:
     row = (await connection.execute(newest_pruning())).one_or_none()
-    return None if row is None else _Pruning(read_leaves(row.detail), row.at, row.leaf)
+    return None if row is None else _Pruning(read_leaves(row.detail), row.leaf)
 
 
 async def _rows(connection: AsyncConnection, first: int) -> Sequence[RowMapping]:

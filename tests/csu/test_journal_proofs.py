@@ -219,6 +219,18 @@ async def test_the_newest_pruning_is_the_last_in_the_tree_though_the_clock_went_
     assert await prune(owner, NOW) == 0
 
 
+async def test_a_forged_pruning_that_is_dated_ahead_makes_no_entry_old(journal: Journal, superuser: str) -> None:
+    """No head is over it, as while the centre is stopped."""
+    await journal.write(5, NOW)
+    with psycopg.connect(superuser) as connection:
+        connection.execute("DELETE FROM journal WHERE id = (SELECT entry FROM journal_leaf WHERE leaf = 2)")
+    async with journal.store.transaction(None) as connection_:
+        told = Entry("journal:prune", NOW + timedelta(days=4 * 366), SYSTEM, detail={"leaves": [[2, 2]]})
+        await append(connection_, [told])
+    found = await journal.verify()
+    assert (found.ok, found.first_bad) == (False, 2)
+
+
 async def test_an_old_entry_that_no_pruning_tells_of_is_missed(
     journal: Journal, owner: AsyncEngine, superuser: str
 ) -> None:
