@@ -57,7 +57,18 @@ def test_every_command_has_its_row_and_every_row_its_command() -> None:
 
 
 # The law's own words, which have no other; a name that is data; an article is cited as it is.
-LEGAL = {"habilité", "arrêté", "préfet", "récépissé", "réquisition", "préfecture", "agrément", "délégué", "délégation"}
+LEGAL = {
+    "habilité",
+    "arrêté",
+    "préfet",
+    "récépissé",
+    "réquisition",
+    "préfecture",
+    "agrément",
+    "délégué",
+    "délégation",
+    "déport",
+}
 FRENCH = {"le", "la", "les", "des", "du", "une", "un", "pour", "avec", "oui", "est", "sont", "aucun", "conforme", "et"}
 DATA = {"Administrateur du centre"}
 
