@@ -159,6 +159,12 @@ async def test_a_deport_is_entered_suspended_and_ended_and_the_delegate_reads_it
                 await row.get_by_test_id(f"{verb}-deport").click()
                 await send(page.get_by_test_id(f"{verb}-deport-dialog"), reference="2026-120")
                 await expect(row).to_contain_text(shown)
+        async with page_of(origin, "superviseur", "persons") as page:
+            await page.get_by_test_id("section-proof").click()
+            await page.get_by_test_id("proof-person").select_option("Camille Durand")
+            await page.get_by_test_id("proof-apply").click()
+            await expect(page.get_by_test_id("proof-answer")).to_have_attribute("data-habilite", "false")
+            await expect(page.get_by_test_id("proof-deport")).to_contain_text("Déport 27-2026-0417")
         async with page_of(origin, "delegue", "territory") as page:
             await page.get_by_test_id("section-deports").click()
             await expect(page.get_by_test_id("deports-table").locator("tbody tr")).to_contain_text("27-2026-0417")

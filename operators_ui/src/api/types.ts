@@ -333,6 +333,7 @@ export const habilitationAnswer = member("answer", object({
   acts: withDefault(array(object({
     basis: string, reference: string, signed_by: nullable(string), signed_on: nullable(string), from_at: nullable(instant), to_at: nullable(instant),
   })), []),
+  deports: withDefault(array(object({ reference: string, from_at: instant, to_at: instant })), []),
 }));
 
 const cameraRef = object({ id: string, number: string, name: string, commune });

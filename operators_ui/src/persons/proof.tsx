@@ -68,6 +68,7 @@ function Shown({ shown, file, who }: Answered): ReactNode {
         ))}
       </Table>
       {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on)}{act.from_at !== null && ` ${fr.tables.span(day(act.from_at), act.to_at === null ? null : lastDay(act.to_at))}`}</p>)}
+      {shown.deports.map((one) => <p key={`${one.reference} ${one.from_at}`} data-testid="proof-deport">{persons.deport(one.reference)} {fr.tables.span(day(one.from_at), lastDay(one.to_at))}</p>)}
       <p>
         <button type="button" onClick={() => saveJson(`habilitation-${shown.login}.json`, file)} data-testid="proof-file">{persons.file}</button>{" "}
         <span className="quiet">{persons.checkHelp} <code>csu person verify</code></span>

@@ -31,6 +31,7 @@ export const persons = {
   blocks: "Ici, un agrément dont l'enquête a plus de cinq ans n'ouvre aucune image.",
   act: (basis: string, reference: string, by: string | null, on: string | null) =>
     `${basis} ${reference}, ${by === null ? "signataire non enregistré" : `signé par ${by}`}${on === null ? "" : ` le ${on}`}`,
+  deport: (reference: string) => `Déport ${reference}`,
   proofHelp: "Le centre répond par un fichier signé, qui vaut pour la caméra et l'instant choisis, et porte la demande au journal.",
   at: "À la date du", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, camera: string, at: string) =>
     `${who} : ${isHabilite ? "habilité" : "pas habilité"} pour la caméra ${camera} le ${at}.`,
