@@ -8,8 +8,11 @@ import psycopg
 import pytest
 from centre_support import CHEAP, ORIGIN, PASSWORD, ROLES, Browser, Running
 
+from csu.accounts import guard
 from csu.accounts.passwords import AT_ONCE, Passwords
+from csu.alarms import routes as alarm_routes
 from csu.app import create_app
+from legal.acts import Act
 
 
 async def test_a_person_logs_in_and_sees_the_own_session(centre: Running) -> None:
@@ -257,3 +260,16 @@ async def test_tokens_are_stored_hashed(centre: Running, superuser: str) -> None
             rows = await (await connection.execute("SELECT s::text FROM session s")).fetchall()
         assert rows
         assert not any(token in row[0] or operator.csrf in row[0] for row in rows)
+
+
+async def test_the_stream_of_hints_ends_when_the_post_is_locked(
+    centre: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarm_routes, "_KEEP_ALIVE_S", 0.01)
+    async with centre.person("operateur") as operator:
+        token = operator.http.cookies[centre.centre.cookie_name]
+        session = await guard._session(centre.centre, token, centre.clock())
+        hints = alarm_routes._hints(guard.Visit(centre.centre, Act.EVENT_FOLLOW, session, token, centre.clock()))
+        assert [await anext(hints) for _ in range(2)] == [b"retry: 4000\n\n", b": \n\n"]
+        assert (await operator.post("/api/session/lock")).status_code == 200
+        assert [one async for one in hints] == []
