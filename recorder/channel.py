@@ -52,29 +52,25 @@ def listen_unix(path: Path, mode: int = 0o660) -> socket.socket:
     The caller makes sure that no other live server owns the path (the recorder holds its directory's lock).
     """
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
+    with contextlib.ExitStack() as failed:
+        sock = failed.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         with _short_name(path) as name:
             sock.bind(name)
             os.chmod(name, mode)
         sock.listen(128)
-    except BaseException:
-        sock.close()
-        raise
+        failed.pop_all()
     return sock
 
 
 def connect_unix(path: Path) -> socket.socket:
     """A connected, non-blocking socket. Raises OSError when nobody listens or its backlog is full; never waits."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
+    with contextlib.ExitStack() as failed:
+        sock = failed.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
         with _short_name(path) as name:
             sock.connect(name)
-    except BaseException:
-        sock.close()
-        raise
+        failed.pop_all()
     return sock
 
 
@@ -200,23 +196,27 @@ class ChannelClient:
         return result
 
     async def _exchange(self, op: str, message: bytes) -> dict[str, Any]:
-        try:
-            if self._streams is not None and self._streams[0].at_eof():
-                self.close()  # the server went away since the last call: nothing of this one was sent there
-            if self._streams is None:
-                sock = connect_unix(self._path)
-                self._streams = await asyncio.open_unix_connection(sock=sock, limit=MAX_MESSAGE_BYTES)
-            reader, writer = self._streams
-            writer.write(message)
-            await writer.drain()
-            line = await reader.readline()
-            if not line.endswith(b"\n"):
-                raise ConnectionResetError("closed before its answer")
-            answer: dict[str, Any] = json.loads(line)
-        except (OSError, ValueError) as error:
-            self.close()
-            raise ChannelError("UNREACHABLE", f"{op} on {self._path.name}: {error}") from error
-        except BaseException:
-            self.close()
-            raise
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close)
+            try:
+                answer = await self._send(message)
+            except (OSError, ValueError) as error:
+                raise ChannelError("UNREACHABLE", f"{op} on {self._path.name}: {error}") from error
+            failed.pop_all()
+        return answer
+
+    async def _send(self, message: bytes) -> dict[str, Any]:
+        """Raises OSError, ValueError."""
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # the server went away since the last call: nothing of this one was sent there
+        if self._streams is None:
+            sock = connect_unix(self._path)
+            self._streams = await asyncio.open_unix_connection(sock=sock, limit=MAX_MESSAGE_BYTES)
+        reader, writer = self._streams
+        writer.write(message)
+        await writer.drain()
+        line = await reader.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("closed before its answer")
+        answer: dict[str, Any] = json.loads(line)
         return answer

@@ -62,33 +62,28 @@ class StorageDirectory:
         expected = _read_expected(expected_file)
         if expected is None:
             path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-        dir_fd = -1
-        try:
-            dir_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            identity = _read_identity(dir_fd)
-            if expected is not None and identity != expected:
-                code = "STORAGE_UNMOUNTED" if identity is None else "STORAGE_FOREIGN"
-                raise StorageRefused(
-                    code, f"{path}: expected directory {expected} (by {expected_file.name}), found {identity}"
-                )
-            if identity is None and not _EMPTY.issuperset(os.listdir(dir_fd)):
-                raise StorageRefused("STORAGE_FOREIGN", f"{path}: not empty and without identity")
-            lock_fd = _lock(dir_fd, path)
-        except FileNotFoundError as error:
-            raise StorageRefused("STORAGE_UNMOUNTED", f"{path}: {error.strerror}") from error
-        except BaseException:
-            if dir_fd >= 0:
-                os.close(dir_fd)
-            raise
-        directory = cls(path, identity or str(uuid.uuid4()), identity is None, dir_fd, lock_fd)
-        try:
+        with contextlib.ExitStack() as failed:
+            try:
+                dir_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                failed.callback(os.close, dir_fd)
+                identity = _read_identity(dir_fd)
+                if expected is not None and identity != expected:
+                    code = "STORAGE_UNMOUNTED" if identity is None else "STORAGE_FOREIGN"
+                    raise StorageRefused(
+                        code, f"{path}: expected directory {expected} (by {expected_file.name}), found {identity}"
+                    )
+                if identity is None and not _EMPTY.issuperset(os.listdir(dir_fd)):
+                    raise StorageRefused("STORAGE_FOREIGN", f"{path}: not empty and without identity")
+                lock_fd = _lock(dir_fd, path)
+            except FileNotFoundError as error:
+                raise StorageRefused("STORAGE_UNMOUNTED", f"{path}: {error.strerror}") from error
+            failed.callback(os.close, lock_fd)
+            directory = cls(path, identity or str(uuid.uuid4()), identity is None, dir_fd, lock_fd)
             if identity is None:
                 directory._write_identity()
             if expected is None:
                 _write_expected(expected_file, directory.identity, path)
-        except BaseException:
-            directory.close()
-            raise
+            failed.pop_all()
         return directory
 
     def close(self) -> None:
@@ -279,13 +274,13 @@ def _write_expected(file: Path, identity: str, path: Path) -> None:
 
 def _lock(dir_fd: int, path: Path) -> int:
     fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE, dir_fd=dir_fd)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException as error:
-        os.close(fd)
-        if isinstance(error, BlockingIOError):
+    with contextlib.ExitStack() as failed:
+        failed.callback(os.close, fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise StorageRefused("STORAGE_BUSY", f"{path}: another recorder has it") from None
-        raise
+        failed.pop_all()
     return fd
 
 
@@ -293,11 +288,10 @@ def lock_file(path: Path) -> int:
     """A locked file, for as long as the descriptor is open. Raises BlockingIOError when another process has it."""
     path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-    try:
+    with contextlib.ExitStack() as failed:
+        failed.callback(os.close, fd)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(fd)
-        raise
+        failed.pop_all()
     return fd
 
 

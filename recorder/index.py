@@ -4,6 +4,7 @@ Rows change inside one transaction that `commit` ends; `rollback` forgets what c
 microseconds. What each table is for, and which row a file has when, is in FORMAT.md.
 """
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -150,7 +151,8 @@ class Index:
     def open(cls, path: Path, directory: str, now_us: int) -> Self:
         """Open or make the index of the directory of this identity. Raises IndexRefused."""
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 2000")
@@ -160,10 +162,9 @@ class Index:
             else:
                 _migrate(connection)
             _check(connection, directory)
-            return cls(connection, created=not tables)
-        except BaseException:
-            connection.close()
-            raise
+            index = cls(connection, created=not tables)
+            failed.pop_all()
+        return index
 
     def close(self) -> None:
         self._db.close()

@@ -6,6 +6,7 @@ every 2 s as after a crash; jobs made before the failure are dropped, since what
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -229,17 +230,17 @@ class Writer:
     def _start(self) -> None:
         """Open, recover, begin to destroy what fell due meanwhile, and only then report ready; playback opens when all
         of it is gone."""
-        storage = StorageDirectory.open(self._path, self._identity_file)
-        try:
+        with contextlib.ExitStack() as failed:
+            storage = StorageDirectory.open(self._path, self._identity_file)
+            failed.callback(storage.close)
             if self._is_index_damaged:
                 log.error("storage %s: the index is damaged, and is brought back from the files", self._path)
                 set_aside(storage)
                 self._is_index_damaged = False
             index = Index.open(storage.index_path, storage.identity, now_us())
-        except BaseException:
-            storage.close()
-            raise
-        try:
+            failed.callback(index.close)
+            failed.callback(index.rollback)
+            failed.callback(setattr, self, "_store", None)
             index.put("playback_boot", None)
             stopped = "stopped" if index.get("stopped") else "killed"
             why = self._failure or (Cause.OURS, stopped)
@@ -262,12 +263,7 @@ class Writer:
             self._clock.remember(memory)
             self._destroy_for(FIRST_DESTROY_S, _FIRST_BATCH)
             index.commit()
-        except BaseException:
-            index.rollback()
-            index.close()
-            storage.close()
-            self._store = None
-            raise
+            failed.pop_all()
         self._told_clock = None
         self._report(recovery=report)
 

@@ -7,6 +7,7 @@ exist, never what was typed. Seen from the console by administrator and auditor.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,11 @@ async def write(store: Store, tally: Tally) -> None:
         {"at": since, "source": "console", "code": e.code, "login": e.account, "workstation": e.workstation, "count": n}
         for since, e, n in taken
     ]
-    try:
+    with ExitStack() as failed:
+        failed.callback(tally.restore, taken)
         async with store.transaction(None) as connection:
             await connection.execute(insert(tables.security_event), rows)
-    except BaseException:
-        tally.restore(taken)
-        raise
+        failed.pop_all()
 
 
 async def take_over(connection: AsyncConnection, source: str, items: Sequence[Mapping[str, Any]]) -> None:

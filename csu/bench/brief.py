@@ -69,6 +69,7 @@ def take(times: Times) -> None:
     def deadline_at(oldest_at: datetime, retention_days: int) -> datetime:
         return oldest_at + timedelta(seconds=RETENTION_S)
 
+    # Nothing in the recorder takes these as an argument, since nothing but this bench would give another.
     SegmentStore.append = timed_append  # type: ignore[method-assign, assignment]
     streamer.pull = timed_pull  # type: ignore[attr-defined]
     recorded.deadline_at = deadline_at  # type: ignore[attr-defined]

@@ -264,7 +264,7 @@ def _measure(paths: Paths, fleet: Fleet, now: datetime, ffmpeg: str) -> Grown:
     store, instants = PlaybackStore(paths.recordings), fleet.instants(_SEEKS)
     gc.freeze()  # as the gateway does at its start
     first_byte = [_first_byte_ms(store, fleet.cameras[camera], at_from_us(at_us), now) for camera, at_us in instants]
-    listed = [_list_ms(paths, camera, now) for camera in random.Random(0).choices(fleet.cameras, k=_LISTS)]  # noqa: S311
+    listed = [_list_ms(paths, camera, now) for camera in random.Random(0).choices(fleet.cameras, k=_LISTS)]  # noqa: S311 - as above
     peer = [_peer_ms(ffmpeg, paths, fleet, camera, at_us) for camera, at_us in instants[:_PEER_SEEKS]]
     return Grown(fleet.segments, first_byte, listed, peer)
 

@@ -103,6 +103,7 @@ def _count_instead_of_decoding() -> dict[int, int]:
     async def count(receiver: RTCRtpReceiver, packet: object, arrival_time_ms: int) -> None:
         counts[id(receiver)] = counts.get(id(receiver), 0) + 1
 
+    # aiortc has no receiver that doesn't decode.
     RTCRtpReceiver._handle_rtp_packet = count  # type: ignore[method-assign, assignment]
     return counts
 

@@ -10,7 +10,8 @@ When the spool can't be written, every lease ends: nothing is served that is not
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -122,6 +123,19 @@ class Desk:
         """A security event: counted, and told to the control plane within ten seconds. What is not told yet is lost
         with the process: an attack must not cost a write a try."""
         self._refusals.note(self.clock.now(), Event(code, actor))
+
+    @contextmanager
+    def beginning(self, opened: Opened) -> Iterator[None]:
+        """What has to succeed for a lease to go on. Where it fails the lease ends: by the code of a refusal, or as of a
+        viewer who left; also when it is cancelled, since nobody else would end it then."""
+        with ExitStack() as failed:
+            failed.callback(self.close, opened, "VIEWER_LEFT")
+            try:
+                yield
+            except Refused as refused:
+                self.close(opened, refused.code)
+                raise
+            failed.pop_all()
 
     def close(self, opened: Opened, code: str, reason: str = "") -> None:
         """End a lease, tell its holder, write the rest of its account. Nothing happens when it ended before."""

@@ -213,11 +213,8 @@ class Viewer:
         finally:
             self._opening -= 1
         wanted = opened.lease.ticket
-        try:
+        with self._desk.beginning(opened):
             live = await self._hub.find(wanted.camera, wanted.streams[0])
-        except BaseException:  # the socket went away meanwhile: nobody else would end the lease
-            self._desk.close(opened, "VIEWER_LEFT")
-            raise
         if not opened.lease.is_open:
             code = opened.lease.reason or ""
             self._refuse(tile, Refused(code if code in REASONS else "RIGHT_WITHDRAWN"))

@@ -7,6 +7,7 @@ import asyncio
 import re
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from fractions import Fraction
 from typing import Any
 
@@ -127,20 +128,19 @@ async def answer(offer: str, track: PacketTrack, addresses: Sequence[str]) -> tu
     """
     configuration = RTCConfiguration(iceServers=[])
     peer = RTCPeerConnection(configuration)
-    try:
-        transceiver = peer.addTransceiver(track, direction="sendonly")
-        _choose_h264(transceiver)
-        bind_only(transceiver, addresses)
-        await peer.setRemoteDescription(RTCSessionDescription(_CANDIDATES.sub("", offer), "offer"))
-        await peer.setLocalDescription(await peer.createAnswer())
-        text: str = peer.localDescription.sdp
-        _check_answer(peer, transceiver, text)
-    except _BAD_OFFER as error:
-        await peer.close()
-        raise OfferRefused(f"{type(error).__name__}: {error}") from error
-    except BaseException:
-        await peer.close()
-        raise
+    async with AsyncExitStack() as failed:
+        failed.push_async_callback(peer.close)
+        try:
+            transceiver = peer.addTransceiver(track, direction="sendonly")
+            _choose_h264(transceiver)
+            bind_only(transceiver, addresses)
+            await peer.setRemoteDescription(RTCSessionDescription(_CANDIDATES.sub("", offer), "offer"))
+            await peer.setLocalDescription(await peer.createAnswer())
+            text: str = peer.localDescription.sdp
+            _check_answer(peer, transceiver, text)
+        except _BAD_OFFER as error:
+            raise OfferRefused(f"{type(error).__name__}: {error}") from error
+        failed.pop_all()
     return peer, text
 
 

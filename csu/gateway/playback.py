@@ -90,14 +90,8 @@ class Playback:
         opened = await self._desk.open(text, "replay", replay)
         replay.opened = opened
         self._replays[replay.id] = replay
-        try:
+        with self._desk.beginning(opened):
             plan = await self._plan(replay, opened)
-        except Refused as refused:
-            self._desk.close(opened, refused.code)
-            raise
-        except BaseException:
-            self._desk.close(opened, "VIEWER_LEFT")
-            raise
         response = web.json_response(self._opened_json(replay, opened, plan), status=201)
         response.set_cookie(
             COOKIE, replay.secret, path=replay.path, httponly=True, samesite="Strict", secure=self._secure

@@ -115,14 +115,8 @@ class Whep:
         opened = await self.desk.open(ticket.strip(), "live", session)
         session.opened = opened
         self._sessions[session.id] = session
-        try:
+        with self.desk.beginning(opened):
             text = await self._connect(session, opened, offer)
-        except Refused as refused:
-            self.desk.close(opened, refused.code)
-            raise
-        except BaseException:
-            self.desk.close(opened, "VIEWER_LEFT")
-            raise
         headers = {"Location": f"/whep/{session.id}"}
         return web.Response(status=201, text=text, content_type="application/sdp", headers=headers)
 

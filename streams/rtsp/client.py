@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import time
@@ -238,17 +239,15 @@ async def _connect(address: Address) -> socket.socket:
             for family, kind, protocol, _, place in await loop.getaddrinfo(
                 address.host, address.port, type=socket.SOCK_STREAM
             ):
-                sock = socket.socket(family, kind, protocol)
-                try:
-                    sock.setblocking(False)
-                    await loop.sock_connect(sock, place)
-                except OSError as error:
-                    sock.close()
-                    fault = CameraError(CameraFault.UNREACHABLE, error.strerror or "cannot connect")
-                except BaseException:
-                    sock.close()
-                    raise
-                else:
+                with contextlib.ExitStack() as failed:
+                    sock = failed.enter_context(socket.socket(family, kind, protocol))
+                    try:
+                        sock.setblocking(False)
+                        await loop.sock_connect(sock, place)
+                    except OSError as error:
+                        fault = CameraError(CameraFault.UNREACHABLE, error.strerror or "cannot connect")
+                        continue
+                    failed.pop_all()
                     return sock
     except TimeoutError:
         raise CameraError(CameraFault.TIMEOUT, f"no connection within {HANDSHAKE_S:.0f} s") from None
@@ -259,15 +258,14 @@ async def _connect(address: Address) -> socket.socket:
 
 async def _secure(plain: socket.socket, host: str, certificate: str | None) -> TlsSocket:
     sock = TlsSocket(plain, host, certificate)
-    try:
-        async with asyncio.timeout(HANDSHAKE_S):
-            await sock.shake_hands()
-    except TimeoutError:
-        sock.close()
-        raise CameraError(CameraFault.TIMEOUT, f"no TLS within {HANDSHAKE_S:.0f} s") from None
-    except BaseException:
-        sock.close()
-        raise
+    with contextlib.ExitStack() as failed:
+        failed.callback(sock.close)
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                await sock.shake_hands()
+        except TimeoutError:
+            raise CameraError(CameraFault.TIMEOUT, f"no TLS within {HANDSHAKE_S:.0f} s") from None
+        failed.pop_all()
     return sock
 
 

@@ -216,7 +216,7 @@ class Wheel(Writer):
         path = history.path
         memory, rulings = path / "state" / "storage.json", Rulings(path / "state" / "holds")
         super().__init__(path / "recordings", memory, MachineClock(), rulings, history.storage_told, history.clock_told)
-        self._loop = _Loop()  # type: ignore[assignment]
+        self._loop = _Loop()  # type: ignore[assignment] # all of a loop that the writer asks for
         self._history = history
 
     def turn(self) -> None:

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,14 +83,12 @@ class Sequence:
     def _start(self, at_us: int) -> None:
         storage, index = _open(self._path)
         index.sequence = self
-        try:
+        with ExitStack() as failed:
+            for let_go in (storage.close, index.close, index.rollback):
+                failed.callback(let_go)
             recover(storage, index, at_us, Cause.STORAGE, "storage_failed")
             self._store = SegmentStore(storage, index, Accounts(index))
-        except BaseException:
-            index.rollback()
-            index.close()
-            storage.close()
-            raise
+            failed.pop_all()
         for camera in CAMERAS:
             if camera not in self._store.accounts.cameras():
                 self._store.accounts.gap(camera, at_us, Cause.OURS, "starting")
@@ -177,12 +175,12 @@ class _ToldIndex(Index):
 
 
 def _open(path: Path) -> tuple[StorageDirectory, _ToldIndex]:
-    storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
-    try:
-        return storage, _ToldIndex.open(storage.index_path, storage.identity, BEGIN_US)
-    except BaseException:
-        storage.close()
-        raise
+    with ExitStack() as failed:
+        storage = StorageDirectory.open(path / "recordings", path / "state" / "storage.json")
+        failed.callback(storage.close)
+        index = _ToldIndex.open(storage.index_path, storage.identity, BEGIN_US)
+        failed.pop_all()
+    return storage, index
 
 
 @contextmanager

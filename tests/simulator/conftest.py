@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,9 +121,9 @@ def simulate(simulator_paths: Paths) -> Start:
 
     @contextlib.asynccontextmanager
     async def start(
-        cameras: int = 2, burst: bool = False, audio: bool = False, udp: bool = False, **options: object
+        cameras: int = 2, burst: bool = False, audio: bool = False, udp: bool = False, **options: Any
     ) -> AsyncIterator[Simulation]:
-        plan = Plan(cameras, 0, Manner(QUICK, burst, audio, udp), **options)  # type: ignore[arg-type]
+        plan = Plan(cameras, 0, Manner(QUICK, burst, audio, udp), **options)
         async with running.simulating(simulator_paths, plan) as simulation:
             yield simulation
 

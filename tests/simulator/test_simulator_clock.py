@@ -11,6 +11,7 @@ from csu.simulator.cameras import FULL, QUICK, STREAMS, Quality, Stream
 
 _CAMERAS = st.integers(1, 300)
 _STREAMS = st.sampled_from(STREAMS)
+# Hypothesis wants its bounds without zone.
 _INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
