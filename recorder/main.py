@@ -108,10 +108,10 @@ class Recorder:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.disks.stop)
-            self.disks.start()
             await stack.enter_async_context(self._feed)
+            stack.push_async_callback(self.disks.stop)
             await stack.enter_async_context(self._tasks)
+            self.disks.start()  # what a directory tells begins a task
             for path in self._dropped.values():
                 self.alarms.raise_(STORAGE_DROPPED, path, "not in the settings", now_us())
             self._load_orders()
