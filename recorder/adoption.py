@@ -23,6 +23,7 @@ from recorder.files import StorageDirectory
 from recorder.format import (
     MAX_PART_BYTES,
     NO_HASH,
+    cameras_among,
     file_name,
     hour_directory,
     pack_entry,
@@ -80,7 +81,7 @@ def is_needed(storage: StorageDirectory, index: Index, now_us: int) -> bool:
         return True
     last = index.get("last_segment")
     active = {name for (name,) in index.query("SELECT name FROM active_directory")}
-    for camera in _cameras(storage):
+    for camera in cameras_among(storage.names("")):
         names = [name for number, name in _newest_hours(storage, camera, now_us) if number > last]
         if len(names) > _FILES_OF_A_WAVE or any(os.path.dirname(name) not in active for name in names):
             index.put(_OLDER, 1)
@@ -107,7 +108,7 @@ class Adoption:
         if index.get(ADOPTING) is not None:
             return
         last = index.get("last_segment")
-        for camera in _cameras(self._storage):
+        for camera in cameras_among(self._storage.names("")):
             for number, name in reversed(_newest_hours(self._storage, camera, self._now_us)):
                 scan = _scan(self._storage, name, verify=True)
                 if scan is not None and scan.entries:
@@ -132,7 +133,7 @@ class Adoption:
 
     def _run(self) -> Iterator[None]:
         limit = self._index.get(ADOPTING)
-        for camera in _cameras(self._storage):
+        for camera in cameras_among(self._storage.names("")):
             for directory in _hours(self._storage, camera):
                 for number, name in _segments(self._storage, directory):
                     if number <= limit:
@@ -335,17 +336,6 @@ class Adoption:
             "INSERT INTO gap(camera, from_us, to_us, cause, detail) VALUES (?, ?, ?, ?, ?)",
             (camera, from_us, to_us, Cause.OURS, LOST),
         )
-
-
-def _cameras(storage: StorageDirectory) -> list[str]:
-    found: list[str] = []
-    for name in sorted(storage.names("")):
-        try:
-            if str(uuid.UUID(name)) == name:
-                found.append(name)
-        except ValueError:
-            continue
-    return found
 
 
 def _hours(storage: StorageDirectory, camera: str) -> list[str]:

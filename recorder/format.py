@@ -9,7 +9,7 @@ import json
 import re
 import struct
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -32,6 +32,7 @@ HEADER_READ_BYTES = 16 * 1024
 
 _PART = struct.Struct(">qI32s")  # UTC of the first sample in microseconds, RTP packets lost, SHA-256
 _REPAIRED = struct.Struct(">I")  # and only where there are some: pictures whose stamps were put in order
+_CAMERA = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
 
 
@@ -195,6 +196,11 @@ def file_name(camera: str, start_us: int, segment: int) -> str:
 
 def hour_directory(camera: str, start_us: int) -> str:
     return f"{camera}/{at_from_us(start_us):%Y/%m/%d/%H}"
+
+
+def cameras_among(names: Iterable[str]) -> list[str]:
+    """Those of a storage directory's names that are cameras', sorted."""
+    return sorted(name for name in names if _CAMERA.fullmatch(name))
 
 
 def segment_of(name: str) -> int | None:

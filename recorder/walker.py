@@ -5,7 +5,6 @@ of its own; only the oldest hour directory of each camera unless the whole inven
 """
 
 import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.derived import DIRECTORY as DERIVED
 from recorder.derived import read_name
-from recorder.format import HEADER_READ_BYTES, read_segment_header, segment_of, start_us_of
+from recorder.format import HEADER_READ_BYTES, cameras_among, read_segment_header, segment_of, start_us_of
 from recorder.holds import DIRECTORY, read_hold_file
 from streams.fmp4 import FormatError, parse_init
 from streams.ticks import at_from_us, us_from_at
@@ -49,10 +48,9 @@ def look(storage: Path, now_us: int, whole: bool = False) -> list[Look]:
     """Every camera's oldest hour, or with `whole` all it has. Raises OSError when the storage can't be read."""
     os.stat(storage)
     holds = list(_holds(storage))
-    late = {
-        camera: tuple(_late_derived(storage, camera, now_us, holds, whole)) for camera in _cameras(storage / DERIVED)
-    }
-    looks = [_look(storage, camera, now_us, holds, whole) for camera in _cameras(storage)]
+    derived = cameras_among(_names(storage / DERIVED))
+    late = {camera: tuple(_late_derived(storage, camera, now_us, holds, whole)) for camera in derived}
+    looks = [_look(storage, camera, now_us, holds, whole) for camera in cameras_among(_names(storage))]
     gone = late.keys() - {one.camera for one in looks}
     looks += [Look(camera, 0, 0, None, ()) for camera in sorted(gone) if late[camera]]
     return [replace(one, overdue=one.overdue + late.get(one.camera, ())) for one in looks]
@@ -118,17 +116,6 @@ def _holds(storage: Path) -> Iterator[tuple[str, int, int]]:
         hold = read_hold_file(storage / DIRECTORY / name) if name.endswith(".json") else None
         if hold is not None:
             yield hold.camera, us_from_at(hold.from_at), us_from_at(hold.to_at)
-
-
-def _cameras(storage: Path) -> list[str]:
-    found = []
-    for name in sorted(_names(storage)):
-        try:
-            if str(uuid.UUID(name)) == name:
-                found.append(name)
-        except ValueError:
-            continue
-    return found
 
 
 def _hours(directory: Path, depth: int) -> Iterator[Path]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from disk_model import Choice, chance, everything, nothing
+from history_checks import verify
+from history_model import DAY, FORMATS, HOUR, Clocks, Killed, S, make_camera
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +22,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from recorded_history import DAY, FORMATS, HOUR, Clocks, History, Killed, S, make_camera
+from recorded_history import History
 
 from recorder.machine import now_us
 from streams.ticks import at_from_us, us_from_at
@@ -200,7 +202,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def all_holds(self) -> None:
         if hasattr(self, "history") and self.is_up:
-            self.history.verify()
+            verify(self.history)
 
 
 @contextmanager
@@ -217,7 +219,7 @@ def _history(begin: str, ppm: int = 0, days: int = 2, ahead_us: int = 0) -> Iter
         with history.under():
             history.start()
             yield history
-            history.verify()
+            verify(history)
     finally:
         shutil.rmtree(path)
 
@@ -240,9 +242,9 @@ def test_a_night_of_clock_change_costs_nothing(begin: str) -> None:
         for number in (0, 1):
             ((from_us, to_us, reason, _),) = _runs(history, number)
             assert (reason, to_us - from_us >= 294 * S) == (None, True)
-        history.verify()
+        verify(history)
         history.wait(32 * DAY)  # over their deadlines, a month later: the same civil time, or 31 days if that is less
-        history.verify()
+        verify(history)
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
@@ -277,7 +279,7 @@ def test_a_machines_clock_that_is_set_cuts_the_run_and_costs_nothing_else(ahead_
         before = len(history.cameras[0].taken)
         history.set_clock(ahead_us)
         history.record(100)
-        history.verify()
+        verify(history)
         assert history.clock.trusted is (ahead_us != 2 * HOUR)
         # At most what came between the cut and the next key frame.
         assert len(history.cameras[0].taken) >= before + 5 * 100 - 20
@@ -286,7 +288,7 @@ def test_a_machines_clock_that_is_set_cuts_the_run_and_costs_nothing_else(ahead_
         assert reasons == ([None] if ahead_us == -HOUR else ["wall_clock", None])
         history.ntp()
         history.record(10)
-        history.verify()
+        verify(history)
         assert history.clock.trusted
 
 
@@ -306,13 +308,13 @@ def test_a_first_clock_that_was_ahead_keeps_nothing_longer_and_destroys_nothing_
         history.record(100)
         history.ntp()
         history.record(100)
-        history.verify()
+        verify(history)
         assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
         history.wait(DAY)
-        history.verify()
+        verify(history)
         assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
         history.wait(DAY + HOUR)
-        history.verify()
+        verify(history)
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
@@ -323,7 +325,7 @@ def test_a_first_clock_that_was_years_ahead_leaves_no_second_unaccounted() -> No
         history.record(30)
         history.ntp()
         history.wait(HOUR)  # without a picture since the clock is right
-        history.verify()
+        verify(history)
         history.find(history.cameras[0])
         history.record(30)
 
@@ -337,10 +339,10 @@ def test_a_second_jump_over_the_same_hours_destroys_nothing_early() -> None:
             history.set_clock(0)
             history.record(60)
         history.wait(2 * DAY - HOUR // 2)
-        history.verify()
+        verify(history)
         assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
         history.wait(HOUR)
-        history.verify()
+        verify(history)
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
@@ -352,10 +354,10 @@ def test_a_clock_that_was_set_twice_keeps_nothing_for_years() -> None:
             history.set_clock(ahead_us)
             history.record(60)
         history.wait(2 * DAY - HOUR // 2)
-        history.verify()
+        verify(history)
         assert not any(picture.gone for camera in history.cameras for picture in camera.taken)
         history.wait(HOUR)
-        history.verify()
+        verify(history)
         assert all(picture.gone for camera in history.cameras for picture in camera.taken)
 
 
@@ -374,7 +376,7 @@ def test_a_lost_index_keeps_nothing_longer_that_was_dated_ahead(is_held: bool) -
         history.record(100)
         history.wait(2 * DAY + HOUR)
         history.record(100)
-        history.verify()
+        verify(history)
         first, second, third = (history.cameras[0].taken[n].gone for n in (0, 600, 1100))
         assert (first, second, third) == (not is_held, True, False)
         history.stop()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
+from recorder_support import DAY_US, apply
 
 from csu.keys import load_private
 from csu.links.orders import plan
@@ -26,8 +27,8 @@ from recorder.index import Index
 from recorder.machine import MachineClock
 from recorder.orders import CameraOrder
 from recorder.recovery import recover
-from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
-from recorder.store import NewSegment, SegmentStore
+from recorder.segmenter import Segmenter
+from recorder.store import SegmentStore
 from recorder.utc import at_from_text, text_from_at
 from recorder.writer import load_memory, save_memory
 from streams.packets import Packet, VideoFormat
@@ -35,7 +36,6 @@ from streams.ticks import us_from_at
 
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 DAYS = 15
-_DAY_US = 86_400_000_000
 _FPS = 2
 
 
@@ -69,8 +69,8 @@ def _history(
     for n in range(minutes * 60 * _FPS):
         at_us = us_from_at(start_at) + n * 1_000_000 // _FPS
         packet = Packet(source.randbytes(80), n * 90_000 // _FPS, n % 4 == 0, at_us / 1e6, FORMAT)
-        _apply(store, camera_id(number), segmenter.push(packet, at_us))
-    _apply(store, camera_id(number), segmenter.end("reset"))
+        apply(store, camera_id(number), segmenter.push(packet, at_us), DAYS * DAY_US, Cause.NETWORK)
+    apply(store, camera_id(number), segmenter.end("reset"), DAYS * DAY_US, Cause.NETWORK)
     store.obey_terms(camera_id(number), "27-2026-001", DAYS, 0)
     store.wave(us_from_at(start_at) + minutes * 60_000_000)
     row = index.camera(camera_id(number))
@@ -87,22 +87,6 @@ def _history(
     index.close()
     storage.close()
     return int(count)
-
-
-def _apply(store: SegmentStore, of: str, events: Any) -> None:
-    for event in events:
-        match event:
-            case RunStarted(at_us):
-                store.start_run(of, at_us, "27-2026-001", None)
-            case SegmentOpened(start_us, format):
-                deadline_us = start_us + DAYS * _DAY_US
-                store.open_segment(NewSegment(of, start_us, format, "27-2026-001", deadline_us, None, None))
-            case PartReady(part):
-                store.append(of, part)
-            case SegmentClosed(end_us):
-                store.close_segment(of, end_us)
-            case RunEnded(end_us, reason):
-                store.end_run(of, end_us, reason, Cause.NETWORK, reason)
 
 
 def _below(directory: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from gateway_support import make_ticket, write_settings
 from recorder_process import (
     RecorderProcess,
     Simulator,
@@ -33,7 +34,6 @@ from recorder_process import (
 
 from csu.keys import load_private
 from csu.settings import Paths, resolve
-from csu.tickets import REDEEM_WITHIN, Ticket
 from csu.tickets import sign as sign_ticket
 from recorder.channel import ChannelClient, ChannelError
 from recorder.feed import _SUBSCRIBE, _message
@@ -149,19 +149,6 @@ async def test_slow_viewers(tmp_path: Path, cameras: Simulator, viewers: int) ->
         await _recorded_for(process, 10)
 
 
-_SETTINGS = """
-data = "."
-[gateway]
-port = {port}
-[database]
-url = "postgresql://unused"
-guard_url = "postgresql://unused"
-owner_url = "postgresql://unused"
-[valkey]
-url = "redis://unused"
-"""
-
-
 @dataclass
 class _Gateway:
     port: int
@@ -170,22 +157,8 @@ class _Gateway:
     process: "subprocess.Popen[bytes]"
 
     def ticket(self, number: int) -> str:
-        now = datetime.now(UTC)
-        ticket = Ticket(
-            id=str(uuid.uuid4()),
-            camera=camera_id(1 + number % CAMERAS),
-            act="live",
-            streams=("main",),
-            from_at=None,
-            to_at=None,
-            motif_code="surveillance",
-            motif_reference=None,
-            actor=str(uuid.UUID(int=number)),
-            session=f"session {number}",
-            issued_at=now,
-            redeem_by_at=now + REDEEM_WITHIN,
-            not_after_at=now + timedelta(hours=1),
-        )
+        changes = {"camera": camera_id(1 + number % CAMERAS), "actor": str(uuid.UUID(int=number))}
+        ticket = make_ticket(datetime.now(UTC), **changes, session=f"session {number}")
         return sign_ticket(ticket, *load_private(self.paths.keys, "ticket"))
 
     async def told(self) -> Counter[str] | None:
@@ -209,12 +182,7 @@ class _Gateway:
 @contextlib.contextmanager
 def _gateway(paths: Paths) -> Iterator[_Gateway]:
     """The real one, on the recorder's data; the test issues the tickets."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    file = paths.data / "csu.toml"
-    file.write_text(_SETTINGS.format(port=port))
-    file.chmod(0o600)
+    file, port = write_settings(paths.data)
     with (paths.data / "gateway.log").open("ab") as log:
         command = [sys.executable, "-m", "csu.cli", "gateway", "--config", str(file)]
         process = subprocess.Popen(command, stdout=log, stderr=log)

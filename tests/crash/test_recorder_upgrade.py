@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from make_recordings_of_before import BEGIN_US, CAMERAS, FILES, SECONDS, make
 from recorder_process import wait_until
+from recorder_support import apply, start_writer
 
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
@@ -19,16 +19,12 @@ from recorder.coverage import read_coverage
 from recorder.dating import settle
 from recorder.destruction import destroy_due, tell_destroyed
 from recorder.files import StorageDirectory
-from recorder.holds import Rulings
 from recorder.index import HOUR_US, UNCOUNTED, Index, open_reader, read_facts
-from recorder.machine import MachineClock
-from recorder.orders import OrdersFile
 from recorder.recovery import Recovery, recover
-from recorder.sealed import key_id
-from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
+from recorder.segmenter import Segmenter
 from recorder.space import read_space
-from recorder.store import NewSegment, SegmentStore
-from recorder.writer import StorageState, Writer
+from recorder.store import SegmentStore
+from recorder.writer import StorageState
 from streams.packets import Packet, VideoFormat
 
 NOW_US = BEGIN_US + 600_000_000
@@ -92,16 +88,7 @@ def test_the_hours_are_counted_and_everything_dies_at_its_deadline(before: Path,
 
 async def test_a_running_recorder_counts_the_hours(before: Path) -> None:
     states: list[StorageState] = []
-    writer = Writer(
-        before / "recordings",
-        before / "state" / "storage.json",
-        MachineClock(),
-        Rulings(before / "state" / "holds"),
-        states.append,
-        lambda state: None,
-        wave_s=0.05,
-    )
-    writer.start()
+    writer = start_writer(before, states)
 
     async def counted() -> bool:
         if not states or states[-1].index is None:
@@ -203,10 +190,8 @@ def test_recording_goes_on_in_the_same_chain(before: Path) -> None:
     for n in range(100):
         at_us = NOW_US + n * 500_000
         packet = Packet(bytes([n]) * 50, n * 45_000, n % 4 == 0, at_us / 1e6, FORMAT)
-        for event in segmenter.push(packet, at_us):
-            _apply(store, event)
-    for event in segmenter.end("closed"):
-        _apply(store, event)
+        apply(store, CAMERAS[0], segmenter.push(packet, at_us))
+    apply(store, CAMERAS[0], segmenter.end("closed"))
     store.wave(NOW_US + 50_000_000)
     index.close()
     storage.close()
@@ -221,37 +206,3 @@ def test_a_directory_of_now_is_like_that_of_before(tmp_path: Path) -> None:
     with zipfile.ZipFile(FILES[1]) as archive:
         names = {Path(name).name for name in archive.namelist() if name.endswith(".mp4")}
     assert {file.name for file in (tmp_path / "now").rglob("*.mp4")} == names
-
-
-def _apply(store: SegmentStore, event: object) -> None:
-    camera = CAMERAS[0]
-    match event:
-        case RunStarted(at_us):
-            store.start_run(camera, at_us, "27-2026-001", None)
-        case SegmentOpened(start_us, format):
-            store.open_segment(NewSegment(camera, start_us, format, "27-2026-001", start_us + 10**12, None, None))
-        case PartReady(part):
-            store.append(camera, part)
-        case SegmentClosed(end_us):
-            store.close_segment(camera, end_us)
-        case RunEnded(end_us, reason):
-            store.end_run(camera, end_us, reason, Cause.CAMERA, reason)
-
-
-def test_the_orders_on_disk_are_obeyed_and_not_rolled_back(tmp_path: Path) -> None:
-    """The recorder carries on alone with the orders that the version before kept."""
-    kept = json.loads(Path(__file__).with_name("orders_of_before.json").read_text())
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(kept["public"]))
-    file = tmp_path / "orders.json"
-    file.write_text(json.dumps(kept["orders"]))
-    orders = OrdersFile(file, {key_id(key): key}).load()
-    assert orders is not None
-    (order,) = orders.cameras
-    assert (orders.version, order.camera, order.interruptions) == (41, CAMERAS[0], ())
-    assert (order.retention_days, order.minimum_days, order.priority) == (15, 7, 2)
-    assert (order.main.url, order.main.username, order.main.password) == (
-        "rtsp://192.0.2.7/main",
-        "viewer",
-        "camera-secret",
-    )
-    assert (order.record_from_at.year, order.record_to_at.year) == (2026, 2031)

@@ -1,5 +1,6 @@
 """A small territory and a client that speaks to the real application, for the control plane's tests."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,28 @@ START = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 QUICK = Passwords(CHEAP)
 ROLES = ("operateur", "superviseur", "delegue", "auditeur", "administrateur")
+
+
+GRANT: dict[str, Any] = {
+    "commune": "27229",
+    "rights": ["live"],
+    "reference": "ARR-2026-14",
+    "signed_by": "Maire d'Évreux",
+    "signed_on": "2026-11-20",
+    "from": "2026-11-23",
+    "to": "2027-11-23",
+}
+"""A habilitation as a form sends it, but for whose it is."""
+ANSWERS_FOR: dict[str, Any] = {
+    "authority": "Maire de Bernay",
+    "controller": "Commune de Bernay",
+    "dpo": "Délégué à la protection des données, dpo@example.invalid",
+    "deliberation": "DEL-2026-17",
+    "deliberation_on": "2026-02-01",
+    "cnil_sent_on": "2026-03-01",
+    "cnil_receipt": "CNIL-1",
+}
+"""What a commune has to show before it joins."""
 
 
 class ManualClock:
@@ -210,3 +233,15 @@ async def running(database: Database, valkey: Valkey, data: Path) -> AsyncIterat
         yield Running(centre, clock, httpx.ASGITransport(create_app(centre, None), raise_app_exceptions=False))
     finally:
         await close_centre(centre)
+
+
+def settings_file(folder: Path, data: Path, database: Database, valkey: Valkey, more: str = "") -> Path:
+    """A `csu.toml` for commands, with what else it says before its tables."""
+    urls = {name: getattr(database, name).get_secret_value() for name in ("url", "guard_url", "owner_url")}
+    lines = [f"data = {json.dumps(str(data))}", more, "[database]"]
+    lines += [f"{name} = {json.dumps(url)}" for name, url in urls.items()]
+    lines += ["[valkey]", f"url = {json.dumps(valkey.url.get_secret_value())}", ""]
+    file = folder / "csu.toml"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines))
+    return file

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from centre_support import Running
+from recorder_support import START_US, Bench, bench
 
 from csu import keys
 from csu.links.recorder_link import FactsPuller
@@ -18,7 +19,6 @@ from recorder.index import open_reader, read_facts
 from recorder.rounds import tell_inventory
 from recorder.walker import Look, look
 from streams.ticks import us_from_at
-from tests.recorder.recorder_support import START_US, Bench, bench
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
-from centre_support import Running
+from centre_support import Running, settings_file
 from timestamp_authority import Authority, authority
 
 from csu import keys
@@ -281,7 +281,7 @@ async def test_the_command_holds_the_journal_against_the_file(
     file = tmp_path / "anchors"
     room = Room(centre, Journal(anchor_file=file))
     await room.day()
-    config = settings_file(centre, tmp_path, f'[journal]\nanchor_file = "{file}"\n')
+    config = settings_with(centre, tmp_path, f'[journal]\nanchor_file = "{file}"\n')
     wanted = ["journal", "verify", "--config", str(config), "--anchors", str(file), "--json"]
     assert await in_thread(wanted) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["anchors"] == 1
@@ -294,23 +294,9 @@ async def in_thread(arguments: list[str]) -> int:
     return await asyncio.to_thread(main, arguments)
 
 
-def settings_file(centre: Running, folder: Path, more: str) -> Path:
+def settings_with(centre: Running, folder: Path, more: str) -> Path:
     given = centre.centre.settings
-    database = given.database
-    file = folder / "csu.toml"
-    file.touch(mode=0o600)
-    file.write_text(
-        f"""data = "{given.data}"
-{more}
-[database]
-url = "{database.url.get_secret_value()}"
-guard_url = "{database.guard_url.get_secret_value()}"
-owner_url = "{database.owner_url.get_secret_value()}"
-[valkey]
-url = "{given.valkey.url.get_secret_value()}"
-"""
-    )
-    return file
+    return settings_file(folder, given.data, given.database, given.valkey, more)
 
 
 @pytest.mark.parametrize(
@@ -325,17 +311,17 @@ url = "{given.valkey.url.get_secret_value()}"
 )
 async def test_settings_that_cannot_be_used_are_refused(centre: Running, tmp_path: Path, wrong: str) -> None:
     with pytest.raises(SettingsError, match="journal"):
-        load(settings_file(centre, tmp_path, f"[journal]\n{wrong}\n"))
+        load(settings_with(centre, tmp_path, f"[journal]\n{wrong}\n"))
 
 
 async def test_relative_files_count_from_the_settings(centre: Running, tmp_path: Path) -> None:
-    loaded = load(settings_file(centre, tmp_path, '[journal]\nanchor_file = "share/anchors"\n'))
+    loaded = load(settings_with(centre, tmp_path, '[journal]\nanchor_file = "share/anchors"\n'))
     assert loaded.journal.anchor_file == tmp_path / "share" / "anchors"
 
 
 async def test_the_command_prunes_both_logs(
     centre: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = settings_file(centre, tmp_path, "")
+    config = settings_with(centre, tmp_path, "")
     assert await in_thread(["journal", "prune", "--config", str(config), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"removed": 0, "security_events": 0, "ok": True}

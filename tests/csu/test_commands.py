@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from centre_support import ManualClock, Running
+from centre_support import ManualClock, Running, settings_file
 from statements_support import signer
 
 from csu import engines, keys
@@ -21,7 +21,7 @@ from csu.audit import ops
 from csu.audit.entries import SYSTEM, Entry, append
 from csu.audit.heads import HeadSigner
 from csu.cli import COMMANDS, main
-from csu.settings import Database, Paths, Valkey
+from csu.settings import Database, Paths
 
 TABLE = Path(__file__).with_name("rights") / "commands.csv"
 HEAD = ["commande", "qui, par quelle preuve", "ce qu'elle fait", "acte au journal", "pourquoi rien"]
@@ -160,7 +160,7 @@ async def test_what_a_command_does_is_in_the_journal(
 ) -> None:
     before, words = GIVEN[name]
     await before(centre, tmp_path)
-    config = _config(tmp_path, database, centre.centre.settings.valkey)
+    config = str(settings_file(tmp_path, tmp_path, database, centre.centre.settings.valkey))
     known = {entry["leaf"] for entry in await centre.journal()}
     command = [*name.split(), *words.format(folder=tmp_path).split(), "--config", config]
     assert await asyncio.to_thread(main, command) == 0
@@ -174,7 +174,7 @@ def test_a_migration_is_in_the_journal_once(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     engine = engines.start_postgres(paths)
     try:
-        config = _config(tmp_path, engines.postgres_urls(paths), engines.valkey_url(paths))
+        config = str(settings_file(tmp_path, tmp_path, engines.postgres_urls(paths), engines.valkey_url(paths)))
         for _ in range(2):
             assert main(["migrate", "--config", config]) == 0
         with psycopg.connect(engines.superuser_url(paths).replace("+psycopg", "")) as connection:
@@ -186,14 +186,3 @@ def test_a_migration_is_in_the_journal_once(tmp_path: Path) -> None:
     ((op, author, detail),) = entries
     assert (op, author) == ("store:migrate", "Administration locale")
     assert json.loads(detail) == {"from": None, "to": version[0]}
-
-
-def _config(folder: Path, database: Database, valkey: Valkey) -> str:
-    file = folder / "commands.toml"
-    file.touch(mode=0o600)
-    urls = {name: getattr(database, name).get_secret_value() for name in ("url", "guard_url", "owner_url")}
-    lines = [f"data = {json.dumps(str(folder))}", "[database]"]
-    lines += [f"{name} = {json.dumps(url)}" for name, url in urls.items()]
-    lines += ["[valkey]", f"url = {json.dumps(valkey.url.get_secret_value())}"]
-    file.write_text("\n".join(lines))
-    return str(file)

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
-from centre_support import ORIGIN, QUICK, Browser, ManualClock, Running, load_territory, territory
+from centre_support import ANSWERS_FOR, ORIGIN, QUICK, Browser, ManualClock, Running, load_territory, territory
 from conftest import flush
 from gateway_centre import Browser as Screen
 from gateway_centre import Camera
@@ -183,15 +183,7 @@ async def it_joins_and_its_authorisation_passes_all_states(story: Story) -> None
     async with story.running.person("administrateur") as administrator:
         answer = await administrator.post("/api/communes", {"insee": BERNAY, "authority": "Maire de Bernay"})
         assert answer.status_code == 201, answer.text
-        answers_for = {
-            "authority": "Maire de Bernay",
-            "controller": "Commune de Bernay",
-            "dpo": "dpo@example.invalid",
-            "deliberation": "DEL-17",
-            "deliberation_on": today,
-            "cnil_sent_on": today,
-            "cnil_receipt": "CNIL-1",
-        }
+        answers_for = ANSWERS_FOR | {"deliberation_on": today, "cnil_sent_on": today}
         answer = await administrator.send("PUT", f"/api/communes/{BERNAY}", answers_for)
         assert answer.status_code == 200, answer.text
         for kind, partner in (("IV", "Syndicat mixte"), ("V", "Préfet de l'Eure")):

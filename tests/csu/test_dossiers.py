@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from centre_support import START, Browser, Running, territory
+from centre_support import ANSWERS_FOR, START, Browser, Running, territory
 from test_territory import import_again
 
 from csu.alarms.norms import NormKeeper
@@ -35,17 +35,7 @@ async def commune_joins(
     """Bernay with one camera and no authorisation; the camera's id."""
     answer = await person.post("/api/communes", {"insee": BERNAY, "authority": "Maire de Bernay"})
     assert answer.status_code == 201, answer.text
-    body = {
-        "authority": "Maire de Bernay",
-        "controller": "Commune de Bernay",
-        "dpo": "Délégué à la protection des données, dpo@example.invalid",
-        "deliberation": "DEL-2026-17",
-        "deliberation_on": "2026-02-01",
-        "cnil_sent_on": "2026-03-01",
-        "cnil_receipt": "CNIL-1",
-        **unlike,
-    }
-    answer = await person.send("PUT", f"/api/communes/{BERNAY}", body)
+    answer = await person.send("PUT", f"/api/communes/{BERNAY}", ANSWERS_FOR | unlike)
     assert answer.status_code == 200, answer.text
     for kind in conventions:
         answer = await person.post("/api/conventions", convention(kind))

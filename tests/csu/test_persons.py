@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import httpx
 import psycopg
 import pytest
-from centre_support import START, Browser, Running, territory
+from centre_support import GRANT, START, Browser, Running, settings_file, territory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_territory import import_again, persons
@@ -27,15 +27,6 @@ from csu.territory.document import DocumentError
 from legal.persons import Due
 
 REASON = {"reason": "essai"}
-GRANT: dict[str, Any] = {
-    "commune": "27229",
-    "rights": ["live"],
-    "reference": "ARR-2026-14",
-    "signed_by": "Maire d'Évreux",
-    "signed_on": "2026-11-20",
-    "from": "2026-11-23",
-    "to": "2027-11-23",
-}
 
 
 async def make(centre: Running, login: str, category: str, employer: str | None, name: str) -> str:
@@ -634,13 +625,8 @@ async def raw(superuser: str, statement: str, *values: object) -> None:
 async def test_row_46_the_command_answers_signs_and_verifies(
     centre: Running, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "csu.toml"
-    valkey = centre.centre.settings.valkey.url.get_secret_value()
-    urls = {name: getattr(database, name).get_secret_value() for name in ("url", "guard_url", "owner_url")}
-    lines = [f"data = {json.dumps(str(centre.centre.settings.data))}", "[database]"]
-    lines += [f"{name} = {json.dumps(url)}" for name, url in urls.items()]
-    config.write_text("\n".join([*lines, "[valkey]", f"url = {json.dumps(valkey)}"]))
-    config.chmod(0o600)
+    settings = centre.centre.settings
+    config = settings_file(tmp_path, settings.data, database, settings.valkey)
 
     async def run(*words: str) -> tuple[int, str]:
         status = await asyncio.to_thread(main, ["person", *words, "--config", str(config), "--json"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from centre_support import Browser, Running
+from recorder_support import apply
 from sqlalchemy import select
 
 from csu import keys
@@ -25,8 +26,7 @@ from recorder.channel import ChannelClient, ChannelError
 from recorder.machine import now_us, read_clock
 from recorder.orders import CameraOrder, Orders, StreamAddress, sign
 from recorder.playback import PlaybackClosed, PlaybackStore
-from recorder.segmenter import PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
-from recorder.store import NewSegment
+from recorder.segmenter import Segmenter
 from streams.packets import Packet, VideoFormat
 from streams.ticks import us_from_at
 
@@ -273,19 +273,7 @@ class FrozenRecorder:
             events += segmenter.push(picture, began_us + round(n * every_s * 1_000_000))
         with storage(self._paths, now) as store:
             store.accounts.gap(CAMERA, began_us, Cause.CAMERA, "connecting")
-            for event in [*events, *segmenter.end("closed")]:
-                match event:
-                    case RunStarted(at_us):
-                        store.start_run(CAMERA, at_us, "27-2026-001", None)
-                    case SegmentOpened(start_us, form):
-                        due_us = start_us + kept // timedelta(microseconds=1)
-                        store.open_segment(NewSegment(CAMERA, start_us, form, "27-2026-001", due_us, None, None))
-                    case PartReady(part):
-                        store.append(CAMERA, part)
-                    case SegmentClosed(end_us):
-                        store.close_segment(CAMERA, end_us)
-                    case RunEnded(end_us, reason):
-                        store.end_run(CAMERA, end_us, reason, Cause.CAMERA, reason)
+            apply(store, CAMERA, [*events, *segmenter.end("closed")], kept // timedelta(microseconds=1))
             store.wave(us_from_at(now))
             store.index.commit()
 

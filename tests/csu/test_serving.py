@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from centre_support import Browser, load_territory
+from centre_support import Browser, load_territory, settings_file
 
 from csu import engines
 from csu.engines import Engine
@@ -97,15 +97,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     paths = Paths(tmp_path)
     started = Machine(paths, free_port(), engines.start_postgres(paths), engines.start_valkey(paths))
     database, valkey = engines.postgres_urls(paths), engines.valkey_url(paths)
-    settings = paths.data / "csu.toml"
-    settings.touch(mode=0o600)
-    settings.write_text(
-        f"data = {json.dumps(str(paths.data))}\nembedded = true\n"
-        f'[console]\nport = {started.port}\norigin = "{started.origin}"\n'
-        + "[database]\n"
-        + "".join(f'{n} = "{getattr(database, n).get_secret_value()}"\n' for n in ("url", "guard_url", "owner_url"))
-        + f'[valkey]\nurl = "{valkey.url.get_secret_value()}"\n'
-    )
+    console = f'embedded = true\n[console]\nport = {started.port}\norigin = "{started.origin}"'
+    settings_file(paths.data, paths.data, database, valkey, console)
     migrate(database.owner_url.get_secret_value())
 
     async def load() -> None:

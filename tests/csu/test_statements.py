@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from centre_support import Running
+from centre_support import Running, settings_file
+from recorder_support import DAY_US, START_US, packets, record
 from sqlalchemy import create_engine
 from statements_support import at, camera_ids, linked, recorder, signer, tell
 
@@ -29,7 +30,6 @@ from recorder.destruction import destroy_due, tell_destroyed
 from recorder.format import merkle_root
 from recorder.holds import put_hold, release_hold
 from streams.ticks import at_from_us, us_from_at
-from tests.recorder.recorder_support import DAY_US, START_US, packets, record
 
 EVREUX, VERNON, ANDELYS, BARE = "27229", "27681", "27016", "27999"
 DAY = date(2026, 11, 23)
@@ -382,7 +382,8 @@ async def test_the_command_shows_and_verifies(
         assert (status, [fault["code"] for fault in told["faults"]], told["ok"]) == (1, [code], False)
     assert main(["statement", "verify", "--key", str(other), str(written[0])]) == 2
     assert main(["statement", "verify", "--key", key, str(tmp_path / "absent")]) == 2
-    config = _config(tmp_path, centre, database)
+    settings = centre.centre.settings
+    config = str(settings_file(tmp_path, settings.data, database, settings.valkey))
     capsys.readouterr()
 
     async def show(day: str, *more: str) -> tuple[int, str]:
@@ -399,17 +400,6 @@ async def test_the_command_shows_and_verifies(
     assert (status, json.loads(shown)) == (0, own)
     assert (await show("2026-11-22"))[0] == 1
     assert (await show("hier"))[0] == 2
-
-
-def _config(tmp_path: Path, centre: Running, database: Database) -> str:
-    file = tmp_path / "csu.toml"
-    file.touch(mode=0o600)
-    urls = {name: getattr(database, name).get_secret_value() for name in ("url", "guard_url", "owner_url")}
-    lines = [f"data = {json.dumps(str(centre.centre.settings.data))}", "[database]"]
-    lines += [f"{name} = {json.dumps(url)}" for name, url in urls.items()]
-    lines += ["[valkey]", f"url = {json.dumps(centre.centre.settings.valkey.url.get_secret_value())}"]
-    file.write_text("\n".join(lines))
-    return str(file)
 
 
 async def test_a_commune_sees_its_rows_only_and_nobody_alters_a_statement(

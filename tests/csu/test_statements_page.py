@@ -9,6 +9,7 @@ from pathlib import Path
 from centre_support import Running
 from console_support import page_of, served
 from playwright.async_api import expect
+from recorder_support import DAY_US, START_US, packets, record
 from statements_support import at, camera_ids, linked, recorder, signer, tell
 
 from csu import keys
@@ -17,7 +18,6 @@ from csu.statements.days import begins_at
 from recorder.accounts import Cause
 from recorder.destruction import destroy_due, tell_destroyed
 from streams.ticks import us_from_at
-from tests.recorder.recorder_support import DAY_US, START_US, packets, record
 
 
 async def three_days(centre: Running, tmp_path: Path) -> None:

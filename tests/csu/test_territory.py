@@ -4,11 +4,11 @@ import asyncio
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import pytest
-from centre_support import PASSWORD, QUICK, START, Browser, Running, territory
+from centre_support import GRANT, PASSWORD, QUICK, START, Browser, Running, territory
 
 from csu.cameras.secrets import SecretBox, SecretError
 from csu.keys import KeyFileError
@@ -233,25 +233,15 @@ async def persons(supervisor: Browser) -> dict[str, dict[str, Any]]:
 
 
 class TestHabilitations:
-    GRANT: ClassVar[dict[str, Any]] = {
-        "commune": "27229",
-        "rights": ["live"],
-        "reference": "ARR-2026-14",
-        "signed_by": "Maire d'Évreux",
-        "signed_on": "2026-11-20",
-        "from": "2026-11-23",
-        "to": "2027-11-23",
-    }
-
     async def test_a_supervisor_designates_an_agent_and_ends_it(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor, centre.person("vernon") as agent:
             account = (await persons(supervisor))["vernon"]["id"]
             before = len((await agent.get("/api/cameras")).json()["cameras"])
-            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
+            answer = await supervisor.post("/api/habilitations", GRANT | {"account": account})
             assert answer.status_code == 201, answer.text
-            again = await supervisor.post("/api/habilitations", self.GRANT | {"account": account})
+            again = await supervisor.post("/api/habilitations", GRANT | {"account": account})
             assert (again.status_code, again.json()["code"]) == (409, "HABILITATION_OVERLAP")
-            later = self.GRANT | {"account": account, "from": "2027-11-23", "to": "2028-11-23"}
+            later = GRANT | {"account": account, "from": "2027-11-23", "to": "2028-11-23"}
             again = await supervisor.post("/api/habilitations", later)
             assert (again.status_code, again.json()["code"]) == (409, "CONFLICT")
             held = next(h for h in (await persons(supervisor))["vernon"]["habilitations"] if h["commune"] == "27229")
@@ -272,7 +262,7 @@ class TestHabilitations:
     async def test_one_that_lies_ahead_can_be_ended(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
             account = (await persons(supervisor))["vernon"]["id"]
-            ahead = self.GRANT | {"account": account, "from": "2027-01-01"}
+            ahead = GRANT | {"account": account, "from": "2027-01-01"}
             assert (await supervisor.post("/api/habilitations", ahead)).status_code == 201
 
             async def granted() -> dict[str, Any]:
@@ -288,7 +278,7 @@ class TestHabilitations:
     async def test_the_elected_are_delegated(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
             account = (await persons(supervisor))["delegue"]["id"]
-            elsewhere = self.GRANT | {"account": account, "commune": "27681"}
+            elsewhere = GRANT | {"account": account, "commune": "27681"}
             assert (await supervisor.post("/api/habilitations", elsewhere)).status_code == 201
             held = (await persons(supervisor))["delegue"]["habilitations"]
             assert {h["basis"] for h in held} == {"delegation"}
@@ -307,12 +297,12 @@ class TestHabilitations:
     async def test_what_does_not_fit_is_refused(self, centre: Running, change: dict[str, Any], status: int) -> None:
         async with centre.person("superviseur") as supervisor:
             account = (await persons(supervisor))["vernon"]["id"]
-            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": account} | change)
+            answer = await supervisor.post("/api/habilitations", GRANT | {"account": account} | change)
             assert answer.status_code == status, answer.text
 
     async def test_nobody_designates_oneself(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
-            answer = await supervisor.post("/api/habilitations", self.GRANT | {"account": supervisor.account["id"]})
+            answer = await supervisor.post("/api/habilitations", GRANT | {"account": supervisor.account["id"]})
             assert answer.status_code == 422
             assert "soi-même" in answer.json()["reason"]
 

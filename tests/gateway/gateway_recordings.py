@@ -1,6 +1,6 @@
 """Recordings of real pictures, written by the recorder's own parts without its thread."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,18 +8,17 @@ from pathlib import Path
 
 from gateway_support import CAMERA
 from gateway_video import FPS, STEP_90K, encode, padded
+from recorder_support import apply
 
 from recorder.accounts import Accounts, Cause
 from recorder.files import StorageDirectory
 from recorder.index import Index
 from recorder.machine import boot_id
 from recorder.recovery import recover
-from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
-from recorder.store import NewSegment, SegmentStore
+from recorder.segmenter import Segmenter
+from recorder.store import SegmentStore
 from streams.packets import VideoFormat
 from streams.ticks import us_from_90k, us_from_at
-
-AUTHORISATION = "27-2026-001"
 
 
 class Recordings:
@@ -52,7 +51,7 @@ class Recordings:
         after it.
         """
         segmenter = Segmenter(CAMERA)
-        began_us = us_from_at(from_at)
+        began_us, kept_us = us_from_at(from_at), keep // timedelta(microseconds=1)
         packets = encode(400, b_frames=b_frames)
         if filler:
             packets = tuple(padded(packet, filler) for packet in packets)
@@ -61,25 +60,9 @@ class Recordings:
             number = rounds * len(packets) + packets[place].pts_90k // STEP_90K - first
             packet = replace(packets[place], pts_90k=number * STEP_90K)
             packet.format = format or packet.format
-            self._apply(segmenter.push(packet, began_us + us_from_90k(packet.dts_90k)), keep)
-        self._apply(segmenter.end("closed"), keep)
+            apply(self.store, CAMERA, segmenter.push(packet, began_us + us_from_90k(packet.dts_90k)), kept_us)
+        apply(self.store, CAMERA, segmenter.end("closed"), kept_us)
         self.store.wave(began_us + seconds * 1_000_000)
-
-    def _apply(self, events: Iterable[Event], keep: timedelta) -> None:
-        store = self.store
-        for event in events:
-            match event:
-                case RunStarted(at_us):
-                    store.start_run(CAMERA, at_us, AUTHORISATION, None)
-                case SegmentOpened(start_us, format):
-                    deadline_us = start_us + keep // timedelta(microseconds=1)
-                    store.open_segment(NewSegment(CAMERA, start_us, format, AUTHORISATION, deadline_us, None, None))
-                case PartReady(part):
-                    store.append(CAMERA, part)
-                case SegmentClosed(end_us):
-                    store.close_segment(CAMERA, end_us)
-                case RunEnded(end_us, reason):
-                    store.end_run(CAMERA, end_us, reason, Cause.CAMERA, reason)
 
     def files(self) -> list[Path]:
         return sorted((self.storage.index_path.parent).rglob("*.mp4"))

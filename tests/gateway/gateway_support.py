@@ -1,7 +1,9 @@
-"""Tickets, keys and clocks for the gateway's tests."""
+"""Tickets, keys, clocks and settings for the gateway's tests."""
 
+import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,17 @@ from csu.tickets import REDEEM_WITHIN, Ticket, sign
 
 CAMERA = "5f0c0000-0000-4000-8000-000000000001"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+_SETTINGS = """
+data = "."
+[gateway]
+port = {port}
+[database]
+url = "postgresql://unused"
+guard_url = "postgresql://unused"
+owner_url = "postgresql://unused"
+[valkey]
+url = "redis://unused"
+"""
 
 
 def make_ticket(now: datetime, **changes: Any) -> Ticket:
@@ -75,3 +88,14 @@ class Recorded:
 
     def lease_ended(self, code: str, reason: str) -> None:
         self.ends.append((code, reason))
+
+
+def write_settings(data: Path) -> tuple[Path, int]:
+    """A `csu.toml` for a gateway that is alone with its recorder, and its port: one that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    file = data / "csu.toml"
+    file.touch(mode=0o600)
+    file.write_text(_SETTINGS.format(port=port))
+    return file, port

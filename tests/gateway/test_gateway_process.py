@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 import aiohttp
 from gateway_centre import ORIGIN, Browser, Camera, Centre
 from gateway_recordings import recordings
-from gateway_support import CAMERA, make_replay
+from gateway_support import CAMERA, make_replay, write_settings
 from gateway_video import decode
 
 from csu.gateway.desk import LIVE_FLUSH_S, REPLAY_FLUSH_S
@@ -28,34 +27,13 @@ from recorder.feed import PacketFeedServer
 
 CSU = Path(__file__).parents[2] / ".venv" / "bin" / "csu"
 
-SETTINGS = """
-data = "."
-[gateway]
-port = {port}
-[database]
-url = "postgresql://unused"
-guard_url = "postgresql://unused"
-owner_url = "postgresql://unused"
-[valkey]
-url = "redis://unused"
-"""
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
 
 def settle(root: Path) -> tuple[Paths, int]:
     """A data directory with keys and settings."""
-    paths, port = Paths(root), _free_port()
+    paths = Paths(root)
     ensure_keys(paths.keys)
     paths.run.mkdir()
-    file = root / "csu.toml"
-    file.write_text(SETTINGS.format(port=port))
-    file.chmod(0o600)
+    _, port = write_settings(root)
     return paths, port
 
 

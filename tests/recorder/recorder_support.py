@@ -1,7 +1,8 @@
 """Packets as a camera would send them, and a storage directory with its index."""
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from legal.retention import deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.adoption import is_needed
 from recorder.files import StorageDirectory
+from recorder.holds import Rulings
 from recorder.index import HOUR_US, Index
+from recorder.machine import MachineClock
 from recorder.recovery import Recovery, recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
+from recorder.writer import StorageState, Writer
 from streams.packets import Packet, VideoFormat
 from streams.ticks import at_from_us, us_from_at
 
@@ -39,7 +43,35 @@ def earliest_deadline_us(true_us: int, days: int, dated_us: int | None = None) -
     begins = [true_us]
     if dated_us is not None:
         begins += range(true_us + HOUR_US - true_us % HOUR_US, min(dated_us, true_us + 40 * DAY_US), HOUR_US)
-    return min(us_from_at(deadline_at(at_from_us(at_us), days)) for at_us in begins)
+    return min(due_us(at_us, days) for at_us in begins)
+
+
+def due_us(at_us: int, days: int) -> int:
+    """By law, of what is dated so."""
+    return us_from_at(deadline_at(at_from_us(at_us), days))
+
+
+@dataclass(eq=False)
+class Boot:
+    """When it really began, and how long the recorder has looked at it; whether it came to know the time."""
+
+    zero_us: int
+    seen_us: int
+    known: bool = False
+    id: str = ""
+
+
+def unknown_us(boots: Sequence[Boot], boot: Boot) -> int:
+    """For how long nothing tells when one of these boots ended: to the next that came to know the time."""
+    left = boots[boots.index(boot) :]
+    if boot.known or len(left) == 1:
+        return 0
+    off_us = 0
+    for one, following in itertools.pairwise(left):
+        off_us += following.zero_us - one.zero_us - one.seen_us
+        if following.known:
+            break
+    return off_us
 
 
 @dataclass
@@ -77,21 +109,31 @@ def start(path: Path, now_us: int = START_US) -> Bench:
     return Bench(storage, index, SegmentStore(storage, index, accounts), recovery, is_older)
 
 
-def apply(store: SegmentStore, camera: str, events: "Iterator[Event] | tuple[Event, ...]", days: int = 15) -> None:
-    """What the camera's recorder does with the segmenter's events, without its thread."""
+def start_writer(path: Path, states: list[StorageState]) -> Writer:
+    """A real writer with its thread and quick waves, on the same directory; it tells `states` what happens."""
+    memory, rulings = path / "state" / "storage.json", Rulings(path / "state" / "holds")
+    writer = Writer(path / "recordings", memory, MachineClock(), rulings, states.append, lambda _: None, wave_s=0.05)
+    writer.start()
+    return writer
+
+
+def apply(
+    store: SegmentStore, camera: str, events: Iterable[Event], kept_us: int = 15 * DAY_US, cause: Cause = Cause.CAMERA
+) -> None:
+    """What the camera's recorder does with the segmenter's events, without its thread; `cause`: why a run ended."""
     for event in events:
         match event:
             case RunStarted(at_us):
                 store.start_run(camera, at_us, "27-2026-001", None)
             case SegmentOpened(start_us, format):
-                deadline_us = start_us + days * DAY_US
-                store.open_segment(NewSegment(camera, start_us, format, "27-2026-001", deadline_us, None, None))
+                new = NewSegment(camera, start_us, format, "27-2026-001", start_us + kept_us, None, None)
+                store.open_segment(new)
             case PartReady(part):
                 store.append(camera, part)
             case SegmentClosed(end_us):
                 store.close_segment(camera, end_us)
             case RunEnded(end_us, reason):
-                store.end_run(camera, end_us, reason, Cause.CAMERA, reason)
+                store.end_run(camera, end_us, reason, cause, reason)
 
 
 def record(
@@ -109,11 +151,11 @@ def record(
         store.accounts.gap(camera, START_US, Cause.CAMERA, "connecting")
     at_us = START_US
     for n, (packet, at_us) in enumerate(stream, 1):
-        apply(store, camera, tuple(segmenter.push(packet, at_us)), days)
+        apply(store, camera, segmenter.push(packet, at_us), days * DAY_US)
         if n % wave == 0:
             store.wave(at_us)
     if end:
-        apply(store, camera, tuple(segmenter.end("closed")), days)
+        apply(store, camera, segmenter.end("closed"), days * DAY_US)
         if sync:
             store.wave(at_us)
     return segmenter

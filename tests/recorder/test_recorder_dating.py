@@ -16,7 +16,6 @@ The trusted clock, the index and its datings are the real ones; pictures and fil
 """
 
 import contextlib
-import itertools
 import random
 import tempfile
 import uuid
@@ -29,14 +28,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recorder_support import earliest_deadline_us
+from recorder_support import Boot, due_us, earliest_deadline_us, unknown_us
 
-from legal.retention import deadline_at
 from recorder.clock import JUMP_US, SETTLED_US, BootTime, ClockReading, TrustedClock, memory_lost
 from recorder.dating import forget_empty, is_of_one_clock, note, note_boot, settle
 from recorder.index import CLOSED, Index
 from recorder.writer import load_memory, save_memory
-from streams.ticks import at_from_us, us_from_at
+from streams.ticks import us_from_at
 
 S = 1_000_000
 MINUTE, HOUR, DAY = 60 * S, 3600 * S, 86_400 * S
@@ -44,13 +42,6 @@ BEGIN_US = us_from_at(datetime(2027, 1, 28, 22, 30, tzinfo=UTC))
 """Months of different lengths follow: two hours of a clock may be worth days of a deadline."""
 SLACK_US = JUMP_US + 3 * MINUTE
 _RAM = Path("/dev/shm")
-
-
-@dataclass
-class Boot:
-    zero_us: int
-    seen_us: int
-    known: bool = False
 
 
 @dataclass
@@ -65,12 +56,12 @@ class Segment:
 
     @property
     def deadline_us(self) -> int:
-        return us_from_at(deadline_at(at_from_us(self.true_us), self.days))
+        return due_us(self.true_us, self.days)
 
     @property
     def borne_us(self) -> int:
         """The deadline that its file bears."""
-        return us_from_at(deadline_at(at_from_us(self.start_us), self.days))
+        return due_us(self.start_us, self.days)
 
 
 class Life:
@@ -218,30 +209,18 @@ class Life:
         self._index.execute("DELETE FROM segment WHERE id = ?", (number,))
         segment = self._kept.pop(number)
         self.gone += 1
-        dated_us = segment.start_us if self._unknown_us(segment.boot) else None
+        dated_us = segment.start_us if unknown_us(self._boots, segment.boot) else None
         floor_us = min(segment.borne_us, earliest_deadline_us(segment.true_us, segment.days, dated_us))
         self.early_us = max(self.early_us, floor_us - self._true_us)
 
     def _look_for_late(self) -> None:
         for segment in self._kept.values() if self._was_right else ():
-            excused_us = min(max(0, segment.start_us - segment.true_us), self._unknown_us(segment.boot))
+            excused_us = min(max(0, segment.start_us - segment.true_us), unknown_us(self._boots, segment.boot))
             late_us = self._true_us - segment.deadline_us - excused_us
             if not segment.boot.known:
                 ahead_us = segment.start_us - segment.true_us
                 late_us = min(late_us, self._true_us + ahead_us - segment.borne_us)
             self.late_us = max(self.late_us, late_us)
-
-    def _unknown_us(self, boot: Boot) -> int:
-        """For how long nothing tells when this boot ended: to the next that came to know the time."""
-        left = self._boots[self._boots.index(boot) :]
-        if boot.known or len(left) == 1:
-            return 0
-        off_us = 0
-        for one, following in itertools.pairwise(left):
-            off_us += following.zero_us - one.zero_us - one.seen_us
-            if following.known:
-                break
-        return off_us
 
     @property
     def slack_us(self) -> int:

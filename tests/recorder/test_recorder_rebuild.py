@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record, start
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record, start, start_writer
 
 from recorder.accounts import Cause
 from recorder.adoption import LOST, Adopted, Adoption, is_needed
@@ -19,12 +19,10 @@ from recorder.coverage import Coverage, read_coverage
 from recorder.derived import put_derived
 from recorder.destruction import destroy_due
 from recorder.files import StorageRefused
-from recorder.holds import Rulings
 from recorder.index import open_reader
-from recorder.machine import MachineClock
 from recorder.rebuild import rebuild
 from recorder.store import SegmentStore
-from recorder.writer import StorageState, Writer
+from recorder.writer import StorageState
 
 NOW_US = START_US + 600_000_000
 COLUMNS = "id, start_us, end_us, state, length, media_90k, deadline_us, minimum_us, authorisation, previous, hash"
@@ -338,16 +336,7 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(
     before = _segments(recordings)
     lose(recordings)
     states: list[StorageState] = []
-    writer = Writer(
-        recordings,
-        tmp_path / "state" / "storage.json",
-        MachineClock(),
-        Rulings(tmp_path / "state" / "holds"),
-        states.append,
-        lambda state: None,
-        wave_s=0.05,
-    )
-    writer.start()
+    writer = start_writer(tmp_path, states)
     await _until(lambda: _told_ready(states))
     if lose is _damage_page:
         writer.submit(lambda store: store.accounts.gap(OTHER, NOW_US, Cause.OURS, "starting"))

@@ -35,3 +35,11 @@ class Collector:
             while len(self.packets) < count:
                 self._changed.clear()
                 await self._changed.wait()
+
+
+def is_whole(packet: Packet) -> bool:
+    """Whether the lengths of its units lead to its very end."""
+    at = 0
+    while at < len(packet.data):
+        at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
+    return at == len(packet.data)

@@ -12,7 +12,7 @@ from h265_clip import aggregate, decode, h265_payloads, is_key, make_h265_clip, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtsp_camera import USER, Camera, Manners, framed, picture, rtp
-from sinks import Collector
+from sinks import Collector, is_whole
 from test_streams_rtsp_client import collect
 
 from streams import fmp4, h265
@@ -192,11 +192,7 @@ def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -
     reader.attach(0, 96)
     with suppress(CameraError):
         reader.feed(memoryview(bytes(whole) + bytes(HEAD_BYTES)), 0, len(whole), 1.0)
-    for packet in got:
-        at = 0
-        while at < len(packet.data):
-            at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
-        assert at == len(packet.data)
+    assert all(is_whole(packet) for packet in got)
 
 
 @settings(max_examples=300, deadline=None)
@@ -213,11 +209,7 @@ def test_any_payloads_end_in_whole_units_or_a_camera_error(shapes: list[tuple[in
     got: list[Packet] = []
     with suppress(CameraError):
         got = read(out)
-    for packet in got:
-        at = 0
-        while at < len(packet.data):
-            at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
-        assert at == len(packet.data)
+    assert all(is_whole(packet) for packet in got)
 
 
 def test_the_description_gives_the_sets() -> None:

@@ -11,6 +11,7 @@ from h264_clip import avcc, make_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtsp_camera import GOODBYE, framed, payloads, picture, rtp, sender_report
+from sinks import is_whole
 
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
@@ -238,11 +239,7 @@ def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -
     session, sink = playing()
     with suppress(CameraError):
         feed(session, [bytes(whole)])
-    for packet in sink.packets:
-        at = 0
-        while at < len(packet.data):
-            at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
-        assert at == len(packet.data)
+    assert all(is_whole(packet) for packet in sink.packets)
 
 
 @settings(max_examples=300, deadline=None)
@@ -271,11 +268,7 @@ def test_any_payloads_end_in_whole_units_or_a_camera_error(shapes) -> None:
         feed(session, [lead, *packets])
     except CameraError:
         return
-    for packet in sink.packets:
-        at = 0
-        while at < len(packet.data):
-            at += 4 + int.from_bytes(packet.data[at : at + 4], "big")
-        assert at == len(packet.data)
+    assert all(is_whole(packet) for packet in sink.packets)
 
 
 def test_a_reader_without_parameters_waits_for_them() -> None:
