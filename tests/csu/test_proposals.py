@@ -182,7 +182,7 @@ async def test_what_is_proposed_is_refused_by_another_or_taken_back(centre: Runn
     async with centre.person("administrateur") as administrator:
         assert await closed(administrator, late.json()["id"]) == (409, "PROPOSAL_EXPIRED")
     codes = [row[1] for row in await journalled(centre, "proposal:close")]
-    assert codes == [None, "NO_PROPOSAL", None, None, "PROPOSAL_EXPIRED"]
+    assert codes == ["INVALID", None, "NO_PROPOSAL", None, None, "PROPOSAL_EXPIRED"]
     # That something is held is secret: the entry says of no camera of which commune.
     async with centre.centre.store.transaction(None) as connection:
         statement = text("SELECT camera, commune FROM journal WHERE op = 'proposal:close' AND detail LIKE '%hold_rel%'")
