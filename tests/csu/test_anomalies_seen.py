@@ -55,10 +55,11 @@ async def test_it_is_kept_with_who_and_when_and_is_an_entry(day: Running) -> Non
         assert [again["seen"] for again in await found(delegate)] == [None]
     marked = [entry for entry in await day.journal() if entry["op"] == "anomaly:see"]
     # All of the same instant: in no order.
-    assert len(marked) == 3
+    assert len(marked) == 4
     assert {(entry["author"], entry["code"], entry["given"], entry["about"]) for entry in marked} == {
         ("Auditeur", None, expected["comment"], "Longtemps sur une seule caméra, Opérateur"),
         ("Auditeur", "ANOMALY_CHANGED", expected["comment"], None),
+        ("Auditeur", "INVALID", None, None),
         ("Superviseur", "REGIME_ROLE_FORBIDDEN", None, None),
     }
 
