@@ -127,10 +127,16 @@ def _opened_by_arrete(case: Case, camera: Camera) -> datetime | Refused:
     """Services of the State see what an arrêté opens, in the way it says, to those whom it names (CSI L.252-3)."""
     named = [deport for deport in camera.deports if case.actor.id in deport.persons]
     if _latest(named, case.at) is None:
-        return Refused("DEPORT_NO_ARRETE", "Aucun arrêté ne vous ouvre ces images.", "CSI L.252-3")
+        reason = "Aucun arrêté ne vous ouvre ces images."
+        if any(deport.validity.is_suspended(case.at) and not deport.validity.is_over(case.at) for deport in named):
+            reason = (
+                "L'arrêté qui vous ouvrait ces images est suspendu ; le superviseur du centre peut vous dire pourquoi."
+            )
+        return Refused("DEPORT_NO_ARRETE", reason, "CSI L.252-3")
     until = _latest([deport for deport in named if USES[case.act].seen in deport.rights], case.at)
     if until is None:
-        return Refused("DEPORT_MODE", "L'arrêté ne vous ouvre pas ces images de cette façon.", "CSI L.252-3")
+        other = "le direct" if USES[case.act].seen is Right.REPLAY else "la relecture"
+        return Refused("DEPORT_MODE", f"L'arrêté ne vous ouvre que {other} de ces images.", "CSI L.252-3")
     return until
 
 

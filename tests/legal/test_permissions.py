@@ -221,6 +221,17 @@ class TestPictures:
         unsigned = replace(GENDARME, habilitations=())
         assert refusal(unsigned, subject=opened(DEPORT)) == "OUT_OF_COMMUNE"
 
+    def test_row_44_the_reason_says_what_of_the_arrete_fails(self) -> None:
+        def reason(deport: Deport, act: Act = Act.PICTURE_LIVE, motif: Motif = LIVE_MOTIF) -> str:
+            outcome = decide(GENDARME, act, opened(deport), motif, AT)
+            assert isinstance(outcome, Refused)
+            return outcome.reason
+
+        assert "suspendu" in reason(replace(DEPORT, validity=Validity(AT - DAY, AT + DAY, suspended_at=AT)))
+        assert "suspendu" not in reason(replace(DEPORT, validity=Validity(AT - DAY, AT, suspended_at=AT)))
+        assert "que le direct" in reason(DEPORT, Act.PICTURE_REPLAY, REPLAY_MOTIF)
+        assert "que la relecture" in reason(replace(DEPORT, rights=frozenset({Right.REPLAY})))
+
     def test_row_44_live_only_opens_no_replay(self) -> None:
         assert refusal(GENDARME, Act.PICTURE_REPLAY, opened(DEPORT), REPLAY_MOTIF) == "DEPORT_MODE"
         both = replace(DEPORT, rights=BOTH)
