@@ -39,8 +39,8 @@ async def _kill(tmp_path: Path, kills: int) -> None:
             await wait_until(lambda: _all_record(process.state))
             recording_at = datetime.now(UTC)
             await asyncio.sleep(source.uniform(0.0, 2.2))  # at any instant of two parts
-            kills_at.append((recording_at, datetime.now(UTC)))
             process.kill()
+            kills_at.append((recording_at, datetime.now(UTC)))
             _every_file_is_readable(process.paths.recordings)
             process.start()
         await wait_until(lambda: _all_record(process.state))

@@ -88,7 +88,7 @@ async def test_want_of_space_is_met_meanwhile(tmp_path: Path, monkeypatch: pytes
     with bench(tmp_path) as made:
         for camera, days in ((CAMERA, 9), (OTHER, 7)):
             for hour in range(3):
-                shift_us = now - days * DAY_US + hour * HOUR_US - START_US
+                shift_us = now - now % HOUR_US - days * DAY_US + hour * HOUR_US - START_US  # one segment of an hour
                 record(made.store, camera, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 10)))
         _as_of_before(made)
         clock = MachineClock()
