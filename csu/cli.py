@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "index": "csu.commands.index",
     "journal": "csu.commands.journal",
     "key": "csu.commands.key",
+    "orders": "csu.commands.orders",
     "person": "csu.commands.person",
     "statement": "csu.commands.statement",
     "bench": "csu.commands.bench",

@@ -23,7 +23,7 @@ _MESSAGES = {
     "VALKEY_DOWN": "Le service d'événements est arrêté : les écrans se rafraîchissent toutes les quatre secondes.",
     "JOURNAL_LATE": "Des entrées du journal attendent leur numéro depuis plus de dix secondes.",
     "ANCHOR_FAILED": "L'ancre quotidienne du journal n'a pas pu partir ({detail}).",
-    "ORDERS_REFUSED": "L'enregistreur refuse ses consignes.",
+    "ORDERS_REFUSED": "L'enregistreur refuse ses consignes et suit les dernières qu'il a acceptées. {detail}",
     "INDEX_UNKNOWN": "L'enregistreur présente un index inconnu : des enregistrements peuvent manquer.",
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
     "CAMERA_CLOCK": "Caméra {subject} : son horloge et celle de l'enregistreur ne s'accordent pas. {detail}",
@@ -85,12 +85,19 @@ def _last_day(detail: str) -> str:
     return _day((datetime.fromisoformat(detail) - timedelta(microseconds=1)).isoformat())
 
 
+def _orders(code: str) -> str:
+    if code != "ORDER_OLD":
+        return ""
+    return "Elles sont plus anciennes : après une restauration, vérifiez le centre puis lancez csu orders supersede."
+
+
 _DETAILS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(Due, _day),
     **dict.fromkeys((Due.AGREMENT_ENDING, Due.DELEGATION_ENDING, Due.DESIGNATION_ENDING), _last_day),
     "SECOND_SESSION": str,
     "AUTH_EXPIRING": str,
     "ANCHOR_FAILED": _ways,
+    "ORDERS_REFUSED": _orders,
     "STREAM_BELOW_NORM": lambda code: next(norm.required for norm in NORMS if norm.code == code),
     "CAMERA_LOST": fault_reason,
     "CAMERA_CLOCK": clock_alarm,
@@ -106,4 +113,4 @@ def message(code: str, subject: str, detail: str) -> str:
     words = "" if in_words is None else in_words(detail)
     place = "Stockage des enregistrements" if subject == WHOLE else f"Répertoire {subject}"
     told = _MESSAGES.get(code, "Alarme {code} ({subject}).")
-    return told.format(code=code, subject=subject, place=place, detail=words)
+    return told.format(code=code, subject=subject, place=place, detail=words).rstrip()

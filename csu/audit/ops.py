@@ -138,6 +138,7 @@ LABELS: dict[str, str] = {
     "journal:anchor": "Envoi de l'ancre du journal",
     "journal:prune": "Retrait des entrées de plus de trois ans",
     "orders:issue": "Consignes à l'enregistreur",
+    "orders:supersede": "Consignes d'un centre restauré, remises en vigueur",
     "key:rotate": "Nouvelle clé de signature",
     "store:migrate": "Mise à jour des tables de la base",
     "statement:sign": "Signature d'un relevé quotidien",

@@ -129,6 +129,22 @@ async def current(store: Store, box: SecretBox, now: datetime) -> Orders:
     return Orders(version, now, planned)
 
 
+async def supersede(store: Store, version: int, now: datetime) -> int:
+    """New orders with the next `current`, above `version`, which the recorder has; journalled. The centre's version
+    before: that of a backup may be older."""
+    state = tables.orders_state
+    async with store.transaction(None) as connection:
+        first = {"recorder": RECORDER, "version": 0, "content_hash": b"", "issued_at": now}
+        await connection.execute(insert(state).values(first).on_conflict_do_nothing())
+        statement = select(state.c.version).where(state.c.recorder == RECORDER).with_for_update()
+        before: int = (await connection.execute(statement)).scalar_one()
+        changed = {"version": max(before, version), "content_hash": b""}
+        await connection.execute(update(state).where(state.c.recorder == RECORDER).values(changed))
+        detail = {"recorder": version, "centre": before}
+        await entries.append(connection, [Entry("orders:supersede", now, entries.LOCAL, detail=detail)])
+    return before
+
+
 async def _read(connection: AsyncConnection, box: SecretBox, now: datetime) -> tuple[list[CameraOrder], dict[str, str]]:
     rows = (await connection.execute(select(tables.camera))).mappings()
     cameras = [{**row, **_credentials(row, box)} for row in rows]

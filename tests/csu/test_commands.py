@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from centre_support import ManualClock, Running, settings_file
+from centre_support import START, ManualClock, Running, settings_file
 from statements_support import signer
 
 from csu import engines, keys
@@ -22,6 +22,7 @@ from csu.audit.entries import SYSTEM, Entry, append
 from csu.audit.heads import HeadSigner
 from csu.cli import COMMANDS, main
 from csu.settings import Database, Paths
+from recorder.orders import Orders, sign
 
 TABLE = Path(__file__).with_name("rights") / "commands.csv"
 HEAD = ["commande", "qui, par quelle preuve", "ce qu'elle fait", "acte au journal", "pourquoi rien"]
@@ -143,12 +144,20 @@ async def _nothing(centre: Running, folder: Path) -> None:
     """All is there."""
 
 
+async def _orders_of_the_recorder(centre: Running, folder: Path) -> None:
+    """Newer than those of the centre, as where a backup of its database was restored."""
+    signing = keys.load_private(folder / "keys", "orders")[1]
+    (folder / "recorder").mkdir(exist_ok=True)
+    (folder / "recorder" / "orders.json").write_text(json.dumps(sign(Orders(9, START, []), signing)))
+
+
 # What must be there before a command, and its words; `{folder}` is the test's.
 GIVEN: dict[str, tuple[Callable[[Running, Path], Awaitable[None]], str]] = {
     "admin create": (_nothing, "--login premier"),
     "import": (_document, "{folder}/document.toml"),
     "journal prune": (_entry_of_four_years_ago, ""),
     "key rotate": (_nothing, "heads"),
+    "orders supersede": (_orders_of_the_recorder, ""),
     "person habilitation": (_nothing, "--login vernon --camera 02 --at 2026-11-23T15:00:00Z"),
     "statement show": (_statement, "--commune 27229 --day 2026-11-23"),
 }

@@ -15,7 +15,7 @@ from csu.alarms.keeper import AlarmKeeper
 from csu.audit.heads import HeadSigner
 from csu.audit.verify import verify as verify_journal
 from csu.cameras.secrets import SecretBox
-from csu.links.orders import plan
+from csu.links.orders import plan, supersede
 from csu.links.recorder_link import OrderPusher, StatusPoller
 from recorder.channel import ChannelClient, ChannelError
 from recorder.orders import Interruption
@@ -98,6 +98,20 @@ class TestOrders:
         await pusher.run_once()
         assert [orders.version for orders in recorder.orders] == [1, 1]
 
+    async def test_a_restored_centre_goes_on_above_what_the_recorder_has(
+        self, centre: Running, recorder: Recorder, pusher: OrderPusher, superuser: str
+    ) -> None:
+        await pusher.run_once()
+        assert await supersede(centre.centre.store, 9, centre.clock.at) == 1
+        await pusher.run_once()
+        await pusher.run_once()
+        assert await supersede(centre.centre.store, 3, centre.clock.at) == 10
+        await pusher.run_once()
+        assert [orders.version for orders in recorder.orders] == [1, 10, 11]
+        assert recorder.orders[0].cameras == recorder.orders[2].cameras
+        told = [entry for entry in await centre.journal() if entry["op"] == "orders:supersede"]
+        assert [entry["author"] for entry in told] == ["Administration locale"] * 2
+
     async def test_refused_orders_raise_an_alarm(
         self, centre: Running, recorder: Recorder, pusher: OrderPusher
     ) -> None:
@@ -108,6 +122,7 @@ class TestOrders:
         async with centre.person("operateur") as operator:
             (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
             assert (alarm["code"], alarm["ended"]) == ("ORDERS_REFUSED", None)
+            assert "csu orders supersede" in alarm["message"]
         recorder.refusal = None
         await pusher.run_once()
         await AlarmKeeper(centre.centre).run_once()
