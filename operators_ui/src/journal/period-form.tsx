@@ -3,6 +3,7 @@
 import { useEffect, useState, type FormEvent, type ReactNode } from "react";
 import { cameras as camerasBody, journalScope, type Camera, type JournalScope } from "../api/types";
 import { useAsked } from "../lib/asked";
+import { byName } from "../lib/names";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
@@ -14,7 +15,8 @@ const NONE: JournalScope = { persons: [], communes: [], ops: [], motifs: [] };
 export function useScope(): JournalScope & { cameras: readonly Camera[] } {
   const { answer } = useAsked("/api/journal/persons", journalScope);
   const { answer: cameras } = useAsked("/api/cameras", camerasBody);
-  return { ...(answer?.kind === "ok" ? answer.value : NONE), cameras: cameras?.kind === "ok" ? cameras.value : [] };
+  const scope = answer?.kind === "ok" ? answer.value : NONE;
+  return { ...scope, communes: byName(scope.communes), cameras: cameras?.kind === "ok" ? cameras.value : [] };
 }
 
 export type Scope = ReturnType<typeof useScope>;

@@ -28,7 +28,7 @@ export const password = {
 export const lock = {
   action: "Verrouiller",
   title: "Poste verrouillé",
-  text: (name: string) => `Session de ${name}. Les images sont retirées de l'écran ; l'enregistrement continue.`,
+  text: (name: string) => `Session ouverte : ${name}. Les images sont retirées de l'écran ; l'enregistrement continue.`,
   unlock: "Déverrouiller",
   change: "Changer d'agent",
   unconfirmed: "Le centre n'a pas encore confirmé le verrouillage ; nouvel essai en cours.",

@@ -6,6 +6,7 @@ import {
   type StatementCommune, type StatementLine,
 } from "../api/types";
 import { Asked } from "../lib/asked";
+import { byName } from "../lib/names";
 import { dayAndClock } from "../lib/time";
 import { size } from "../recording/arithmetic";
 import { useDesk } from "../shell/context";
@@ -22,7 +23,7 @@ export function Statements(): ReactNode {
     <div className="table-page" data-testid="statements">
       <header><h1>{statements.title}</h1></header>
       <Asked path="/api/statements" decoder={statementCommunes}>
-        {(communes) => (communes.length === 0 ? <p className="quiet">{fr.tables.empty}</p> : <Communes communes={communes} />)}
+        {(communes) => (communes.length === 0 ? <p className="quiet">{fr.tables.empty}</p> : <Communes communes={byName(communes)} />)}
       </Asked>
     </div>
   );

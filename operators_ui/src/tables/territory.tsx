@@ -123,7 +123,7 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
     <Table label={`${tables.convention}, ${commune.name}`} caption={`${tables.conventions}, ${commune.name}`} heads={[tables.convention, tables.period, tables.state, ...(decides ? [tables.action] : [])]} empty={false} testid="conventions-table">
       {commune.conventions.map((one) => (
         <tr key={one.id}>
-          <td>{one.reference}<small>{tables.conventionKinds(one.kind)} {tables.partner} {one.partner}</small></td>
+          <td>{one.reference}<small>{tables.conventionKinds(one.kind)} · {one.partner}</small></td>
           <td><Period fact={one} /></td>
           <td><Standing fact={one} /></td>
           {decides && (

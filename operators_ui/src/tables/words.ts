@@ -17,7 +17,7 @@ export const tables = {
   category: "Qualité", employer: "Commune employeuse", noEmployer: "Aucune (centre, syndicat, service de l'État)", rights: "Droits",
   period: "Validité", deadline: "Échéance", validity: "Validité", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",
   lastFrame: "Dernière image", retention: "Conservation", agrement: "Agrément", action: "Décision",
-  authority: "Autorité", partner: "avec",
+  authority: "Autorité",
   noAuthorisation: "Sans autorisation :", none: "Aucune", empty: "Rien à afficher.", allowed: "Accessibles", withMotif: "Accessibles avec un motif", open: "Ouvert", closed: "Clos le",
   inForce: "En vigueur", suspended: "Suspendue", over: "Terminée", future: "À venir", noEnd: "sans terme",
   days: (n: number) => (n === 1 ? "1 jour" : `${n} jours`),
