@@ -1,8 +1,9 @@
 """The control plane's channel: it renews, withdraws, and pulls what was served. Requests of `run/gateway.sock`:
 
-renew {cut: [{ticket, code, reason}]} -> {open: [...], cut: [ids]}   every id asked for serves nothing any more
-spool {after, limit}                  -> {spool, entries}            numbered above `after`, oldest first
-ack   {upto}                          -> {upto}                      these are kept by the control plane now
+renew {cut: [{ticket, code, reason}]} -> {open: [...], cut: [ids], ended: [ids]}
+                                         every id asked for serves nothing any more; `ended`: did until this request
+spool {after, limit}                  -> {spool, entries}   numbered above `after`, oldest first
+ack   {upto}                          -> {upto}             these are kept by the control plane now
 """
 
 from typing import Any
@@ -46,8 +47,8 @@ class Control:
             for cut in cuts
         }
         self._desk.renew()
-        self._desk.cut(tickets)
-        return {"open": self._desk.open_leases(), "cut": list(tickets)}
+        ended = self._desk.cut(tickets)
+        return {"open": self._desk.open_leases(), "cut": list(tickets), "ended": ended}
 
 
 def _count(value: Any) -> int:

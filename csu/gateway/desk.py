@@ -144,10 +144,13 @@ class Desk:
     def renew(self) -> None:
         self._leases.renew(self.clock.monotonic_s())
 
-    def cut(self, tickets: Mapping[str, tuple[str, str]]) -> None:
-        """Withdraw the rights of these tickets, by id, with the (code, reason) that their holders are told."""
-        for lease in self._leases.cut(tickets, self.clock.monotonic_s()):
+    def cut(self, tickets: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Withdraw the rights of these tickets, by id, with the (code, reason) that their holders are told; those of
+        them that had opened pictures until now."""
+        ended = self._leases.cut(tickets, self.clock.monotonic_s())
+        for lease in ended:
             self._end(lease, *tickets[lease.ticket.id])
+        return [lease.ticket.id for lease in ended]
 
     def open_leases(self) -> list[dict[str, Any]]:
         """What is being watched now, as the control plane is told."""

@@ -83,7 +83,8 @@ class Renewer:
     async def _renew(
         self, cut: dict[str, Refused], withheld: Mapping[str, Refused] = MappingProxyType({})
     ) -> list[dict[str, Any]]:
-        """What is open when these are cut, which is journalled, and those are not to be opened."""
+        """What is open when these are cut, which is journalled, and those are not to be opened; one of them that was
+        opened just before is cut too."""
         told = {**cut, **withheld}
         asked = [{"ticket": t, "code": refused.code, "reason": refused.reason} for t, refused in told.items()]
         try:
@@ -95,8 +96,9 @@ class Renewer:
             raise
         self._centre.observed.gateway_answers = True
         gone = set(answer["cut"])
-        if gone & cut.keys():
-            await self._journal(cut, gone)
+        ended = (gone & cut.keys()) | (set(answer["ended"]) & withheld.keys())
+        if ended:
+            await self._journal(told, ended)
         return [lease for lease in answer["open"] if lease["ticket"] not in gone]
 
     async def _redeemable(self) -> set[str]:

@@ -79,14 +79,18 @@ class Gateway:
     renewals: int = 0
     cuts: list[dict[str, Any]] = field(default_factory=list)
     acked: int = 0
+    # Leases of tickets that are redeemed as soon as it has answered once more.
+    coming: list[dict[str, Any]] = field(default_factory=list)
 
     async def answer(self, op: str, fields: dict[str, Any]) -> dict[str, Any]:
         if op == "renew":
             self.renewals += 1
             self.cuts += fields["cut"]
             gone = {cut["ticket"] for cut in fields["cut"]}
-            self.leases = [lease for lease in self.leases if lease["ticket"] not in gone]
-            return {"open": self.leases, "cut": sorted(gone)}
+            ended = [lease["ticket"] for lease in self.leases if lease["ticket"] in gone]
+            left = [lease for lease in self.leases if lease["ticket"] not in gone]
+            self.leases, self.coming = left + self.coming, []
+            return {"open": left, "cut": sorted(gone), "ended": ended}
         if op == "spool":
             return {"spool": self.spool, "entries": [e for e in self.entries if e["n"] > fields["after"]]}
         self.acked = fields["upto"]

@@ -162,6 +162,18 @@ class TestOpenPictures:
         await renewer.run_once()
         assert len(gateway.cuts) == 2
 
+    async def test_one_that_was_opened_just_before_it_was_withheld_is_journalled_as_cut(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
+    ) -> None:
+        async with centre.person("operateur") as operator:
+            (ticket,) = await look(operator, centre, gateway, "01")
+            gateway.leases, gateway.coming = [], gateway.leases
+            await operator.send("DELETE", "/api/session")
+            await Renewer(centre.centre, to_gateway).run_once()
+        assert ([cut["ticket"] for cut in gateway.cuts], gateway.leases) == ([ticket], [])
+        (cut,) = [entry for entry in await centre.journal() if entry["op"] == "picture:cut"]
+        assert (cut["camera_name"], cut["code"]) == ("01 Place", "SESSION_ENDED")
+
     async def test_a_lease_that_nobody_granted_is_cut(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
     ) -> None:

@@ -108,7 +108,8 @@ async def test_a_cut_tells_the_holder_at_once_and_is_written(room: Room) -> None
     holder = Recorded()
     opened = await room.open(holder)
     opened.account.picture(1, 500)
-    room.desk.cut({opened.lease.ticket.id: ("RIGHT_WITHDRAWN", "Habilitation suspendue.")})
+    withdrawn = {opened.lease.ticket.id: ("RIGHT_WITHDRAWN", "Habilitation suspendue.")}
+    assert (room.desk.cut(withdrawn), room.desk.cut(withdrawn)) == ([opened.lease.ticket.id], [])
     assert holder.ends == [("RIGHT_WITHDRAWN", "Habilitation suspendue.")]
     assert room.desk.open_leases() == []
     await room.desk.write_pending()
