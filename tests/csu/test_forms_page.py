@@ -162,6 +162,7 @@ async def test_a_deport_is_entered_suspended_and_ended_and_the_delegate_reads_it
         async with page_of(origin, "superviseur", "persons") as page:
             await page.get_by_test_id("section-proof").click()
             await page.get_by_test_id("proof-person").select_option("Camille Durand")
+            await page.get_by_test_id("proof-camera").select_option("01 Place (Évreux)")
             await page.get_by_test_id("proof-apply").click()
             await expect(page.get_by_test_id("proof-answer")).to_have_attribute("data-habilite", "false")
             await expect(page.get_by_test_id("proof-deport")).to_contain_text("Déport 27-2026-0417")

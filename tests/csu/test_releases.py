@@ -64,7 +64,7 @@ class TestARealRecorder:
             assert second.status_code == 200, second.text
             assert second.json()["confirmed_at"] is not None
             await until(running.is_trusted)
-            running.replay()
+            await until(running.replays)  # told to the index with the next wave
             again = await administrator.post(confirm)
             assert (again.status_code, again.json()["code"]) == (409, "ALREADY_DONE")
             persons = [supervisor.account["id"], administrator.account["id"]]
@@ -299,6 +299,13 @@ class FrozenRecorder:
             return (await self.clock())["freeze"] not in (None, freeze)
 
         return changed
+
+    async def replays(self) -> bool:
+        try:
+            self.replay()
+        except PlaybackClosed:
+            return False
+        return True
 
     def replay(self) -> None:
         """Ask for a plan as the gateway does. Raises PlaybackClosed."""
