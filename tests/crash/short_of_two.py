@@ -45,8 +45,8 @@ async def run(path: Path) -> dict[str, Any]:
             return await process.state(SECOND) == "live" and (SECOND, True) in await _alarms(process)
 
         await wait_until(stopped, 60)
-        index = (await process.call("status"))["storage"][1]["index"]
-        await process.call("ack", index=index, upto=0)  # answered when the run's end is durable too
+        for one in (await process.call("status"))["storage"]:
+            await process.call("ack", index=one["index"], upto=0)  # answered when all before is durable too
         begun = await _runs(process, since)
         process.kill()
         process.start()
@@ -95,11 +95,10 @@ async def _alarms(process: RecorderProcess) -> list[tuple[str, bool]]:
 
 
 def _fill(disk: Path, more: int) -> None:
-    """So much is left beyond what has to stay free."""
-    (disk / "filler").unlink(missing_ok=True)
+    """So much is left beyond what has to stay free, and at no moment more."""
     space = os.statvfs(disk)
-    with (disk / "filler").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - _LEFT_BYTES - more)
+    with (disk / "filler").open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, file.tell() + space.f_bavail * space.f_frsize - _LEFT_BYTES - more)
 
 
 def _mount(disk: Path, options: str) -> None:
