@@ -83,7 +83,8 @@ class Timeline:
             return self._start(dts_90k, received_us, earliest_us, Cut.WALL_CLOCK if self._stepped else None)
         media_us = us_from_90k(dts_90k - self._first_90k)
         step_us = media_us - self._last_media_us
-        if step_us < -JITTER_US or step_us - (received_us - self._last_received_us) > JUMP_US:
+        advance_us = step_us - (received_us - self._last_received_us)
+        if step_us < -JITTER_US or (advance_us > JUMP_US and self._is_early(earliest_us - media_us)):
             return self._jumped(dts_90k, received_us, earliest_us)
         self._last_received_us = received_us
         self._seek_least(earliest_us - media_us, received_us)
@@ -121,6 +122,13 @@ class Timeline:
             self._window_end_us = received_us + WINDOW_US
         elif late_us < self._least_us:
             self._least_us = late_us
+
+    def _is_early(self, late_us: int) -> bool:
+        """Whether a picture came so much before the least delayed one that its stamp can't be of the same clock.
+
+        A camera that left pictures out after one that was held up sends the next at its time, not before.
+        """
+        return late_us < min(self._least_us, self._older_least_us) - JUMP_US
 
     def _is_stuck(self, late_us: int, received_us: int) -> bool:
         """Whether pictures have come over a second late for so long that it can't be the way's fault.

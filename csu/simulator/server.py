@@ -18,7 +18,7 @@ from csu.simulator.loops import Loop
 from csu.simulator.rtsp import Credentials, Request
 from csu.simulator.stream import TICK_US, Manner, StreamSender
 
-_MAX_LATE_TICKS = 400  # after two seconds without the processor, frames are skipped rather than sent late
+_MAX_LATE_TICKS = 2000  # after ten seconds without the processor, frames are skipped rather than sent late
 _OTHER: dict[Stream, Stream] = {"main": "sub", "sub": "main"}
 _MOVED = "?moved"
 _SHORT = (Fault.SHORT_SESSION, Fault.OPTIONS_ONLY)
@@ -254,10 +254,11 @@ class Connection:
         self._reply(200, request, {"Transport": transport, "Session": f"{self._session};timeout={timeout_s}"})
 
     def _end_if_forgotten(self) -> None:
-        """A session of which nothing was heard for too long."""
+        """A session of which nothing was heard for too long: twice the timeout, so that a pause of the machine that
+        both run on is not taken for a client that forgot."""
         if not self.client.is_open:
             return
-        left_s = self._heard_s + SHORT_SESSION_S - self._loop.time()
+        left_s = self._heard_s + 2 * SHORT_SESSION_S - self._loop.time()
         if left_s <= 0:
             self.client.close()
         else:

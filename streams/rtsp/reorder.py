@@ -68,7 +68,7 @@ class Reorder:
             self.received += 1
             _FRAME.pack_into(view, at, 0x24, CHANNEL, size)
             at += FRAME_BYTES + size
-            return self._release(view, at) if self._held.packets else at
+            return self.release(view, at) if self._held.packets else at
         data = bytes(view[at + FRAME_BYTES : at + FRAME_BYTES + size])
         away = _signed(number - self.due)
         if abs(away) > MAX_AWAY:
@@ -86,8 +86,10 @@ class Reorder:
         return at
 
     def expire(self, view: memoryview, at: int, now_s: float) -> int:
-        """To be called before the takes of each turn: gives up what has been waited for too long. As `take`."""
-        at = self._release(view, at)
+        """To be called once all that has come was taken: gives up what has been waited for too long. As `take`.
+
+        Not before: after a pause of our own, what is waited for may lie in the kernel's buffer.
+        """
         while self._held.packets and now_s - self._held.packets[min(self._held.packets)][0] >= HOLD_S:
             before = len(self._held.packets)
             at = self._give_up(view, at)
@@ -98,10 +100,11 @@ class Reorder:
                 self._forget_before(self._heard_s - HOLD_S)
             elif len(self._others.packets) >= MIN_SEQUENTIAL:
                 self._adopt(now_s)
-                return self._release(view, at)
+                return self.release(view, at)
         return at
 
-    def _release(self, view: memoryview, at: int) -> int:
+    def release(self, view: memoryview, at: int) -> int:
+        """To be called before the takes of each turn: what found no room at the turn before. As `take`."""
         held = self._held
         while (data := held.get(self.due)) is not None and at + FRAME_BYTES + len(data) <= len(view):
             held.remove(self.due)
@@ -120,7 +123,7 @@ class Reorder:
         while len(self._given_up) > MAX_AWAY:
             del self._given_up[next(iter(self._given_up))]
         self.due = lowest
-        return self._release(view, at)
+        return self.release(view, at)
 
     def _behind(self, number: int) -> None:
         if number in self._given_up:

@@ -59,12 +59,13 @@ class Datagrams:
     def read(self, now_s: float) -> int:
         """What has arrived since the last beat; how many bytes. Raises CameraError, and what the sink raises."""
         view, order, receive, video = self._view, self._order, self._media.receive, self._session.video
-        at = order.expire(view, 0, now_s)
+        at = order.release(view, 0)
         for _ in range(_MAX_DATAGRAMS):
             if at > _READ_BYTES - ROOM:
                 break  # the rest at the next beat
             size = receive(view[at + FRAME_BYTES : at + ROOM])
             if size < 0:
+                at = order.expire(view, at, now_s)
                 break
             at = order.take(view, at, size, now_s)
         if at:

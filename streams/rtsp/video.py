@@ -86,6 +86,7 @@ class VideoReader(ABC):
         self._former: int | None = None  # the source before
         self._strangers: set[int] = set()
         self._heard_s = 0.0
+        self._passed_over_from_s = self._passed_over_s = 0.0  # strangers' packets since the source was last heard
         self._epoch_90k = 0  # added to a source's media time
         self._waits_key = True
         self._keys_without_sets = 0
@@ -189,7 +190,7 @@ class VideoReader(ABC):
 
     def _takes_over(self, source: int, now_s: float) -> bool:
         """Whether another source's packet is to be taken; if so, nothing of the one before goes on."""
-        if source in self._strangers and now_s < self._heard_s + STRANGER_S:
+        if source in self._strangers and not self._is_silent(now_s):
             return False
         if self.source is not None:
             if source == self._former and now_s < self._heard_s + STRANGER_S:
@@ -206,6 +207,16 @@ class VideoReader(ABC):
         self._former, self.source = self.source, source
         self.sources += 1
         return True
+
+    def _is_silent(self, now_s: float) -> bool:
+        """Whether the source that is read sent nothing for so long, while a stranger did all the time.
+
+        Had we only looked at the clock, a pause of our own would let in the stranger that comes first after it.
+        """
+        if self._passed_over_from_s <= self._heard_s or now_s >= self._passed_over_s + STRANGER_S:
+            self._passed_over_from_s = now_s
+        self._passed_over_s = now_s
+        return now_s >= self._passed_over_from_s + STRANGER_S
 
     def _count_missing(self, sequence: int) -> None:
         if self._expected < 0:

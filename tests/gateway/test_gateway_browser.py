@@ -29,9 +29,12 @@ PAGE = """<!doctype html><canvas width=16 height=16></canvas><video muted playsi
 const video = document.querySelector("video"), canvas = document.querySelector("canvas");
 const draw = canvas.getContext("2d", {willReadFrequently: true});
 const shown = [], told = [];
-function look(now, frame) {
-  draw.drawImage(video, 0, 0, 16, 16);
-  shown.push([frame.mediaTime, draw.getImageData(8, 8, 1, 1).data[0]]);
+function look() {
+  // Of this very picture: the callback's own time is of an earlier one where the page is late.
+  const picture = new VideoFrame(video);
+  draw.drawImage(picture, 0, 0, 16, 16);
+  shown.push([picture.timestamp / 1e6, draw.getImageData(8, 8, 1, 1).data[0]]);
+  picture.close();
   video.requestVideoFrameCallback(look);
 }
 video.requestVideoFrameCallback(look);

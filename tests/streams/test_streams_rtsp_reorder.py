@@ -28,11 +28,13 @@ class Line:
         self.now_s += after_s
         before, waiting = len(self.out), list(packets)
         while True:
-            at = self.order.expire(self.view, 0, self.now_s)
+            at = self.order.release(self.view, 0)
             while waiting and at + ROOM <= len(self.view):
                 packet = waiting.pop(0)
                 self.view[at + FRAME_BYTES : at + FRAME_BYTES + len(packet)] = packet
                 at = self.order.take(self.view, at, len(packet), self.now_s)
+            if not waiting:
+                at = self.order.expire(self.view, at, self.now_s)
             self._unframe(at)
             if not at and not waiting:
                 return self.out[before:]
@@ -177,6 +179,14 @@ def test_a_stranger_takes_over_only_after_silence_and_loses_nothing() -> None:
     out = [x for made in ours for x in line.turn([made])]
     assert out[-40:] == ours
     assert line.order.source == 8
+
+
+def test_after_a_pause_of_our_own_what_lies_in_the_kernel_counts_first() -> None:
+    line = Line()
+    line.begin([packet(n) for n in range(5)])
+    assert line.turn([packet(6), packet(900, 8), packet(901, 8)]) == []
+    assert line.turn([packet(902, 8), packet(5), packet(7)], after_s=3.0) == [packet(5), packet(6), packet(7)]
+    assert (line.order.source, line.order.lost) == (7, 0)
 
 
 def test_a_lone_stranger_never_takes_over() -> None:

@@ -255,9 +255,9 @@ def test_any_datagrams_end_in_whole_units_or_a_camera_error(shapes, noise) -> No
     packets += [rtp(10 + n, n * 50, bytes((kind,)) + body, marker=end) for n, kind, body, end in shapes] + noise
     with suppress(CameraError):
         for number, packet in enumerate(packets):
-            at = order.expire(view, 0, number * 0.1)
+            at = order.release(view, 0)
             view[at + FRAME_BYTES : at + FRAME_BYTES + len(packet)] = packet
-            at = order.take(view, at, len(packet), number * 0.1)
+            at = order.expire(view, order.take(view, at, len(packet), number * 0.1), number * 0.1)
             assert reader.feed(view, 0, at, number * 0.1) == at
             reader.settle(number * 0.1)
         for packet in noise:

@@ -60,7 +60,7 @@ def playing() -> tuple[Session, Sink]:
     return session, sink
 
 
-def feed(session: Session, chunks: Iterable[bytes]) -> None:
+def feed(session: Session, chunks: Iterable[bytes], every_s: float = 1.0) -> None:
     """As the connection does: what is left over comes again before the next bytes, in a buffer that is reused."""
     buffer = bytearray(400_000)
     view = memoryview(buffer)
@@ -68,9 +68,9 @@ def feed(session: Session, chunks: Iterable[bytes]) -> None:
     for number, chunk in enumerate(chunks):
         data = rest + chunk
         view[: len(data) + HEAD_BYTES] = data + b"\x24" * HEAD_BYTES
-        done = session.receive(view, len(data), float(number))
+        done = session.receive(view, len(data), number * every_s)
         rest = data[done:]
-        session.video.settle(float(number))
+        session.video.settle(number * every_s)
         view[:] = b"\xaa" * len(view)
 
 
@@ -312,9 +312,21 @@ def test_the_other_of_two_sources_takes_over_when_the_first_falls_silent() -> No
     session, sink = playing()
     ours, other = with_source(clip_packets(2), 1), with_source(shifted(26, 0, 9, 5), 2)
     mixed = [packet for pair in zip(ours, other, strict=False) for packet in pair]
-    later = shifted(25, 25, 900, 5 + 25 * 3600)
-    feed(session, [b"".join(framed(0, p) for p in mixed), b"", b"".join(framed(0, p) for p in with_source(later, 2))])
+    later = [framed(0, packet) for packet in with_source(shifted(25, 25, 900, 5 + 25 * 3600), 2)]
+    meanwhile = [framed(0, packet) for packet in other[len(ours) : len(ours) + 4]]
+    feed(session, [b"".join(framed(0, p) for p in mixed), *meanwhile, b"".join(later)], 0.3)
     assert [packet.data for packet in sink.packets][-25:] == WANTED[25:]
+
+
+def test_a_pause_of_our_own_lets_no_other_source_take_over() -> None:
+    """What both sent meanwhile is read at once then, and the other's may come first."""
+    session, sink = playing()
+    ours, other = with_source(clip_packets(50), 1), with_source(shifted(50, 0, 9, 5), 2)
+    pairs = [framed(0, a) + framed(0, b) for a, b in zip(ours, other, strict=False)]
+    whole = b"".join(pairs) + b"".join(framed(0, packet) for packet in ours[len(pairs) :])
+    half = whole.index(framed(0, other[len(other) // 3]))
+    feed(session, [whole[:half], whole[half:]], 30.0)
+    assert [packet.data for packet in sink.packets] == WANTED
 
 
 def test_a_goodbye_of_another_source_ends_nothing() -> None:

@@ -123,6 +123,20 @@ def test_a_network_that_held_pictures_back_costs_no_cut() -> None:
     assert max(map(abs, street.errors)) <= 50_000
 
 
+def test_pictures_left_out_after_one_that_was_held_up_cost_no_cut() -> None:
+    """A camera that could not send for a while: what it had begun comes late, then it goes on with the present."""
+    street = Street()
+    for _ in range(100):
+        street.picture()
+    held_us = 3_000_000
+    street.picture(delay_us=held_us)
+    street.picture(step_us=held_us + FRAME_US)
+    for _ in range(100):
+        street.picture()
+    assert street.cuts == []
+    assert max(map(abs, street.errors)) <= 50_000
+
+
 @pytest.mark.parametrize("step_us", [-7_200_000_000, -1_500_000, 1_500_000, 3_600_000_000])
 def test_a_wall_clock_that_is_set_cuts_the_run(step_us: int) -> None:
     street = Street()
