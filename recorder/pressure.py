@@ -24,7 +24,7 @@ _HOUR_US = 3_600_000_000
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A camera that should record on the directory now. `priority`: 0 is given up last; `minimum_s`: how long its
-    pictures may not go for want of space; `stopped` for want of it."""
+    pictures may not go for want of space; `stopped` for want of it. Soon after a start the rate may not be known: 0."""
 
     camera: str
     priority: int
@@ -62,8 +62,11 @@ def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
     left = [float(room.free_bytes - room.spare_bytes + room.early_bytes)]
     for step in range(STEPS - 1):
         left.append(left[-1] + room.later_bytes.get(step, 0))
-    bytes_per_s, stopped = 0.0, set[str]()
+    bytes_per_s, stopped, unknown = 0.0, set[str](), set[str]()
     for n, one in enumerate(ranked(recordings)):
+        if n and one.stopped and not one.bytes_per_s:
+            unknown.add(one.camera)  # it stays so until it is known what it would write
+            continue
         wanted = one.bytes_per_s * (RESUME_S if one.stopped else AHEAD_S)
         if n and (stopped or wanted > min(left[: 1 + int(one.minimum_s // STEP_S)])):
             stopped.add(one.camera)
@@ -72,7 +75,7 @@ def decide(room: Room, recordings: Sequence[Recording]) -> Decision:
         kept_s = max(one.minimum_s, AHEAD_S)
         left = [room - one.bytes_per_s * min((step + 1) * STEP_S, kept_s) for step, room in enumerate(left)]
     destroyed = min(room.early_bytes, wanted_bytes(room.free_bytes, room.spare_bytes, bytes_per_s))
-    return Decision(destroyed, frozenset(stopped))
+    return Decision(destroyed, frozenset(stopped | unknown))
 
 
 def wanted_bytes(free_bytes: int, spare_bytes: int, bytes_per_s: float) -> int:
