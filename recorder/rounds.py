@@ -22,6 +22,7 @@ from recorder.machine import now_us
 from recorder.orders import CameraOrder
 from recorder.placement import place
 from recorder.pressure import Recording, Room, decide, ranked, takes, wanted_bytes
+from recorder.rebuild import forget_aside
 from recorder.space import Pressure, Space, is_short, pressure_of, read_space
 from recorder.store import SegmentStore
 from recorder.utc import text_from_us
@@ -94,6 +95,7 @@ class Rounds:
         at_us = now_us()
         if whole:
             self._inventoried[disk.name] = day
+            disk.writer.submit(partial(forget_aside, now_us=due_us))
             without = self._fleet.recorded_on(disk).keys() - {one.camera for one in looks}
             nothing = [Look(camera, 0, 0, None, ()) for camera in without]
             away = len(self._disks) - len(self._disks.answering())

@@ -235,7 +235,7 @@ class Writer:
             failed.callback(storage.close)
             if self._is_index_damaged:
                 log.error("storage %s: the index is damaged, and is brought back from the files", self._path)
-                set_aside(storage)
+                set_aside(storage, now_us())
                 self._is_index_damaged = False
             index = Index.open(storage.index_path, storage.identity, now_us())
             failed.callback(index.close)

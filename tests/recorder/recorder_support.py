@@ -17,14 +17,14 @@ from recorder.machine import MachineClock
 from recorder.recovery import Recovery, recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
-from recorder.writer import StorageState, Writer
+from recorder.writer import StorageState, Writer, save_memory
 from streams.packets import Packet, VideoFormat
 from streams.ticks import at_from_us, us_from_at
 
 CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
 OTHER = "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02"
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
-START_US = 1_795_441_200_000_000  # 2026-11-23 13:00 UTC
+START_US = 1_795_441_200_000_000  # 2026-11-23 13:40 UTC
 DAY_US = 86_400_000_000
 
 
@@ -97,6 +97,14 @@ def bench(path: Path, now_us: int = START_US) -> Iterator[Bench]:
         yield made
     finally:
         made.kill()
+
+
+def remember_clock(index: Index) -> None:
+    """As a recorder leaves it that ran here before."""
+    clock = MachineClock()
+    clock.remember(None)
+    save_memory(index, clock.observe()[1])
+    index.commit()
 
 
 def start(path: Path, now_us: int = START_US) -> Bench:

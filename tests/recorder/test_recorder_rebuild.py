@@ -67,6 +67,10 @@ def _forget_index(recordings: Path) -> None:
         file.unlink()
 
 
+def _set_aside(recordings: Path) -> list[Path]:
+    return list(recordings.glob("index.old.*Z"))
+
+
 def test_the_index_comes_back_as_it_was(tmp_path: Path, recordings: Path) -> None:
     before, uuid = _segments(recordings), _rows(recordings, "SELECT value FROM meta WHERE key = 'index'")
     report = _rebuild(tmp_path)
@@ -98,7 +102,27 @@ def test_an_unreadable_index_is_kept_aside(tmp_path: Path, recordings: Path) -> 
     (recordings / "index.db").write_bytes(b"junk" * 4096)
     assert _rebuild(tmp_path).ok
     assert _segments(recordings) == before
-    assert (recordings / "index.old").read_bytes().startswith(b"junk")
+    [old] = _set_aside(recordings)
+    assert old.read_bytes().startswith(b"junk")
+
+
+def test_what_was_set_aside_is_not_overwritten_and_the_newest_three_stay(tmp_path: Path, recordings: Path) -> None:
+    for n in range(5):
+        (recordings / "index.db").write_bytes(b"%d" % n * 4096)
+        (recordings / "index.db-wal").write_bytes(b"log %d" % n)
+        assert _rebuild(tmp_path, NOW_US + n).ok
+    _forget_index(recordings)
+    assert _rebuild(tmp_path, NOW_US + 5).ok  # nothing to set aside: nothing gives way to it
+    (recordings / "index.old.notes").write_text("of a person")
+    (recordings / "index.db").write_bytes(b"5" * 4096)
+    assert _rebuild(tmp_path, NOW_US - DAY_US).ok  # set aside by a clock that was set back: newest all the same
+    kept = {file.name: file.read_bytes()[:5] for file in recordings.glob("index.old.*")}
+    assert kept == {
+        "index.old.20261122T135000000000Z": b"55555",
+        **{f"index.old.20261123T135000{n:06}Z": b"%d" % n * 5 for n in (3, 4)},
+        **{f"index.old.20261123T135000{n:06}Z-wal": b"log %d" % n for n in (3, 4)},
+        "index.old.notes": b"of a ",
+    }
 
 
 @pytest.mark.parametrize("cut", [1, 3000, 100_000])
@@ -342,7 +366,7 @@ async def test_a_recorder_without_its_index_records_on_and_files_the_rest(
         writer.submit(lambda store: store.accounts.gap(OTHER, NOW_US, Cause.OURS, "starting"))
         writer.submit(lambda store: record(store, OTHER, packets(50, start=25 * 700)))
     await _until(lambda: _told_new(states))
-    assert (recordings / "index.old").exists() is (lose is not _forget_index)
+    assert len(_set_aside(recordings)) == (lose is not _forget_index)
 
     def begin(store: SegmentStore) -> None:
         store.accounts.gap(CAMERA, NOW_US, Cause.OURS, "starting")

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record
+from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record, remember_clock
 
 from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.clock import ClockState
@@ -18,11 +18,13 @@ from recorder.control import Control
 from recorder.decisions import Hold, sign_hold
 from recorder.derived import put_derived
 from recorder.destruction import destroy_due
+from recorder.files import StorageDirectory
 from recorder.holds import put_hold
 from recorder.index import open_reader
 from recorder.machine import now_us
 from recorder.main import Recorder, RecorderConfig
 from recorder.orders import CameraOrder, Orders, StreamAddress, sign
+from recorder.rebuild import set_aside
 from recorder.sealed import key_id
 from recorder.utc import text_from_us
 from recorder.walker import OVERDUE_US, look
@@ -152,9 +154,14 @@ async def test_the_inventory_of_the_night_names_every_camera(
     monkeypatch.setattr("recorder.rounds.WALK_TICKS", 1)
     monkeypatch.setattr("recorder.rounds._DAY_US", 1_000_000)
     shift_us = now_us() - 3_600_000_000 - START_US
+    with closing(StorageDirectory.open(tmp_path / "recordings", tmp_path / "state" / "storage.json")) as directory:
+        for days in (31, 30):
+            directory.index_path.write_bytes(b"%d" % days)
+            set_aside(directory, now_us() - days * DAY_US)
     with bench(tmp_path) as made:
         record(made.store, CAMERA, ((packet, at_us + shift_us) for packet, at_us in packets(25 * 100)))
         ((count, oldest_us),) = made.index.query("SELECT count(*), min(start_us) FROM segment")
+        remember_clock(made.index)
     keys = {key_id(KEY.public_key()): KEY.public_key()}
     storage = {tmp_path / "recordings": tmp_path / "state" / "storage.json"}
     if away:
@@ -178,6 +185,8 @@ async def test_the_inventory_of_the_night_names_every_camera(
             await asyncio.sleep(0.1)
     recorder.stop()
     await running
+    aside = [file.read_bytes() for file in (tmp_path / "recordings").glob("index.old.*")]
+    assert aside == [b"30"]  # of an index, too, nothing outlives the longest delay
     assert told[CAMERA].pop("bytes") > 100_000
     assert told[CAMERA] == {
         "count": count,

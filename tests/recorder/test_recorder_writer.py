@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from recorder_support import CAMERA, OTHER, START_US, apply, bench, packets, record
+from recorder_support import CAMERA, OTHER, START_US, apply, bench, packets, record, remember_clock
 
 from recorder.accounts import Cause
 from recorder.check import check
@@ -23,11 +23,11 @@ from recorder.decisions import Hold, sign_hold
 from recorder.disks import STALLED_S
 from recorder.files import StorageDirectory
 from recorder.holds import Rulings
-from recorder.index import Index, read_facts
+from recorder.index import read_facts
 from recorder.machine import MachineClock, boot_id, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
 from recorder.store import SegmentStore
-from recorder.writer import StorageDown, StorageState, Writer, save_memory
+from recorder.writer import StorageDown, StorageState, Writer
 from streams.ticks import at_from_us
 
 
@@ -287,14 +287,6 @@ async def test_a_full_directory_without_identity_is_not_taken(tmp_path: Path) ->
     assert [p.name for p in (tmp_path / "recordings").iterdir()] == ["somebody's file"]
 
 
-def _remember_clock(index: Index) -> None:
-    """As a recorder leaves it that ran here before."""
-    clock = MachineClock()
-    clock.remember(None)
-    save_memory(index, clock.observe()[1])
-    index.commit()
-
-
 async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path) -> None:
     """Also of a camera that is under no orders any more: nobody asks for it, and its clock ran on."""
     with bench(tmp_path) as made:
@@ -302,7 +294,7 @@ async def test_what_fell_due_meanwhile_dies_before_playback_opens(tmp_path: Path
         made.store.accounts.released(CAMERA, START_US + 200_000_000)
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
         made.index.put("playback_boot", boot_id())
-        _remember_clock(made.index)
+        remember_clock(made.index)
     loop = _Counting(tmp_path)
     loop.writer.start()
     await loop.until(lambda state: state.ready)
@@ -319,7 +311,7 @@ async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
         record(made.store, CAMERA, packets(25 * 130))
         made.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
         made.index.put("playback_boot", boot_id())
-        _remember_clock(made.index)
+        remember_clock(made.index)
     monkeypatch.setattr("recorder.writer.FIRST_DESTROY_S", 0.0)
     monkeypatch.setattr("recorder.writer._FIRST_BATCH", 1)
     monkeypatch.setattr("recorder.writer._BATCH", 0)
@@ -361,7 +353,7 @@ async def test_a_hold_is_refused_while_a_destruction_stalls_and_the_loop_goes_on
     with bench(tmp_path) as made:
         record(made.store, CAMERA, packets(25 * 130))
         made.index.execute("UPDATE segment SET deadline_us = ?", (now_us() + 10**12,))
-        _remember_clock(made.index)
+        remember_clock(made.index)
     loop = Loop(tmp_path)
     loop.writer.start()
     await loop.until(lambda state: state.ready)
@@ -390,7 +382,7 @@ async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_
         for camera in (CAMERA, OTHER):
             record(made.store, camera, packets(25 * 130))
         made.index.execute("UPDATE segment SET deadline_us = ?", (now_us() + 10**12,))
-        _remember_clock(made.index)
+        remember_clock(made.index)
     loop = Loop(tmp_path)
     loop.writer.start()
     await loop.until(lambda state: state.ready)
