@@ -131,6 +131,8 @@ class Whep:
             raise Refused("CODEC_NOT_PLAYABLE")
         if live.is_reordered:
             raise Refused("PICTURES_REORDERED")
+        if not opened.lease.is_open:  # withdrawn meanwhile: nobody would take its end
+            raise Refused("RIGHT_WITHDRAWN")
         track = peers.PacketTrack(live, session.sent)
         session.follow(live, track)
         text: str

@@ -13,7 +13,7 @@ import aiohttp
 from gateway_support import CAMERA, make_ticket
 from gateway_video import FPS, STEP_90K, STEP_US, encode
 
-from csu.gateway.desk import SystemClock
+from csu.gateway.desk import Clock, SystemClock
 from csu.gateway.main import GatewayConfig, gateway
 from csu.keys import ensure_keys, load_private
 from csu.tickets import Ticket, sign
@@ -157,7 +157,7 @@ class Browser:
 
 
 @asynccontextmanager
-async def running(root: Path, **changes: Any) -> AsyncIterator[Centre]:
+async def running(root: Path, clock: Clock | None = None, **changes: Any) -> AsyncIterator[Centre]:
     """A gateway in this process, with its feed and its channel in `root`."""
     ensure_keys(root / "keys")
     fields: dict[str, Any] = {
@@ -172,7 +172,7 @@ async def running(root: Path, **changes: Any) -> AsyncIterator[Centre]:
     }
     async with (
         PacketFeedServer(root / "packets.sock") as feeds,
-        gateway(GatewayConfig(**(fields | changes)), SystemClock()) as port,
+        gateway(GatewayConfig(**(fields | changes)), clock or SystemClock()) as port,
         ChannelClient(root / "gateway.sock") as control,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
     ):

@@ -162,6 +162,7 @@ async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path) -> None:
         url = centre.url + answer["url"]
         async with centre.session.get(url, headers=HEADERS) as response:
             await response.content.readexactly(1000)
+            size = response.content_length or 0
             why = {"code": "CONVENTION_MISSING", "reason": "La convention est suspendue."}
             cut = await centre.control.call("renew", cut=[{"ticket": ticket.id, **why}])
             assert (cut["cut"], cut["open"]) == ([ticket.id], [])
@@ -171,7 +172,13 @@ async def test_a_withdrawn_right_cuts_a_film_under_way(tmp_path: Path) -> None:
             assert (response.status, await response.json()) == (403, why)
         async with aiohttp.ClientSession() as stranger, stranger.get(url) as response:
             assert (response.status, (await response.json())["code"]) == (404, "LEASE_UNKNOWN")
-        assert (await centre.wait_spooled(2))[-1]["reason"] == why["code"]
+        entries = await centre.wait_spooled(2)
+        assert entries[-1]["reason"] == why["code"]
+        # The account stops where the film did.
+        assert 1000 <= sum(entry["bytes"] for entry in entries) < size
+        assert 0 < sum(entry["frames"] for entry in entries) < 4 * FPS
+        until = max(end for entry in entries for _, end in entry["intervals"])
+        assert began_at < datetime.fromisoformat(until) < began_at + 4 * SECOND
 
 
 async def test_one_replay_has_a_bounded_number_of_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,17 @@ from typing import Any
 import psutil
 import pytest
 from gateway_centre import ORIGIN, Camera, Centre, running
-from gateway_support import CAMERA
-from gateway_video import FPS, encode
+from gateway_support import CAMERA, make_ticket
+from gateway_video import FPS, encode, padded
+from test_gateway_desk import Room
 
-from csu.gateway.peer import annex_b, bind_only
+from csu.gateway import hub as hub_module
+from csu.gateway import peer as peer_module
+from csu.gateway.desk import SystemClock
+from csu.gateway.hub import Hub, LiveStream
+from csu.gateway.peer import PacketTrack, annex_b, bind_only
+from csu.gateway.whep import Session, Whep
+from recorder.feed import GOP_BYTES
 
 ADDRESS = "127.0.0.2"
 
@@ -85,6 +93,13 @@ async def peering() -> AsyncIterator[Peer]:
 async def drain(track: Any) -> None:
     while True:
         await track.recv()
+
+
+async def let_go(camera: Camera) -> None:
+    """Until nobody follows the camera any more, and no socket of WebRTC is left."""
+    async with asyncio.timeout(20):
+        while camera.feed.is_followed or psutil.Process().net_connections("udp"):  # noqa: ASYNC110 - of others
+            await asyncio.sleep(0.02)
 
 
 async def post(centre: Centre, sdp: str, ticket: str | None = None, **headers: str) -> tuple[int, str, str]:
@@ -168,6 +183,102 @@ async def test_a_withdrawn_right_ends_the_pictures(tmp_path: Path) -> None:
                 await drain(track)
         _, closed = await centre.wait_spooled(2)
         assert closed["reason"] == "RIGHT_WITHDRAWN"
+
+
+class Later(SystemClock):
+    """The machine's clock, and so much more."""
+
+    more = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.more
+
+
+async def test_the_pictures_end_with_the_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiortc.mediastreams import MediaStreamError
+
+    monkeypatch.setattr(hub_module, "LINGER_S", 0.1)
+    clock = Later()
+    async with running(tmp_path, clock, webrtc_addresses=(ADDRESS,)) as centre:
+        camera = centre.camera(encode(400, gop=50, width=320, height=240))
+        camera.publish(5)
+        async with filming(camera), asyncio.timeout(40):
+            async with peering() as peer:
+                ticket = centre.ticket()
+                _, answer, _ = await post(centre, await peer.offer(), centre.text(ticket))
+                track = await peer.accept(answer)
+                await track.recv()
+                clock.more = ticket.not_after_at - ticket.issued_at
+                with pytest.raises(MediaStreamError):
+                    await drain(track)
+            await let_go(camera)
+        _, closed = await centre.wait_spooled(2)
+        assert closed["reason"] == "RIGHT_ENDED"
+        assert closed["frames"] > 0
+
+
+async def test_not_one_more_picture_is_taken_for_a_viewer_whose_right_ended(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    session = Session(Whep(room.desk, Hub(tmp_path / "packets.sock"), (ADDRESS,)))
+    ticket = make_ticket(room.clock.now(), not_after_at=room.clock.now() + timedelta(seconds=30))
+    session.opened = await room.desk.open(room.issuer.text(ticket), "live", session)
+    live = LiveStream(CAMERA, "main")
+    track = PacketTrack(live, session.sent)
+    session.follow(live, track)
+    room.clock.advance(29)
+    room.desk.tick()
+    assert live.subscribers == [session]
+    room.clock.advance(1)
+    room.desk.tick()
+    assert live.subscribers == []
+    with pytest.raises(peer_module.MediaStreamError):
+        async with asyncio.timeout(5):
+            await track.recv()
+    room.spool.close()
+
+
+async def test_a_right_withdrawn_while_the_camera_is_looked_for_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "FIRST_WORD_S", 30)
+    monkeypatch.setattr(hub_module, "LINGER_S", 0.1)
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        first, *others = encode(400, gop=50, width=320, height=240)
+        camera = centre.camera((padded(first, GOP_BYTES), *others))
+        camera.publish(5)  # in the midst of a group that is too large to be kept: nothing is there to begin with
+        ticket = centre.ticket()
+        posting = asyncio.create_task(post(centre, await peer.offer(), centre.text(ticket)))
+        async with asyncio.timeout(20):
+            while not camera.feed.is_followed:  # noqa: ASYNC110 - another task's
+                await asyncio.sleep(0.02)
+        await centre.control.call("renew", cut=[{"ticket": ticket.id}])
+        camera.publish(50)
+        status, body, _ = await posting
+        assert (status, json.loads(body)["code"]) == (403, "RIGHT_WITHDRAWN")
+        await peer.connection.close()
+        await let_go(camera)
+
+
+async def test_a_right_withdrawn_while_the_offer_is_answered_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "LINGER_S", 0.1)
+    answer = peer_module.answer
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        camera = centre.camera(encode(400, gop=50, width=320, height=240))
+        camera.publish(5)
+        ticket = centre.ticket()
+
+        async def withdrawn(*args: Any) -> Any:
+            answered = await answer(*args)
+            await centre.control.call("renew", cut=[{"ticket": ticket.id}])
+            return answered
+
+        monkeypatch.setattr(peer_module, "answer", withdrawn)
+        status, body, _ = await post(centre, await peer.offer(), centre.text(ticket))
+        assert (status, json.loads(body)["code"]) == (403, "RIGHT_WITHDRAWN")
+        await peer.connection.close()
+        await let_go(camera)
 
 
 async def test_a_used_ticket_opens_nothing(tmp_path: Path) -> None:
