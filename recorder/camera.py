@@ -25,6 +25,7 @@ from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentCl
 from recorder.store import NewSegment, SegmentStore
 from recorder.utc import text_from_us
 from recorder.writer import Job
+from streams.awake import Awake
 from streams.errors import CameraError, CameraFault
 from streams.packets import Packet
 from streams.source import SourceInfo
@@ -228,7 +229,13 @@ class RecordedStream(LiveStream):
     """
 
     def __init__(
-        self, order: CameraOrder, feed: StreamFeed, anchor: Anchor, since_us: int, stalled: Callable[[str], None]
+        self,
+        order: CameraOrder,
+        feed: StreamFeed,
+        anchor: Anchor,
+        since_us: int,
+        stalled: Callable[[str], None],
+        awake: Awake,
     ) -> None:
         """`since_us`: since when the order is in force; 0 for one that was on the disk. `stalled` is called with the
         camera when the directory's queue takes no more."""
@@ -238,6 +245,7 @@ class RecordedStream(LiveStream):
         self._since_us = since_us
         self._camera = order.camera
         self._stalled = stalled
+        self._awake = awake
         self._segmenter = Segmenter(order.camera)
         self._storage_ready = False
         self.gives_way = False
@@ -442,7 +450,15 @@ class RecordedStream(LiveStream):
                 case SegmentClosed(end_us):
                     self._submit(partial(SegmentStore.close_segment, camera=self._camera, end_us=end_us))
                 case RunEnded(end_us, reason):
-                    self._submit_end(end_us, reason, cause_of(reason))
+                    self._submit_end(end_us, reason, self._cause_since(end_us, reason))
+
+    def _cause_since(self, end_us: int, reason: str) -> Cause:
+        """Of a gap that begins at the run's end. When we paused in it, it is ours whatever the camera did: nobody read
+        what it sent, or answered it."""
+        cause, now_s = cause_of(reason), time.monotonic()
+        if cause in (Cause.CAMERA, Cause.NETWORK) and self._awake.paused_s(now_s - (now_us() - end_us) / 1e6, now_s):
+            return Cause.OURS
+        return cause
 
     def _submit_part(self, part: Part) -> bool:
         return self._submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=part.data_bytes)

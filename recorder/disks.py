@@ -22,6 +22,7 @@ from recorder.machine import MachineClock
 from recorder.placement import USUAL_BYTES_PER_S, Room, last_place, place
 from recorder.store import SegmentStore
 from recorder.writer import Job, StorageDown, StorageState, Writer
+from streams.awake import running_awake, timeout
 
 START_WAIT_S = 8.0
 """How long cameras wait at the start for every directory to say where it stands, before they go to one that did."""
@@ -72,7 +73,7 @@ class Disk:
                 return question(connection)
 
         try:
-            async with asyncio.timeout(READ_S):
+            async with timeout(READ_S):
                 return await asyncio.get_running_loop().run_in_executor(self.reading, read)
         except (sqlite3.Error, TimeoutError) as error:
             raise StorageDown(f"{self.name}: {error or 'no answer'}") from error
@@ -183,7 +184,7 @@ class Disks(Mapping[str, Disk]):
     @property
     def settled(self) -> bool:
         """Whether every directory has said where it stands, or had time to: a camera goes where it was, if it can."""
-        if time.monotonic() - self._began_s > START_WAIT_S:
+        if running_awake().waited_s(self._began_s, time.monotonic()) > START_WAIT_S:
             return True
         return all(disk.state.code != "STORAGE_STARTING" for disk in self.values())
 

@@ -17,6 +17,7 @@ from recorder.machine import now_us, read_anchor
 from recorder.orders import Adapter, CameraOrder, Orders, StreamAddress
 from recorder.store import SegmentStore
 from recorder.writer import Job
+from streams.awake import running_awake
 from streams.source import SourceConfig
 from streams.streamer import ConnectBudget, Streamer
 from streams.ticks import us_from_at
@@ -101,7 +102,7 @@ class Fleet:
         feed = self._feed.stream(order.camera, name)
         if name == "sub":
             return LiveStream(name, order, feed, self._anchor)
-        return RecordedStream(order, feed, self._anchor, since_us, self._stalled)
+        return RecordedStream(order, feed, self._anchor, since_us, self._stalled, running_awake())
 
     def _stalled(self, camera: str) -> None:
         """A directory's queue takes no more of this camera: it is placed anew, once its packet has been dealt with."""
@@ -193,7 +194,7 @@ class Fleet:
         self.place_cameras()
 
     def _watch_camera(self, camera: str, running: _Running, at_us: int) -> None:
-        silent_s = time.monotonic() - running.stream.last_packet_s
+        silent_s = running_awake().waited_s(running.stream.last_packet_s, time.monotonic())
         if running.stream.interruptions.is_planned(at_us):
             self._alarms.end(CAMERA_LOST, camera, at_us)
         elif running.task is not None and silent_s > LOST_S:

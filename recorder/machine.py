@@ -11,6 +11,7 @@ from streams.timeline import Anchor
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_ERROR = 5  # adjtimex(2): the clock isn't synchronised
 _boot_zero_us: int | None = None
+_AT_ONCE_S = 0.01
 _TIMEX_BYTES = 512  # struct timex has 208 on 64-bit Linux; modes = 0 only reads
 
 
@@ -24,8 +25,12 @@ def read_clock() -> ClockReading:
 
 
 def read_anchor() -> Anchor:
-    """The monotonic clock and UTC at the same instant, to a microsecond or so."""
-    return Anchor(time.monotonic(), now_us())
+    """The monotonic clock and UTC at the same instant, to a microsecond or so; a pause between the two looks would
+    make a step of the clock."""
+    while True:
+        before_s, wall_us, after_s = time.monotonic(), now_us(), time.monotonic()
+        if after_s - before_s < _AT_ONCE_S:
+            return Anchor(before_s, wall_us)
 
 
 def never_before(boot_zero_us: int | None) -> None:

@@ -31,6 +31,7 @@ from recorder.machine import MachineClock, boot_id, never_before, now_us, read_c
 from recorder.rebuild import set_aside
 from recorder.recovery import Recovery, recover
 from recorder.store import SegmentStore
+from streams.awake import Awake, running_awake, timeout
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ class Writer:
         self._loop_epoch = -1  # of the last state the loop was told
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop
+        self._awake: Awake
         self._thread = threading.Thread(target=self._run, name=f"writer {path.name}", daemon=True)
         self._store: SegmentStore | None = None
         self._adoption: Adoption | None = None
@@ -133,6 +135,7 @@ class Writer:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._awake = running_awake()
         self._thread.start()
 
     async def stop(self) -> None:
@@ -166,9 +169,14 @@ class Writer:
 
     @property
     def overdue_s(self) -> float:
-        """For how long a wave should have ended by now: the directory is slow, or stands still. 0 while it is down."""
+        """For how long a wave should have ended by now: the directory is slow, or stands still. 0 while it is down.
+
+        Without our own pauses: the thread was stopped with the process, and the directory had nothing to do.
+        """
         waved_s = self._waved_s
-        return 0.0 if waved_s is None else max(0.0, time.monotonic() - waved_s - self._wave_s)
+        if waved_s is None:
+            return 0.0
+        return max(0.0, self._awake.waited_s(waved_s, time.monotonic()) - self._wave_s)
 
     async def ask(self, question: Callable[[SegmentStore], T]) -> T:
         """Run `question` in the thread, durable when it returns. Raises StorageDown, as soon as the directory fails."""
@@ -184,7 +192,7 @@ class Writer:
         self.submit(job)
         self._asked.add(answer)
         try:
-            async with asyncio.timeout(30):
+            async with timeout(30):
                 return await answer
         except TimeoutError:
             raise StorageDown(self._path.name) from None
@@ -202,9 +210,9 @@ class Writer:
         Whether or not the directory answers. Raises StorageDown when it is in the midst of a destruction that stalls.
         """
         self._ruled.clear()
-        until_s = time.monotonic() + RULING_S
+        began_s = time.monotonic()
         while not self._destroying.acquire(blocking=False):
-            if time.monotonic() > until_s:
+            if self._awake.waited_s(began_s, time.monotonic()) > RULING_S:
                 raise StorageDown(self._path.name)
             await asyncio.sleep(0.02)
         self._destroying.release()

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import av
 import av.error
 
+from streams.awake import running_awake
 from streams.codecs import H264, H265, Codec
 from streams.decode_times import DecodeTimes
 from streams.errors import CameraError, CameraFault
@@ -84,15 +85,16 @@ async def pull_pyav(config: SourceConfig, sink: PacketSink) -> NoReturn:
 
 
 async def _watch(reader: _Reader) -> NoReturn:
-    opened_by_s = time.monotonic() + OPEN_S
+    """Without our own pauses, like `rtsp/client.py`."""
+    awake, began_s = running_awake(), time.monotonic()
     while True:
         await asyncio.wait((reader.ended,), timeout=STALL_S / 5)
         if reader.ended.done():
             reader.ended.result()
         now_s = time.monotonic()
-        if reader.last_s is None and now_s > opened_by_s:
+        if reader.last_s is None and awake.waited_s(began_s, now_s) > OPEN_S:
             raise CameraError(CameraFault.TIMEOUT, f"no picture within {OPEN_S:.0f} s")
-        if reader.last_s is not None and now_s > reader.last_s + STALL_S:
+        if reader.last_s is not None and awake.waited_s(reader.last_s, now_s) > STALL_S:
             raise CameraError(CameraFault.STALLED, f"no picture for {STALL_S:.0f} s")
 
 

@@ -53,7 +53,7 @@ class Timeline:
         self._used_us = 0  # wall time of the run's media time 0, as used for the last packet
         self._least_us = self._older_least_us = 0  # arrival minus media time: of this window, of the one before
         self._window_end_us = 0
-        self._late_since_us: int | None = None
+        self._late_for_us: int | None = None  # how long all pictures have come late
         self._report: tuple[int, int] | None = None
 
     def told(self, anchor: Anchor) -> None:
@@ -83,12 +83,13 @@ class Timeline:
             return self._start(dts_90k, received_us, earliest_us, Cut.WALL_CLOCK if self._stepped else None)
         media_us = us_from_90k(dts_90k - self._first_90k)
         step_us = media_us - self._last_media_us
-        advance_us = step_us - (received_us - self._last_received_us)
+        waited_us = received_us - self._last_received_us
+        advance_us = step_us - waited_us
         if step_us < -JITTER_US or (advance_us > JUMP_US and self._is_early(earliest_us - media_us)):
             return self._jumped(dts_90k, received_us, earliest_us)
         self._last_received_us = received_us
         self._seek_least(earliest_us - media_us, received_us)
-        if self._is_stuck(earliest_us - media_us + self._anchor_us, received_us):
+        if self._is_stuck(earliest_us - media_us + self._anchor_us, waited_us):
             return self._jumped(dts_90k, received_us, earliest_us)
         if step_us > 0:
             self._last_media_us = media_us
@@ -107,7 +108,7 @@ class Timeline:
         self._last_received_us = received_us
         self._least_us = self._older_least_us = earliest_us
         self._window_end_us = received_us + WINDOW_US
-        self._late_since_us = None
+        self._late_for_us = None
         self._used_us = self._last_at_us = earliest_us + self._anchor_us
         self._measure_offset()
         return self._last_at_us
@@ -130,17 +131,17 @@ class Timeline:
         """
         return late_us < min(self._least_us, self._older_least_us) - JUMP_US
 
-    def _is_stuck(self, late_us: int, received_us: int) -> bool:
+    def _is_stuck(self, late_us: int, waited_us: int) -> bool:
         """Whether pictures have come over a second late for so long that it can't be the way's fault.
 
-        A network that stalled delivers what it held and is on time again; a camera that stood still is not.
+        A network that stalled delivers what it held and is on time again; a camera that stood still is not. While
+        nothing is read (a pause of our own) nothing shows which it is: of a wait a second counts.
         """
         if late_us - self._used_us <= JUMP_US:
-            self._late_since_us = None
+            self._late_for_us = None
             return False
-        if self._late_since_us is None:
-            self._late_since_us = received_us
-        return received_us - self._late_since_us > STUCK_US
+        self._late_for_us = 0 if self._late_for_us is None else self._late_for_us + min(waited_us, JUMP_US)
+        return self._late_for_us > STUCK_US
 
     def _follow(self, step_us: int) -> None:
         """Moves the placing towards the least delayed picture.

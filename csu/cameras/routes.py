@@ -1,6 +1,5 @@
 """The person's cameras with their states, and the timeline of one."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,6 +21,7 @@ from legal.interruptions import Cause
 from legal.motifs import Motif
 from legal.permissions import foresee
 from recorder.channel import ChannelError
+from streams.awake import timeout
 
 router = APIRouter(prefix="/api/cameras", tags=["cameras"])
 LONGEST_TIMELINE = timedelta(days=32)
@@ -160,7 +160,7 @@ def _interruption(camera: KnownCamera, now: datetime) -> InterruptionBody | None
 
 async def _coverage(visit: Visit, camera_id: str, from_at: datetime, to_at: datetime) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(_RECORDER_S):
+        async with timeout(_RECORDER_S):
             return await visit.centre.recorder.call(
                 "coverage", camera=camera_id, **{"from": iso(from_at), "to": iso(to_at)}
             )

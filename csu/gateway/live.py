@@ -156,7 +156,7 @@ class Viewer:
         self._opening = 0
         self._bad = 0
         self._drain: tuple[int, float] | None = None  # bytes that must have left, by when (monotonic)
-        self._behind_since_s: float | None = None
+        self._behind_s = 0.0  # in ticks: a pause of our own is one
 
     def tell(self, message: dict[str, Any]) -> None:
         if not self.transport.is_closing():
@@ -268,12 +268,11 @@ class Viewer:
                 self._drop("RIGHT_WITHDRAWN")
                 return
         if any(channel.is_behind for channel in self.channels.values()) and waiting > RESUME_BYTES:
-            if self._behind_since_s is None:
-                self._behind_since_s = monotonic_s
-            elif monotonic_s - self._behind_since_s >= STUCK_S:
+            if self._behind_s >= STUCK_S:
                 self._drop("VIEWER_STUCK")
+            self._behind_s += TICK_S
         else:
-            self._behind_since_s = None
+            self._behind_s = 0.0
 
     def _drop(self, code: str) -> None:
         self.transport.abort()

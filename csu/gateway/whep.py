@@ -39,7 +39,7 @@ class Session:
         self.id = secrets.token_urlsafe(18)
         self.opened: Opened | None = None
         self.peer: RTCPeerConnection | None = None
-        self.connect_by_s = whep.desk.clock.monotonic_s() + CONNECT_WITHIN_S
+        self.waited_s = 0.0  # in ticks: a pause of our own is one
         self._whep = whep
         self._live: LiveStream | None = None
         self._track: PacketTrack | None = None
@@ -169,15 +169,16 @@ class Whep:
     async def run(self) -> None:
         """Let go who does not connect or has vanished. Ends by cancellation only."""
         while True:
-            self._tick(self.desk.clock.monotonic_s())
+            self._tick()
             await asyncio.sleep(TICK_S)
 
-    def _tick(self, now_s: float) -> None:
+    def _tick(self) -> None:
         for session in list(self._sessions.values()):
             if session.peer is None or session.opened is None:
                 continue
             state = session.peer.connectionState
-            late = state != "connected" and now_s >= session.connect_by_s
+            late = state != "connected" and session.waited_s >= CONNECT_WITHIN_S
+            session.waited_s += TICK_S
             if late or state in ("failed", "closed"):
                 self.desk.close(session.opened, "VIEWER_LEFT")
 

@@ -1,6 +1,5 @@
 """The ways to the gateway: open pictures are decided again without end, and what was served comes back."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +24,7 @@ from legal.facts import Actor
 from legal.motifs import Motif
 from legal.permissions import decide
 from recorder.channel import ChannelClient, ChannelError
+from streams.awake import timeout
 
 _ANSWER_S = 3.0
 _BATCH = 500
@@ -88,7 +88,7 @@ class Renewer:
         told = {**cut, **withheld}
         asked = [{"ticket": t, "code": refused.code, "reason": refused.reason} for t, refused in told.items()]
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with timeout(_ANSWER_S):
                 answer = await self._channel.call("renew", cut=asked)
         except (ChannelError, TimeoutError):
             self._centre.observed.gateway_answers = False
@@ -181,7 +181,7 @@ class SpoolPuller:
 
     async def _take_batch(self) -> int:
         centre, cursor = self._centre, self._cursor
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             answer = await self._channel.call("spool", after=cursor.upto, limit=_BATCH)
         source, batch = str(UUID(answer["spool"])), answer["entries"]
         if source != cursor.source:
@@ -201,7 +201,7 @@ class SpoolPuller:
             await security.take_over(connection, source, [item for item in batch if item["kind"] == "refused"])
             await cursor.advance(connection, int(batch[-1]["n"]))
         centre.journal_grew()
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             await self._channel.call("ack", upto=cursor.upto)
         return len(batch)
 

@@ -1,6 +1,5 @@
 """The ways to the recorder: orders go, facts and states come."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +21,7 @@ from csu.store import facts
 from csu.store.facts import KnownCamera
 from recorder.channel import ChannelClient, ChannelError
 from recorder.orders import sign
+from streams.awake import timeout
 
 _ANSWER_S = 5.0
 _BATCH = 500
@@ -47,7 +47,7 @@ class OrderPusher:
         if self._delivered == (wanted.version, arrival):
             return
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with timeout(_ANSWER_S):
                 await self._channel.call("put_orders", envelope=sign(wanted, self._key))
         except ChannelError as error:
             centre.observed.orders_refused = error.code if error.code in _REFUSALS else None
@@ -67,7 +67,7 @@ class StatusPoller:
     async def run_once(self) -> None:
         observed = self._centre.observed
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with timeout(_ANSWER_S):
                 status = await self._channel.call("status")
         except (ChannelError, TimeoutError):
             observed.recorder_answers = False
@@ -104,7 +104,7 @@ class FactsPuller:
     async def run_once(self) -> None:
         """Take over what there is. Raises ChannelError and TimeoutError while the recorder, or one of its directories,
         is away; the others' facts are taken over all the same."""
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             told = (await self._channel.call("indexes"))["indexes"]
         indexes = {str(UUID(one["index"])): bool(one["added"]) for one in told}
         failure: ChannelError | TimeoutError | None = None
@@ -125,7 +125,7 @@ class FactsPuller:
                 if not is_known:
                     await self._greet(connection, cursor, source, indexes)
             centre.journal_grew()
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             answer = await self._channel.call("facts", index=source, after=cursor.upto, limit=_BATCH)
         batch = answer["facts"]
         if not batch or answer["index"] != source:
@@ -146,7 +146,7 @@ class FactsPuller:
             await cursor.advance(connection, int(batch[-1]["n"]))
         centre.journal_grew()
         await centre.events.publish("alarms")
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             await self._channel.call("ack", index=source, upto=cursor.upto)
         return len(batch)
 
@@ -156,7 +156,7 @@ class FactsPuller:
             missing = await taking.unlisted(connection, batch)
         if not missing:
             return {}, []
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             return missing, (await self._channel.call("holds"))["holds"]
 
     async def _greet(

@@ -1,6 +1,5 @@
 """What persons ask of the recorder: it is done once the recorder has answered with its durable row."""
 
-import asyncio
 from typing import Any
 
 from csu import keys
@@ -8,6 +7,7 @@ from csu.accounts.guard import Visit
 from csu.errors import Refusal
 from recorder.channel import ChannelError
 from recorder.decisions import Hold, Release, sign_hold, sign_release
+from streams.awake import timeout
 
 _ANSWER_S = 5.0
 _REFUSALS = {
@@ -44,7 +44,7 @@ def _key(visit: Visit) -> Any:
 
 async def _ask(visit: Visit, op: str, **fields: Any) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(_ANSWER_S):
+        async with timeout(_ANSWER_S):
             return await visit.centre.recorder.call(op, **fields)
     except ChannelError as error:
         if error.code in _REFUSALS:

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import NoReturn
 
+from streams.awake import running_awake, timeout
 from streams.errors import CameraError, CameraFault
 from streams.rtsp.auth import Authenticator
 from streams.rtsp.messages import Address, parse_address
@@ -88,11 +89,12 @@ class _Connection:
         self._new -= self._new > 0
         if self._datagrams is not None:  # before the connection, whose end they may have come before
             try:
-                much = self._datagrams.read(time.monotonic()) > _MUCH_BYTES
+                much = self._datagrams.read(time.monotonic()) > _MUCH_BYTES or not self._datagrams.is_drained
             except Exception as error:  # the sink's own fault too, see below
                 self._end(error)
                 return
-            self._read_connection()
+            if self._datagrams.is_drained:
+                self._read_connection()
             self._much = much
         else:
             self._read_connection()
@@ -117,12 +119,15 @@ class _Connection:
             self._end(error)
 
     def flush(self) -> None:
-        """Sends the session's requests. They are few and short: a camera that takes none of them is broken."""
+        """Sends the session's requests. They are few and short: a camera that takes none of them is broken. One that
+        has hung up is not told apart here: what it sent before is still read, and then its end."""
         data = b"".join(self._session.outgoing)
         self._session.outgoing.clear()
         try:
             if data and self._sock.send(data) < len(data):
                 raise CameraError(CameraFault.RESET, "the camera takes no requests")
+        except ConnectionError:
+            return
         except OSError:
             raise _broken() from None
 
@@ -219,7 +224,7 @@ async def _pull_session(session: Session, address: Address, config: SourceConfig
     connection = _Connection(sock, session, pace, sink)
     try:
         try:
-            async with asyncio.timeout(HANDSHAKE_S):
+            async with timeout(HANDSHAKE_S):
                 await connection.shake_hands()
         except TimeoutError:
             detail = f"no answer to {session.state.name} within {HANDSHAKE_S:.0f} s"
@@ -235,7 +240,7 @@ async def _connect(address: Address) -> socket.socket:
     loop = asyncio.get_running_loop()
     fault = CameraError(CameraFault.UNREACHABLE, "the camera's name cannot be resolved")
     try:
-        async with asyncio.timeout(HANDSHAKE_S):
+        async with timeout(HANDSHAKE_S):
             for family, kind, protocol, _, place in await loop.getaddrinfo(
                 address.host, address.port, type=socket.SOCK_STREAM
             ):
@@ -261,7 +266,7 @@ async def _secure(plain: socket.socket, host: str, certificate: str | None) -> T
     with contextlib.ExitStack() as failed:
         failed.callback(sock.close)
         try:
-            async with asyncio.timeout(HANDSHAKE_S):
+            async with timeout(HANDSHAKE_S):
                 await sock.shake_hands()
         except TimeoutError:
             raise CameraError(CameraFault.TIMEOUT, f"no TLS within {HANDSHAKE_S:.0f} s") from None
@@ -270,22 +275,25 @@ async def _secure(plain: socket.socket, host: str, certificate: str | None) -> T
 
 
 async def _watch(session: Session, connection: _Connection) -> NoReturn:
-    """Waits for the connection's end; meanwhile keeps the session awake and notices silence."""
-    ended = connection.ended
+    """Waits for the connection's end; meanwhile keeps the session awake and notices silence.
+
+    In a pause of our own the camera was not silent: what it sent may not have been read yet.
+    """
+    ended, awake = connection.ended, running_awake()
     played_s = time.monotonic()
     alive_s = played_s + session.keep_alive_s
     while True:
         now_s = time.monotonic()
         video = session.video
-        silent_s = max(video.finished_s, played_s) + STALL_S
-        if now_s >= silent_s:
+        silent_s = awake.waited_s(max(video.finished_s, played_s), now_s)
+        if silent_s >= STALL_S:
             raise CameraError(CameraFault.STALLED, f"no picture for {STALL_S:.0f} s")
-        if not video.started and now_s >= played_s + KEY_FRAME_S:
+        if not video.started and awake.waited_s(played_s, now_s) >= KEY_FRAME_S:
             raise CameraError(CameraFault.STALLED, f"no key frame in {KEY_FRAME_S:.0f} s")
         if now_s >= alive_s:
             session.keep_alive()
             connection.flush()
             alive_s = now_s + session.keep_alive_s
-        await asyncio.wait((ended,), timeout=min(silent_s, alive_s) - now_s)
+        await asyncio.wait((ended,), timeout=min(STALL_S - silent_s, alive_s - now_s))
         if ended.done():
             ended.result()

@@ -40,6 +40,7 @@ class Datagrams:
         self._peer: str = connection.getpeername()[0]
         self._media, self._control = _bound_pair(connection.family, connection.getsockname())
         self.port: int = self._media.port
+        self.is_drained = True  # at the last read: nothing that had come was left for the next
         self.is_roomy = self._media.room_bytes >= _ROOMY_BYTES
         self._session = session
         self._view = view[:_READ_BYTES]
@@ -59,13 +60,13 @@ class Datagrams:
     def read(self, now_s: float) -> int:
         """What has arrived since the last beat; how many bytes. Raises CameraError, and what the sink raises."""
         view, order, receive, video = self._view, self._order, self._media.receive, self._session.video
-        at = order.release(view, 0)
+        at, self.is_drained = order.release(view, 0), False
         for _ in range(_MAX_DATAGRAMS):
             if at > _READ_BYTES - ROOM:
                 break  # the rest at the next beat
             size = receive(view[at + FRAME_BYTES : at + ROOM])
             if size < 0:
-                at = order.expire(view, at, now_s)
+                at, self.is_drained = order.expire(view, at, now_s), True
                 break
             at = order.take(view, at, size, now_s)
         if at:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from disk_model import Choice, Disk, everything
 from history_model import INFO, KEY, Applied, Camera, Clocks, MortalOs, Picture, S, Segment, read_files
-from recorder_support import Boot
+from recorder_support import Boot, NeverPaused
 
 from recorder import disks, files, machine
 from recorder.camera import RecordedStream
@@ -180,7 +180,9 @@ class History:
         starting = StorageState(ready=False, epoch=-1, code="STORAGE_STARTING")
         self._place = disks.Disk("recordings", root, self.writer, starting, ThreadPoolExecutor(1))
         for camera in self.cameras:
-            camera.stream = RecordedStream(camera.order, StreamFeed(), read_anchor(), 0, lambda camera: None)
+            camera.stream = RecordedStream(
+                camera.order, StreamFeed(), read_anchor(), 0, lambda camera: None, NeverPaused()
+            )
             self._follow_window(camera, now_us())
             if not camera.connected:
                 camera.stream.lost(CameraError(CameraFault.TIMEOUT, "history"))

@@ -18,6 +18,7 @@ from recorder.recovery import Recovery, recover
 from recorder.segmenter import Event, PartReady, RunEnded, RunStarted, SegmentClosed, Segmenter, SegmentOpened
 from recorder.store import NewSegment, SegmentStore
 from recorder.writer import StorageState, Writer, save_memory
+from streams.awake import Awake
 from streams.packets import Packet, VideoFormat
 from streams.ticks import at_from_us, us_from_at
 
@@ -26,6 +27,15 @@ OTHER = "0d8f5a0e-23a7-4b54-8a3e-5d3b1f7a9e02"
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 START_US = 1_795_441_200_000_000  # 2026-11-23 13:40 UTC
 DAY_US = 86_400_000_000
+
+
+class NeverPaused(Awake):
+    """For a test that is its own loop, and may be slow."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def look(self, now_s: float) -> None: ...
 
 
 def packets(count: int, gop: int = 50, fps: int = 25, seed: int = 0, start: int = 0) -> Iterator[tuple[Packet, int]]:

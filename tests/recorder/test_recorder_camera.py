@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorder_support import CAMERA, FORMAT, bench
+from recorder_support import CAMERA, FORMAT, NeverPaused, bench
 
 from recorder.accounts import Cause
 from recorder.camera import RecordedStream
@@ -72,7 +73,7 @@ class Life:
     def __init__(self, store: SegmentStore, path: Path) -> None:
         self.store = store
         self.order = _order()
-        self.stream = RecordedStream(self.order, StreamFeed(), read_anchor(), 0, lambda camera: None)
+        self.stream = RecordedStream(self.order, StreamFeed(), read_anchor(), 0, lambda camera: None, NeverPaused())
         self.disk = Disk("recordings", path, _AtOnce(store), READY, ThreadPoolExecutor(1))
         self.began_us = now_us()
         self._pulled = False
@@ -195,3 +196,33 @@ def test_a_camera_that_is_given_up_is_shown_to_who_watches_and_not_recorded() ->
         life.act("packets")
         assert life.stream.state == "recording"
         life.coverage_adds_up()
+
+
+class _PausedUntil(NeverPaused):
+    """It paused, from the first run on, up to this instant of the monotonic clock."""
+
+    def __init__(self, until_s: float) -> None:
+        super().__init__()
+        self._pauses.append((0.0, until_s))
+
+
+@pytest.mark.parametrize("fault", [CameraFault.CLOSED, CameraFault.RESET, CameraFault.STALLED])
+@pytest.mark.parametrize("paused", [True, False])
+def test_what_is_missing_since_a_pause_of_our_own_is_ours(fault: CameraFault, paused: bool) -> None:
+    """Up to when the camera is known to give nothing now; from then on it is the camera's, or the network's."""
+    with _life() as life:
+        life.stream._awake = _PausedUntil(time.monotonic() + (1.0 if paused else -60.0))
+        life.act("packets")
+        life.stream.end_run(fault.value)
+        theirs = Cause.NETWORK if fault is CameraFault.RESET else Cause.CAMERA
+        assert life.store.accounts.gap_cause(CAMERA) == (Cause.OURS if paused else theirs)
+        life.stream.lost(CameraError(fault, ""))
+        assert life.store.accounts.gap_cause(CAMERA) == theirs
+
+
+def test_a_hole_in_which_we_paused_is_ours() -> None:
+    with _life() as life:
+        life.act("packets")
+        life.stream._awake = _PausedUntil(time.monotonic() + 10.0)
+        life.stream.packet(Packet(bytes(50), life._pts_90k + 8 * 90_000, False, time.monotonic() + 8.0, FORMAT))
+        assert life.store.accounts.gap_cause(CAMERA) == Cause.OURS

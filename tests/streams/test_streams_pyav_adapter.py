@@ -2,6 +2,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from h264_clip import avcc, make_clip
@@ -70,6 +71,20 @@ async def test_silence_is_a_stall(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(CameraError) as caught:
             await pull(config(camera), Collector())
     assert caught.value.fault is CameraFault.STALLED
+
+
+async def test_a_pause_of_our_own_is_no_silence_of_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyav_adapter, "STALL_S", 1.5)
+    async with Camera() as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(config(camera), sink))
+        for _ in range(2):
+            await sink.wait_packets(len(sink.packets) + 10)
+            time.sleep(3.0)  # noqa: ASYNC251  the whole process stands still
+        await sink.wait_packets(len(sink.packets) + 10)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait((task,))
 
 
 async def test_a_fault_of_the_sink_reaches_its_owner() -> None:

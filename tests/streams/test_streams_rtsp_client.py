@@ -1,4 +1,5 @@
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -183,6 +184,46 @@ async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch
     monkeypatch.setattr(client, "STALL_S", 0.5)
     async with Camera(Manners(stop_after=10, ending=ending)) as camera:
         assert (await failure(camera)).fault is fault
+
+
+async def test_a_pause_of_our_own_is_no_silence_of_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "STALL_S", 1.5)
+    async with Camera() as camera:
+        sink = Collector()
+        task = asyncio.create_task(pull(SourceConfig(camera.url, USER, PASSWORD), sink))
+        for _ in range(3):
+            await sink.wait_packets(len(sink.packets) + 10)
+            time.sleep(3.0)  # noqa: ASYNC251  the whole process stands still
+        await sink.wait_packets(len(sink.packets) + 10)
+        assert not task.done()
+        assert camera.connections == 1
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def test_a_pause_of_our_own_while_the_camera_answers_costs_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Paused(Camera):
+        def _answer(self, method: str, url: str, headers: dict[str, str]) -> bytes:
+            time.sleep(3.0 if method == "SETUP" else 0.0)
+            return super()._answer(method, url, headers)
+
+    monkeypatch.setattr(client, "HANDSHAKE_S", 1.5)
+    async with Paused() as camera:
+        await collect(camera, 3)
+        assert camera.connections == 1
+
+
+async def test_what_a_camera_sent_before_it_hung_up_is_read_although_it_takes_no_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a pause of our own that was longer than the session's timeout."""
+    clip, sink = make_clip(320, 192, 30, 15), Collector()
+    monkeypatch.setattr(client, "_READ_BYTES", 2000)
+    async with Camera(Manners(stop_after=60, ending="close", speed=1e6, timeout_s=2), clip) as camera:
+        with pytest.raises(CameraError) as caught:
+            await pull(SourceConfig(camera.url, USER, PASSWORD), sink)
+    assert caught.value.fault in (CameraFault.CLOSED, CameraFault.RESET)
+    assert len(sink.packets) == 60
 
 
 def reply(status: str, *headers: str, body: bytes = b"") -> bytes:

@@ -158,6 +158,17 @@ async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch
         assert (await failure(camera)).fault is fault
 
 
+async def test_what_a_camera_sent_before_it_hung_up_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a pause of our own: more lies in the kernel than one turn takes, and the connection has ended."""
+    clip, sink = make_clip(320, 192, 30, 15), Collector()
+    monkeypatch.setattr(udp, "_MAX_DATAGRAMS", 10)
+    async with Camera(Manners(udp="refuses", stop_after=30, ending="close", speed=1e6), clip) as camera:
+        with pytest.raises(CameraError) as caught:
+            await pull(SourceConfig(camera.url, USER, PASSWORD), sink)
+    assert caught.value.fault is CameraFault.CLOSED
+    assert [packet.data for packet in sink.packets] == [avcc(unit) for unit in clip.units]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -123,6 +123,20 @@ def test_a_network_that_held_pictures_back_costs_no_cut() -> None:
     assert max(map(abs, street.errors)) <= 50_000
 
 
+def test_a_pause_of_our_own_while_we_catch_up_costs_no_cut() -> None:
+    """Of what came in a pause only the first was read when the next one began: all of it comes late, for long."""
+    street = Street()
+    for _ in range(100):
+        street.picture()
+    street.picture(delay_us=9_000_000)
+    for late_us in range(14_000_000, 0, -FRAME_US):
+        street.picture(delay_us=late_us)
+    for _ in range(100):
+        street.picture()
+    assert street.cuts == []
+    assert max(map(abs, street.errors)) <= 50_000
+
+
 def test_pictures_left_out_after_one_that_was_held_up_cost_no_cut() -> None:
     """A camera that could not send for a while: what it had begun comes late, then it goes on with the present."""
     street = Street()
