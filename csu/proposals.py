@@ -117,8 +117,9 @@ def demand_motif(act: str, given: MotifGiven | None) -> Motif:
     Raises Refusal 422, not journalled."""
     motif = None if given is None else given.legal
     fault = motifs.fault_of(motif, act)
-    if motif is None or fault is not None:
-        raise Refusal(422, "MOTIF_REQUIRED", fault or "")
+    if fault is not None:
+        raise Refusal(422, fault.code, fault.reason)
+    assert motif is not None
     return motif
 
 

@@ -7,8 +7,9 @@ the number of an intervention, a réquisition or a request: never a name or a pl
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from legal.acts import Refused
 from legal.facts import OUTSIDE
 
 LIVE = "live"
@@ -35,9 +36,10 @@ _PLATE_IN_PROSE = re.compile(
     rf"(?<![A-Za-z0-9])(?:{_SIV}|(?i:[A-Z]{{2}}[._-]?[0-9]{{3}}[._-]?[A-Z]{{2}})"
     rf"|{_FNI.replace('{apart}', ' {1,3}')}|(?i:{_FNI.replace('{apart}', '-?')}))(?![A-Za-z0-9])"
 )
+NO_MOTIF = Refused("MOTIF_REQUIRED", "Un motif est exigé pour cet acte.", "CSI R.253-5")
+_CNIL = "CNIL, délibération 2021-122"
 # Letters of other alphabets that are read as those of a plate.
 _READ_AS = str.maketrans("АВЕЗІЈКМНОРСТУХавеіјкмнорстухΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABE3IJKMHOPCTYXabeijkmhopctyxABEZHIKMNOPTYX")
-_NO_PLATE = "ne peut pas contenir de plaque d'immatriculation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,37 +125,40 @@ def for_act(act: str) -> tuple[MotifKind, ...]:
     return tuple(kind for kind in KINDS.values() if act in kind.acts)
 
 
-def fault_of(motif: Motif | None, act: str) -> str | None:
-    """Why a motif does not serve an act, in French, or None if it does (CSI R.253-5)."""
+def fault_of(motif: Motif | None, act: str) -> Refused | None:
+    """Why a motif does not serve an act, or None if it does (CSI R.253-5)."""
     if motif is None:
-        return "Un motif est exigé pour cet acte."
+        return NO_MOTIF
     kind = KINDS.get(motif.code)
     if kind is None or act not in kind.acts:
-        return "Ce motif n'est pas prévu pour cet acte."
+        return replace(NO_MOTIF, reason="Ce motif n'est pas prévu pour cet acte.")
     if motif.reference is None:
-        return "Ce motif exige une référence." if kind.reference_required else None
+        return replace(NO_MOTIF, reason="Ce motif exige une référence.") if kind.reference_required else None
     return fault_of_reference(motif.reference)
 
 
-def fault_of_reference(reference: str) -> str | None:
-    """Why a text can't stand in the journal as a number, in French, or None if it can."""
+def fault_of_reference(reference: str) -> Refused | None:
+    """Why a text can't stand in the journal as a number, or None if it can (CNIL 2021-122)."""
     if not _REFERENCE.fullmatch(reference) or _WORD.search(reference):
-        return (
+        reason = (
             "La référence est un numéro de 3 à 40 caractères : chiffres, sigles de quatre lettres au plus, "
             "espaces, points, tirets, barres."
         )
-    if _PLATE.fullmatch(reference):
-        return f"La référence {_NO_PLATE}"
-    return None
+        return Refused("REFERENCE_REFUSED", reason, _CNIL)
+    return _plate("La référence") if _PLATE.fullmatch(reference) else None
 
 
-def fault_of_prose(text: str) -> str | None:
-    """Why a reason in free words can't enter the journal, in French, or None if it can (CNIL 2021-122).
+def fault_of_prose(text: str) -> Refused | None:
+    """Why a reason in free words can't enter the journal, or None if it can (CNIL 2021-122).
 
     It finds plates, in whatever letters and dashes they are written; that no name is written there remains for the
     person who writes.
     """
-    return f"La raison {_NO_PLATE}" if _PLATE_IN_PROSE.search(_as_read(text)) else None
+    return _plate("La raison") if _PLATE_IN_PROSE.search(_as_read(text)) else None
+
+
+def _plate(where: str) -> Refused:
+    return Refused("PLATE_FORBIDDEN", f"{where} ne peut pas contenir de plaque d'immatriculation.", _CNIL)
 
 
 def _as_read(text: str) -> str:

@@ -41,7 +41,7 @@ def foresee(actor: Actor, act: Act, subject: Subject, at: datetime) -> Allowed |
         if isinstance(outcome, Allowed):
             return outcome
         refusal = refusal or outcome
-    return refusal or rules.no_motif(act)
+    return refusal or motifs.NO_MOTIF
 
 
 # --- the rules of each act, in the order in which they answer

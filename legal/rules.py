@@ -321,8 +321,7 @@ def motif_given(case: Case) -> datetime | Refused:
     """Every operation carries its motif (CSI R.253-5): the shift's for live pictures, one with a reference
     for a
     replay."""
-    fault = motifs.fault_of(case.motif, USES[case.act].motif)
-    return FOREVER if fault is None else Refused("MOTIF_REQUIRED", fault, "CSI R.253-5")
+    return motifs.fault_of(case.motif, USES[case.act].motif) or FOREVER
 
 
 def not_the_inquirys(case: Case) -> datetime | Refused:
@@ -337,7 +336,7 @@ def purpose_authorised(case: Case) -> datetime | Refused:
     """A use serves a finalité that the camera's authorisation lists (CSI L.251-2)."""
     kind = None if case.motif is None else motifs.KINDS.get(case.motif.code)
     if kind is None:
-        return no_motif(case.act)
+        return motifs.NO_MOTIF
     if kind.finalites is None:
         return FOREVER
     camera = case.subject.camera
@@ -386,10 +385,6 @@ def fault_of_arrete(deport: Deport | None) -> Refused | None:
     except RetentionRefused as refused:
         return Refused(refused.code, str(refused), source)
     return None
-
-
-def no_motif(act: Act) -> Refused:
-    return Refused("MOTIF_REQUIRED", motifs.fault_of(None, act.value) or "", "CSI R.253-5")
 
 
 def within_scope(case: Case) -> datetime | Refused:

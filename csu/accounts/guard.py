@@ -24,7 +24,7 @@ from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.audit.ops import QUIET
 from csu.centre_state import Centre
-from csu.errors import Refusal, Told, invalid
+from csu.errors import Refusal, Told
 from csu.store.facts import KnownCamera
 from legal.acts import Act, Allowed, Refused
 from legal.facts import CENTRE, Subject
@@ -80,7 +80,7 @@ class Visit:
         """Raise Refusal 422, journalled without the text, for a reason in free words that no entry may hold."""
         fault = fault_of_prose(text)
         if fault is not None:
-            await self.refuse(self.entry(self.act), invalid(fault))
+            await self.refuse(self.entry(self.act), Refusal(422, fault.code, fault.reason))
 
     async def recheck(self) -> None:
         """That session and right are still there, for an answer that takes long. Raises Refusal."""
@@ -205,4 +205,4 @@ async def _session(centre: Centre, token: str, now: datetime) -> Session:
             session = await sessions.with_person(connection, row)
             if session is not None:
                 return session
-    raise Refusal(401, "SESSION_EXPIRED", "La session est terminée : identifiez-vous de nouveau.")
+    raise Refusal(401, "SESSION_EXPIRED", sessions.how_ended(row, now))

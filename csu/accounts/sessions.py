@@ -19,10 +19,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from csu.audit.entries import Author
 from csu.store import facts, tables
 from legal.facts import Actor, Category, Role
+from legal.retention import PARIS
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)
 SEEN_EVERY = timedelta(seconds=30)
+
+_ACCOUNT_CLOSED = "Votre compte est fermé depuis le {} : voyez votre superviseur."
+_IDLE = "La session s'est fermée le {} : ce poste n'a rien demandé pendant 15 minutes (veille, ou réseau coupé)."
+_LONGEST = "La session s'est fermée le {} : elle durait depuis 12 heures, la plus longue durée permise."
+_ENDED = (
+    "La session a été fermée le {} : poste quitté ou repris dans une autre page, mot de passe changé ou remplacé, ou "
+    "heure du centre corrigée."
+)
 
 _ROLE_NAMES = {
     Role.OPERATOR: "opérateur",
@@ -114,6 +123,19 @@ def in_force(row: RowMapping, now: datetime) -> bool:
     if row["closes_at"] is not None and row["closes_at"] <= now:
         return False
     return bool(now < row["expires_at"] and now < row["seen_at"] + IDLE)
+
+
+def how_ended(row: RowMapping, now: datetime) -> str:
+    """Why and when a session that is not in force any more ended, in French: of what ends one, what came first."""
+    causes = (
+        (row["closed_at"] or row["closes_at"], _ACCOUNT_CLOSED),
+        (row["ended_at"], _ENDED),
+        (row["seen_at"] + IDLE, _IDLE),
+        (row["expires_at"], _LONGEST),
+    )
+    ends = [(at, words) for at, words in causes if at is not None and at <= now]
+    at, words = min(ends, key=lambda end: end[0], default=(now, _ACCOUNT_CLOSED))
+    return words.format(f"{at.astimezone(PARIS):%d/%m/%Y à %H:%M}")
 
 
 async def with_person(connection: AsyncConnection, row: RowMapping) -> Session | None:

@@ -16,9 +16,11 @@ from csu.schemas import Body, Instant, MotifGiven
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
+from legal import motifs
 from legal.acts import Act, Allowed, Refused
 from legal.facts import Subject
 from legal.motifs import Motif
+from legal.rules import USES
 from legal.scope import scope
 
 router = APIRouter(prefix="/api/tickets", tags=["pictures"])
@@ -96,7 +98,7 @@ def _answer(visit: Visit, request: LiveRequest | ReplayRequest, camera: KnownCam
     outcome: Allowed | Refused = visit.decide(act, _subject(camera, interval), motif)
     if isinstance(interval, Refused):
         outcome, interval = interval if isinstance(outcome, Allowed) else outcome, (None, None)
-    entry = visit.entry(act, camera, motif=_safe_motif(motif, outcome), from_at=interval[0], to_at=interval[1])
+    entry = visit.entry(act, camera, motif=_safe_motif(motif, act), from_at=interval[0], to_at=interval[1])
     if isinstance(outcome, Refused):
         return _refuse(entry, camera.id, outcome, _shown(visit, camera, outcome))
     ticket = _ticket(visit, entry, request, outcome)
@@ -134,9 +136,10 @@ def _motif(visit: Visit, request: LiveRequest | ReplayRequest) -> Motif | None:
     return None if request.motif is None else request.motif.legal
 
 
-def _safe_motif(motif: Motif | None, outcome: Allowed | Refused) -> Motif | None:
-    """A reference that was refused may hold a name or a plate: it does not enter the journal."""
-    return None if isinstance(outcome, Refused) and outcome.code == "MOTIF_REQUIRED" else motif
+def _safe_motif(motif: Motif | None, act: Act) -> Motif | None:
+    """A reference that is no number may hold a name or a plate: whatever the act was refused for, it does not enter the
+    journal."""
+    return motif if motifs.fault_of(motif, USES[act].motif) is None else None
 
 
 def _interval(request: LiveRequest | ReplayRequest, now: datetime) -> tuple[datetime | None, datetime | None] | Refused:

@@ -115,9 +115,9 @@ def _check(requisition: str) -> None:
     """Raises Refusal unless it is a number: what else is written there may be a name or a plate, and is not kept."""
     if not requisition:
         raise _NO_PROCEDURE
-    fault = motifs.fault_of(Motif("REQUISITION", requisition), motifs.REPLAY)
+    fault = motifs.fault_of_reference(requisition)
     if fault is not None:
-        raise Refusal(422, _NO_PROCEDURE.code, fault)
+        raise Refusal(422, fault.code, fault.reason)
 
 
 @router.post("/{fact_id}/release")

@@ -195,7 +195,7 @@ class Habilitation(Dated):
     def _is_no_plate(cls, value: str | None) -> str | None:
         fault = None if value is None else fault_of_prose(value)
         if fault is not None:
-            raise ValueError(fault)
+            raise ValueError(fault.reason)
         return value
 
 

@@ -106,11 +106,11 @@ describe("replay", () => {
     });
   });
 
-  it("asks again when the reason itself is refused, and not when the right is", async () => {
-    const { controller } = controllerOf([refusal("MOTIF_REQUIRED"), refusal("NOT_HABILITE")]);
+  it.each(["MOTIF_REQUIRED", "PLATE_FORBIDDEN", "REFERENCE_REFUSED"])("asks again for %s, a fault of the reason itself, and not when the right is missing", async (code) => {
+    const { controller } = controllerOf([refusal(code), refusal("NOT_HABILITE")]);
     await controller.want({ from: 0, to: 60_000 });
     await controller.give(MOTIF);
-    expect(controller.state.get()).toMatchObject({ kind: "motif", problem: { code: "MOTIF_REQUIRED" }, given: expect.objectContaining({ code: expect.any(String) as string }) as object });
+    expect(controller.state.get()).toMatchObject({ kind: "motif", problem: { code }, given: expect.objectContaining({ code: expect.any(String) as string }) as object });
     await controller.give(MOTIF);
     expect(controller.state.get()).toMatchObject({ kind: "stopped", problem: { code: "NOT_HABILITE" } });
   });

@@ -118,7 +118,7 @@ describe("what goes wrong", () => {
 
   it("asks again for a refused tile when the person wants it, and only for a refused or waiting one", () => {
     const play = live("a", "b").say({ kind: "message", message: { type: "closed", channel: 1, code: "NOT_HABILITE", reason: "" } });
-    play.say({ kind: "again", tile: "t0" }).say({ kind: "again", tile: "t1" });
+    play.say({ kind: "again", tiles: ["t0", "t1"] });
     expect(play.kinds()).toEqual(["asking", "live"]);
     expect(play.asks()).toHaveLength(2);
   });

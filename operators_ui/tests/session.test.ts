@@ -198,11 +198,18 @@ describe("post", () => {
     expect(controller.state.get().kind).toBe("open");
   });
 
-  it("notices the end of the session on any call", async () => {
-    const { controller } = post({ "GET /api/session": SESSION, "GET /api/alarms": [401, { code: "SESSION_EXPIRED", reason: "" }] });
+  it("notices the end of the session on any call, and says why and when as the centre does", async () => {
+    const ended = [401, { code: "SESSION_EXPIRED", reason: "La session s'est fermée à 03:12." }] as const;
+    const { controller } = post({ "GET /api/session": SESSION, "GET /api/alarms": ended });
     await controller.start();
     await controller.api.get("/api/alarms", nothing);
-    expect(controller.state.get().kind).toBe("login");
+    expect(controller.state.get()).toEqual({ kind: "login", notice: "La session s'est fermée à 03:12." });
+  });
+
+  it("says so too on a page that is opened after it", async () => {
+    const { controller } = post({ "GET /api/session": [401, { code: "SESSION_EXPIRED", reason: "Fermée." }] });
+    await controller.start();
+    expect(controller.state.get()).toEqual({ kind: "login", notice: "Fermée." });
   });
 
   it("notices a lock made elsewhere", async () => {

@@ -35,6 +35,12 @@ describe("layout", () => {
     expect(layout.shown(layout.withLayout(second, 9))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it("asks again for a tile with all of the page that are open again, and for none that would be refused", () => {
+    const isOpen = (one: string): boolean => one !== "b";
+    expect(layout.askedWith(wall, 0, isOpen)).toEqual([0, 2]);
+    expect(layout.askedWith(wall, 1, isOpen)).toEqual([0, 1, 2]);
+  });
+
   it("swaps a camera that is already shown", () => {
     expect(layout.assign(wall, 3, "a").slots).toEqual([null, "b", "c", "a", "d"]);
     expect(layout.assign(wall, 0, "b").slots).toEqual(["b", "a", "c", null, "d"]);

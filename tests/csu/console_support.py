@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import uvicorn
 from centre_support import PASSWORD, Running
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from csu.app import create_app
 from csu.settings import Console
 from operators_ui import dist_path
 from tests.programs import CHROMIUM
+
+# A list is asked for anew every five seconds, on a machine that may be slow.
+expect.set_options(timeout=30_000)
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ async def test_it_is_kept_with_who_and_when_and_is_an_entry(day: Running) -> Non
         (one,) = await found(auditor)
         assert (one["code"], one["seen"]) == ("LONG_ON_ONE_CAMERA", None)
         assert (await mark(supervisor, one["id"]))[1]["code"] == "REGIME_ROLE_FORBIDDEN"
-        assert (await mark(auditor, one["id"], "AB-123-CD"))[1]["code"] == "INVALID"
+        assert (await mark(auditor, one["id"], "AB-123-CD"))[1]["code"] == "PLATE_FORBIDDEN"
         assert (await mark(auditor, "0" * 32))[1]["code"] == "ANOMALY_CHANGED"
         status, told = await mark(auditor, one["id"])
         expected = {"by": "Auditeur", "at": "2026-11-23T14:30:00Z", "comment": "Accident, intervention 2026-417"}
@@ -59,7 +59,7 @@ async def test_it_is_kept_with_who_and_when_and_is_an_entry(day: Running) -> Non
     assert {(entry["author"], entry["code"], entry["given"], entry["about"]) for entry in marked} == {
         ("Auditeur", None, expected["comment"], "Longtemps sur une seule caméra, Opérateur"),
         ("Auditeur", "ANOMALY_CHANGED", expected["comment"], None),
-        ("Auditeur", "INVALID", None, None),
+        ("Auditeur", "PLATE_FORBIDDEN", None, None),
         ("Superviseur", "REGIME_ROLE_FORBIDDEN", None, None),
     }
 

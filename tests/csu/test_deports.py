@@ -185,9 +185,10 @@ class TestRefused:
         assert await state.refused(recipient_days=31) == (201, "")
 
     async def test_without_a_motif(self, state: State) -> None:
-        for motif in (None, {"code": "ARRETE"}, {"code": "ARRETE", "reference": "AB-123-CD"}):
+        for motif in (None, {"code": "ARRETE"}):
             assert await state.refused(motif=motif) == (422, "MOTIF_REQUIRED")
-        assert await state.refused(reference="Arrêté AB-123-CD") == (422, "INVALID")
+        assert await state.refused(motif={"code": "ARRETE", "reference": "AB-123-CD"}) == (422, "PLATE_FORBIDDEN")
+        assert await state.refused(reference="Arrêté AB-123-CD") == (422, "PLATE_FORBIDDEN")
         assert await state.listed() == []
 
     async def test_somebody_who_is_unknown_or_no_agent_of_the_state(self, state: State) -> None:

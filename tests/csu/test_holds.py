@@ -101,9 +101,15 @@ async def test_row_17_what_is_refused_leaves_no_hold_and_an_entry(centre: Runnin
         away = await supervisor.post("/api/holds", _body(camera))
         assert (away.status_code, away.json()["code"]) == (503, "RECORDER_UNREACHABLE")
         async with ChannelServer(centre.centre.settings.paths.recorder_socket, peer.answer):
-            for requisition in ("", "   ", "Affaire Dupont", "AB-123-CD", "plainte de Mme Durand 12"):
+            for requisition, code in (
+                ("", "HOLD_WITHOUT_PROCEDURE"),
+                ("   ", "HOLD_WITHOUT_PROCEDURE"),
+                ("Affaire Dupont", "REFERENCE_REFUSED"),
+                ("AB-123-CD", "PLATE_FORBIDDEN"),
+                ("plainte de Mme Durand 12", "REFERENCE_REFUSED"),
+            ):
                 without = await supervisor.post("/api/holds", _body(camera, requisition))
-                assert (without.status_code, without.json()["code"]) == (422, "HOLD_WITHOUT_PROCEDURE")
+                assert (without.status_code, without.json()["code"]) == (422, code)
             assert peer.holds == []
             peer.refusal = "WINDOW_ERASED"
             erased = await supervisor.post("/api/holds", _body(camera))
@@ -114,8 +120,10 @@ async def test_row_17_what_is_refused_leaves_no_hold_and_an_entry(centre: Runnin
     entries = [e for e in await centre.journal() if e["op"] == "hold:put"]
     assert not any(name in str(entries) for name in ("Dupont", "AB-123-CD", "Durand"))
     assert sorted(e["code"] for e in entries) == [
-        *["HOLD_WITHOUT_PROCEDURE"] * 5,
+        *["HOLD_WITHOUT_PROCEDURE"] * 2,
+        "PLATE_FORBIDDEN",
         "RECORDER_UNREACHABLE",
+        *["REFERENCE_REFUSED"] * 2,
         "WINDOW_ERASED",
     ]
 

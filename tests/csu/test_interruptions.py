@@ -168,23 +168,23 @@ async def test_a_masking_that_nobody_confirms_in_time_never_holds(centre: Runnin
 
 
 @pytest.mark.parametrize(
-    "motif",
+    ("motif", "code"),
     [
-        None,
-        {"code": "HABITATION"},
-        {"code": "ENTRETIEN", "reference": "2026-117"},
-        {"code": "HABITATION", "reference": "chez M. Dupont"},
-        {"code": "HABITATION", "reference": "AB-123-CD"},
+        (None, "MOTIF_REQUIRED"),
+        ({"code": "HABITATION"}, "MOTIF_REQUIRED"),
+        ({"code": "ENTRETIEN", "reference": "2026-117"}, "MOTIF_REQUIRED"),
+        ({"code": "HABITATION", "reference": "chez M. Dupont"}, "REFERENCE_REFUSED"),
+        ({"code": "HABITATION", "reference": "AB-123-CD"}, "PLATE_FORBIDDEN"),
     ],
 )
-async def test_a_mask_has_a_coded_motif_and_a_number(centre: Running, motif: Any) -> None:
+async def test_a_mask_has_a_coded_motif_and_a_number(centre: Running, motif: Any, code: str) -> None:
     async with centre.person("superviseur") as supervisor:
         asked = body((await camera_of(supervisor))["id"], in_hours(0), in_hours(1), "HABITATION") | {"motif": motif}
         answer = await supervisor.post("/api/interruptions/masked", asked)
-        assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
         assert (await supervisor.get("/api/interruptions")).json()["interruptions"] == []
     (entry,) = [e for e in await centre.journal() if e["op"] == "interruption:mask"]
-    assert (entry["result"], entry["code"], entry["motif_reference"]) == ("refused", "MOTIF_REQUIRED", None)
+    assert (entry["result"], entry["code"], entry["motif_reference"]) == ("refused", code, None)
     assert entry["camera"] == asked["camera"]
 
 

@@ -413,7 +413,9 @@ class TestLeavers:
         async with centre.person("vernon") as agent:
             centre.clock.advance(seconds=1)
             # Before anybody has closed it.
-            assert (await agent.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+            told = (await agent.get("/api/session")).json()
+            assert told["code"] == "SESSION_EXPIRED"
+            assert told["reason"] == "Votre compte est fermé depuis le 28/11/2026 à 15:30 : voyez votre superviseur."
             assert (await agent.log_in("vernon")).status_code == 401
         assert "LEAVER" not in await kept_alarms(centre)
         async with centre.person("administrateur") as administrator:

@@ -134,15 +134,27 @@ class TestTickets:
         assert longer["refused"]["code"] == "INVALID"
 
     @pytest.mark.parametrize(
-        "motif", [None, {"code": "INTERVENTION"}, {"code": "INTERVENTION", "reference": "AB-123-CD"}, {"code": "?"}]
+        ("motif", "code"),
+        [
+            (None, "MOTIF_REQUIRED"),
+            ({"code": "INTERVENTION"}, "MOTIF_REQUIRED"),
+            ({"code": "?"}, "MOTIF_REQUIRED"),
+            ({"code": "INTERVENTION", "reference": "Dupont 12"}, "REFERENCE_REFUSED"),
+            ({"code": "INTERVENTION", "reference": "AB-123-CD"}, "PLATE_FORBIDDEN"),
+        ],
     )
-    async def test_a_replay_needs_a_motif_with_a_lawful_reference(self, centre: Running, motif: object) -> None:
+    async def test_a_replay_needs_a_motif_with_a_lawful_reference(
+        self, centre: Running, motif: object, code: str
+    ) -> None:
         async with centre.person("operateur") as operator:
-            camera = (await cameras_of(operator))["01"]["id"]
-            (result,) = await operator.tickets(replay(camera, motif=motif))
-            assert result["refused"]["code"] == "MOTIF_REQUIRED"
-        # What looks like a plate does not enter the journal either.
-        assert "AB-123" not in str(await centre.journal())
+            cameras = await cameras_of(operator)
+            own, lent = await operator.tickets(*(replay(cameras[number]["id"], motif=motif) for number in ("01", "03")))
+            assert own["refused"]["code"] == code
+            assert lent["refused"]["code"] == "CONVENTION_MISSING"
+        # A name or a plate does not enter the journal, also where the request is refused for something else.
+        written = str(await centre.journal())
+        assert "AB-123" not in written
+        assert "Dupont" not in written
 
     async def test_foreign_and_made_up_cameras_are_told_apart_by_nothing_but_the_journal(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:

@@ -162,7 +162,7 @@ async def test_what_is_proposed_is_refused_by_another_or_taken_back(centre: Runn
         camera = await _camera(supervisor)
         kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
         retention = (await supervisor.post(f"/api/cameras/{camera}/retention", kept)).json()["id"]
-        assert await closed(administrator, retention, {"reason": "AB-123-CD"}) == (422, "INVALID")
+        assert await closed(administrator, retention, {"reason": "AB-123-CD"}) == (422, "PLATE_FORBIDDEN")
         assert await closed(administrator, retention) == (200, None)
         assert await closed(administrator, retention) == (409, "NO_PROPOSAL")
         confirm = await administrator.post(f"/api/retentions/{retention}/confirm")
@@ -182,7 +182,7 @@ async def test_what_is_proposed_is_refused_by_another_or_taken_back(centre: Runn
     async with centre.person("administrateur") as administrator:
         assert await closed(administrator, late.json()["id"]) == (409, "PROPOSAL_EXPIRED")
     codes = [row[1] for row in await journalled(centre, "proposal:close")]
-    assert codes == ["INVALID", None, "NO_PROPOSAL", None, None, "PROPOSAL_EXPIRED"]
+    assert codes == ["PLATE_FORBIDDEN", None, "NO_PROPOSAL", None, None, "PROPOSAL_EXPIRED"]
     # That something is held is secret: the entry says of no camera of which commune.
     async with centre.centre.store.transaction(None) as connection:
         statement = text("SELECT camera, commune FROM journal WHERE op = 'proposal:close' AND detail LIKE '%hold_rel%'")

@@ -174,21 +174,23 @@ async def test_with_the_recorder_away_nothing_is_proposed_and_the_journal_tells(
 
 
 @pytest.mark.parametrize(
-    "motif",
+    ("motif", "code"),
     [
-        None,
-        {"code": "HEURE_VERIFIEE"},
-        {"code": "HEURE_VERIFIEE", "reference": "vu AB-123-CD"},
-        {"code": "VOLUME_VERIFIE", "reference": "INT 2026-118"},
+        (None, "MOTIF_REQUIRED"),
+        ({"code": "HEURE_VERIFIEE"}, "MOTIF_REQUIRED"),
+        ({"code": "HEURE_VERIFIEE", "reference": "vu AB-123-CD"}, "PLATE_FORBIDDEN"),
+        ({"code": "VOLUME_VERIFIE", "reference": "INT 2026-118"}, "MOTIF_REQUIRED"),
     ],
 )
-async def test_a_freeze_is_released_for_a_coded_motif_of_its_own_with_a_number(centre: Running, motif: Any) -> None:
+async def test_a_freeze_is_released_for_a_coded_motif_of_its_own_with_a_number(
+    centre: Running, motif: Any, code: str
+) -> None:
     async with centre.person("superviseur") as supervisor:
         asked = {"subject": "clock", "freeze": "b:1:2", "motif": motif}
         answer = await supervisor.post("/api/recorder/releases", asked)
-        assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
     (entry,) = [e for e in await centre.journal() if e["op"] == "release:propose"]
-    assert (entry["code"], entry["motif_reference"]) == ("MOTIF_REQUIRED", None)
+    assert (entry["code"], entry["motif_reference"]) == (code, None)
 
 
 class FrozenRecorder:

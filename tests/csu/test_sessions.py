@@ -88,6 +88,8 @@ async def test_a_session_ends_when_idle(centre: Running) -> None:
         answer = await operator.get("/api/session")
         assert answer.status_code == 401
         assert answer.json()["code"] == "SESSION_EXPIRED"
+        # Last seen at 15:58 in Paris, however much later it is asked.
+        assert "le 23/11/2026 à 16:13 : ce poste n'a rien demandé" in answer.json()["reason"]
 
 
 async def test_a_session_ends_after_twelve_hours_of_work(centre: Running) -> None:
@@ -96,7 +98,9 @@ async def test_a_session_ends_after_twelve_hours_of_work(centre: Running) -> Non
             centre.clock.advance(minutes=10)
             assert (await operator.get("/api/session")).status_code == 200
         centre.clock.advance(minutes=10)
-        assert (await operator.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+        told = (await operator.get("/api/session")).json()
+        assert told["code"] == "SESSION_EXPIRED"
+        assert "le 24/11/2026 à 03:30 : elle durait depuis 12 heures" in told["reason"]
 
 
 async def test_logging_out_ends_the_session_itself(centre: Running) -> None:
@@ -104,7 +108,10 @@ async def test_logging_out_ends_the_session_itself(centre: Running) -> None:
         token = operator.http.cookies["csu_session"]
         assert (await operator.send("DELETE", "/api/session")).status_code == 204
         operator.http.cookies.set("csu_session", token)
-        assert (await operator.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+        centre.clock.advance(hours=13)
+        told = (await operator.get("/api/session")).json()
+        assert told["code"] == "SESSION_EXPIRED"
+        assert "a été fermée le 23/11/2026 à 15:30 : poste quitté" in told["reason"]
 
 
 async def test_a_change_of_agent_closes_the_session_of_before(centre: Running) -> None:

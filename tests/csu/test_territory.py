@@ -214,11 +214,11 @@ class TestSuspensions:
         async with centre.person("delegue") as delegate:
             convention = (await conventions(delegate))["27229"]
             answer = await delegate.post(f"/api/conventions/{convention}/suspend", {"reason": reason})
-            assert answer.status_code == 422
+            assert (answer.status_code, answer.json()["code"]) == (422, "PLATE_FORBIDDEN")
             assert "plaque" in answer.json()["reason"]
         entries = await centre.journal()
         assert reason not in str(entries)
-        assert [e["code"] for e in entries if e["op"] == "convention:suspend"] == ["INVALID"]
+        assert [e["code"] for e in entries if e["op"] == "convention:suspend"] == ["PLATE_FORBIDDEN"]
 
     async def test_the_journal_says_what_was_suspended_and_why(self, centre: Running) -> None:
         async with centre.person("delegue") as delegate:

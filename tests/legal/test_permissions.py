@@ -340,8 +340,10 @@ class TestExtraction:
             assert refusal(CIVIL, Act.PICTURE_EXTRACT, subject, REPLAY_MOTIF) == code
 
     def test_row_22_a_motif_with_its_reference(self) -> None:
-        for motif in (None, LIVE_MOTIF, Motif("INTERVENTION"), Motif("INTERVENTION", "AB-123-CD")):
+        for motif in (None, LIVE_MOTIF, Motif("INTERVENTION")):
             assert refusal(CIVIL, Act.PICTURE_EXTRACT, PAST, motif) == "MOTIF_REQUIRED"
+        plate = Motif("INTERVENTION", "AB-123-CD")
+        assert refusal(CIVIL, Act.PICTURE_EXTRACT, PAST, plate) == "PLATE_FORBIDDEN"
 
     def test_row_22_what_is_handed_out_was_asked_for_by_who_may_have_it(self) -> None:
         for motif in (REQUISITION, Motif("DROIT_ACCES", "2026-7")):

@@ -29,8 +29,8 @@ export class LiveSession {
     this.dispatch({ kind: "want", wanted });
   }
 
-  again(tile: string | null): void {
-    this.dispatch({ kind: "again", tile });
+  again(tiles: readonly string[] | null): void {
+    this.dispatch({ kind: "again", tiles });
   }
 
   /** Show this tile's pictures in `video`; returns how to stop. */

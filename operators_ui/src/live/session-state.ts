@@ -55,8 +55,8 @@ export const EMPTY: LiveState = { link: { kind: "down" }, linkAttempt: 0, tiles:
 
 export type LiveEvent =
   | { readonly kind: "want"; readonly wanted: readonly Wanted[] }
-  /** Ask anew for one refused tile, or for every one (null). */
-  | { readonly kind: "again"; readonly tile: string | null }
+  /** Ask anew for those of these tiles that are refused, or for every such one (null). */
+  | { readonly kind: "again"; readonly tiles: readonly string[] | null }
   | { readonly kind: "linked" }
   | { readonly kind: "unlinked" }
   | { readonly kind: "tickets"; readonly keys: readonly string[]; readonly results: readonly TicketResult[] }
@@ -98,7 +98,7 @@ function apply(state: LiveState, event: LiveEvent, now: number, random: () => nu
       return want(state, event.wanted, effects);
     case "again":
       return each(state, (tile) => {
-        const meant = event.tile === null || event.tile === tile.wanted.tile;
+        const meant = event.tiles === null || event.tiles.includes(tile.wanted.tile);
         return meant && (tile.state.kind === "refused" || tile.state.kind === "waiting") ? { ...tile, state: { kind: "idle" } } : tile;
       });
     case "linked":

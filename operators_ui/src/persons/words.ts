@@ -21,7 +21,7 @@ export const persons = {
   agrementOf: (who: string) => `agrément de ${who}`, agrementSuspend: "Suspendre l'agrément", agrementResume: "Rétablir l'agrément",
   decision: "Référence de la décision", prefet: "Préfet qui l'a prise", departementsField: "Départements (27, 76)", agrementTo: "Jusqu'au (inclus, si un terme est fixé)",
   inquiryOn: "Date de l'enquête administrative (celle du début si elle n'est pas connue)",
-  inquiry: "Enquête avant le", departements: (list: string) => `départements ${list}`,
+  inquiry: "Enquête avant le", departements: (list: string) => `${list.includes(",") ? "départements" : "département"} ${list}`,
   review: "Revue annuelle", confirmedAt: (at: string, who: string | null) => (who === null ? `le ${at}` : `le ${at} par ${who}`), never: "jamais confirmé", reviewBy: (at: string) => `avant le ${at}`,
   account: "Compte", leaving: (at: string) => `départ, clos le ${at}`, confirm: "Confirmer les droits",
   confirmTitle: (who: string) => `Confirmer les droits : ${who}`, confirmHelp: "Vous attestez que cette personne a toujours besoin de son compte et de ses droits.",

@@ -5,7 +5,7 @@ import { named, files } from "../lib/words";
 export const recording = {
   sections: "Parties de la vue Enregistrement",
   section: {
-    storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations", retentions: "Durées de conservation",
+    storage: "Stockage", interruptions: "Interruptions annoncées", holds: "Conservations sur réquisition", retentions: "Durées de conservation",
     bases: "Bases légales", waiting: "En attente d'une seconde personne",
   },
   camera: "Caméra",

@@ -84,7 +84,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
     const key = event.key.toLowerCase();
     if (key === "m") minuteBack();
     else if (key === "d") controller.backToLive();
-    else if (key === "r" && isLive) live.again(TILE);
+    else if (key === "r" && isLive) live.again([TILE]);
     else return false;
     return true;
   });

@@ -29,7 +29,7 @@ export function LiveStage(props: { live: LiveSession; camera: Camera; onInstant:
       </header>
       <div className="picture">
         <LiveVideo live={live} name={TILE} label={camera.name} />
-        <TileNotice state={state} camera={camera} onAgain={() => live.again(TILE)} />
+        <TileNotice state={state} camera={camera} onAgain={() => live.again([TILE])} />
       </div>
     </section>
   );

@@ -21,6 +21,8 @@ export type ReplayState =
   | { readonly kind: "stopped"; readonly interval: Interval; readonly problem: Refused | Failed }
   | { readonly kind: "playing"; readonly interval: Interval; readonly playback: Playback; readonly url: string; readonly steps: Steps };
 
+const OF_THE_REASON = new Set(["MOTIF_REQUIRED", "PLATE_FORBIDDEN", "REFERENCE_REFUSED"]);
+
 export class ReplayController {
   readonly state = new Store<ReplayState>({ kind: "live" });
   private motif: GivenMotif | null = null;
@@ -107,7 +109,7 @@ export class ReplayController {
 
   /** A refusal about the reason itself is put right in the dialog; any other ends the request. */
   private refused(interval: Interval, problem: Refused): ReplayState {
-    if (!problem.code.startsWith("MOTIF")) return { kind: "stopped", interval, problem };
+    if (!OF_THE_REASON.has(problem.code)) return { kind: "stopped", interval, problem };
     const given = this.motif;
     this.motif = null;
     return { kind: "motif", interval, problem, given };

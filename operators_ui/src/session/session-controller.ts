@@ -13,7 +13,9 @@ export type PostState =
   /** `confirmed` is false until the centre has locked its side too. */
   | { readonly kind: "locked"; readonly session: Session; readonly confirmed: boolean };
 
-const ENDED = new Set(["NO_SESSION", "SESSION_EXPIRED"]);
+/** The centre says why and when. */
+const EXPIRED = "SESSION_EXPIRED";
+const ENDED = new Set(["NO_SESSION", EXPIRED]);
 const LOCKED = "SESSION_LOCKED";
 const RETRY_LOCK_MS = 2_000;
 const RETRY_START_MS = 3_000;
@@ -50,7 +52,7 @@ export class SessionController {
     const { kind } = this.state.get();
     if (kind === "open" || kind === "locked") return;
     if (answer.kind === "refused" && ENDED.has(answer.code)) {
-      if (kind !== "login") this.state.set({ kind: "login", notice: null });
+      if (kind !== "login") this.state.set({ kind: "login", notice: answer.code === EXPIRED ? answer.reason : null });
       return;
     }
     this.state.set({ kind: "unreachable", reason: answer.reason });
@@ -143,7 +145,7 @@ export class SessionController {
   private heard(refused: Refused): void {
     const state = this.state.get();
     const held = state.kind === "open" || state.kind === "locked";
-    if (held && !this.closing && ENDED.has(refused.code)) this.leave(refused.code === "SESSION_EXPIRED" ? fr.login.expired : fr.login.ended);
+    if (held && !this.closing && ENDED.has(refused.code)) this.leave(refused.code === EXPIRED ? refused.reason : fr.login.ended);
     else if (state.kind === "open" && refused.code === LOCKED) {
       this.state.set({ kind: "locked", session: state.session, confirmed: true });
     }

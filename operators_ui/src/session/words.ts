@@ -11,7 +11,6 @@ export const login = {
   motifHelp: "Porté au journal pour chaque image en direct regardée pendant la vacation.",
   notice: "Toute consultation d'image est journalisée avec son auteur, sa date et son motif.",
   ended: "La session est terminée. Reprenez le poste pour continuer.",
-  expired: "La session a expiré.",
   notClosed: "Le centre ne répond pas : la session n'est pas encore fermée. Nouvel essai en cours ; ne laissez pas ce poste sans surveillance.",
   noMotifs: "Les motifs ne sont pas encore connus : le centre ne répond pas. Nouvel essai en cours.",
 } as const;

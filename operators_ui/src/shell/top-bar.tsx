@@ -40,7 +40,7 @@ export function TopBar(props: TopBarProps): ReactNode {
       <AlarmsBar polled={props.alarms} open={props.alarmsOpen} onToggle={props.onAlarms} />
       <button
         type="button" className="agent" data-testid="agent" data-role={account.role} onClick={props.onPassword}
-        title={fr.password.title}
+        title={`${account.name} (${fr.password.title.toLowerCase()})`}
       >
         <strong>{account.name}</strong>
         <span>

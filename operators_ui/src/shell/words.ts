@@ -46,7 +46,7 @@ export const help = {
     ["Entrée", "Ouvrir la caméra de la case"],
     ["C", "Liste des caméras"],
     ["Suppr", "Libérer la case"],
-    ["R", "Redemander un accès refusé"],
+    ["R", "Redemander un accès refusé, et tous ceux qui sont rétablis"],
     ["M", "Revenir d'une minute (caméra ouverte)"],
     ["Espace", "Relecture : lecture, pause"],
     [", ·  ;", "Relecture : image précédente, suivante (comptées au journal)"],

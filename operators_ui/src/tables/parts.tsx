@@ -9,7 +9,7 @@ import { daysLeft, NEAR_DAYS, validity } from "./validity";
 export function Table(props: {
   label: string; caption?: string; heads: readonly string[]; empty: boolean; children: ReactNode; testid: string;
 }): ReactNode {
-  if (props.empty) return <p className="quiet">{fr.tables.empty}</p>;
+  if (props.empty) return <p className="quiet">{fr.tables.emptyOf(props.label)}</p>;
   return (
     <div className="table-scroll" role="region" aria-label={props.label} tabIndex={0}>
       <table data-testid={props.testid}>

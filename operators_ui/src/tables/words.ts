@@ -18,7 +18,7 @@ export const tables = {
   period: "Validité", deadline: "Échéance", validity: "Validité", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",
   lastFrame: "Dernière image", retention: "Conservation", agrement: "Agrément", action: "Décision",
   authority: "Autorité",
-  noAuthorisation: "Sans autorisation :", none: "Aucune", empty: "Rien à afficher.", allowed: "Accessibles", withMotif: "Accessibles avec un motif", open: "Ouvert", closed: "Clos le",
+  noAuthorisation: "Sans autorisation :", none: "Aucune", empty: "Rien à afficher.", emptyOf: (what: string) => `${what} : rien à afficher.`, allowed: "Accessibles", withMotif: "Accessibles avec un motif", open: "Ouvert", closed: "Clos le",
   inForce: "En vigueur", suspended: "Suspendue", over: "Terminée", future: "À venir", noEnd: "sans terme",
   days: (n: number) => (n === 1 ? "1 jour" : `${n} jours`),
   remaining: (n: number) => (n <= 0 ? "dernier jour" : `dans ${n === 1 ? "1 jour" : `${n} jours`}`),

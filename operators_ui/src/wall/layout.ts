@@ -42,6 +42,15 @@ export function shown(wall: Wall): number[] {
 
 export const cameraIn = (wall: Wall, slot: number): string | null => wall.slots[slot] ?? null;
 
+/** The slots that are asked for again with one: a right that is given back brings all its pictures back. Those that would
+ * be refused stay as they are, since each refusal is an entry of the journal. */
+export function askedWith(wall: Wall, slot: number, isOpen: (camera: string) => boolean): number[] {
+  return shown(wall).filter((one) => {
+    const camera = cameraIn(wall, one);
+    return one === slot || (camera !== null && isOpen(camera));
+  });
+}
+
 export type Move = "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown";
 
 /** The neighbouring tile on this page; the edge of the page stops. */

@@ -19,6 +19,7 @@ export interface TileProps {
   readonly focused: boolean;
   readonly onFocus: () => void;
   readonly onOpen: () => void;
+  readonly onAgain: () => void;
   readonly onPick: () => void;
   readonly onClear: () => void;
 }
@@ -53,7 +54,7 @@ export function TileView(props: TileProps): ReactNode {
           </header>
           <div className="picture">
             <LiveVideo live={props.live} name={props.name} label={camera.name} />
-            {state && <TileNotice state={state} camera={camera} onAgain={() => props.live.again(props.name)} />}
+            {state && <TileNotice state={state} camera={camera} onAgain={props.onAgain} />}
             <div className="tile-actions">
               <button type="button" tabIndex={-1} onClick={props.onOpen} aria-label={fr.wall.open} title={fr.wall.open} data-testid="tile-open">⤢</button>
               <button type="button" tabIndex={-1} onClick={props.onClear} aria-label={fr.wall.clear} title={fr.wall.clear}>×</button>
@@ -114,6 +115,7 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
 /** Refusals that end when a right is given back: the reason shown is then no longer true. */
 const OF_RIGHTS = new Set([
   "NOT_HABILITE", "OUT_OF_COMMUNE", "AGREMENT_MISSING", "CONVENTION_MISSING", "AUTH_MISSING", "AUTH_EXPIRED", "AUTH_SUSPENDED", "MASK_LOCKED",
+  "DEPORT_NO_ARRETE", "DEPORT_MODE",
 ]);
 /** The inventory is asked for every few seconds: before that it may be of before the refusal. */
 const INVENTORY_IS_NEWER_MS = 12_000;

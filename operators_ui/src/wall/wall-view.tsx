@@ -37,6 +37,10 @@ export function WallView(props: WallProps): ReactNode {
   useWanted(live, wall, byId, hasMotif ? width_px : null);
   useFocusedTile(grid, wall.focus);
 
+  const again = (slot: number): void => {
+    const isOpen = (camera: string): boolean => byId.get(camera)?.live.allowed === true;
+    live.again(layout.askedWith(wall, slot, isOpen).map(tileName));
+  };
   const act = (event: KeyboardEvent): boolean => {
     const wanted = LAYOUT_OF_DIGIT[digitOf(event.code) ?? -1];
     if (wanted !== undefined) return did(change(layout.withLayout(wall, wanted)));
@@ -54,7 +58,7 @@ export function WallView(props: WallProps): ReactNode {
       case "Enter": return did(camera === null ? setPicking(true) : props.onOpen(camera));
       case "Delete": return did(change(layout.assign(wall, wall.focus, null)));
       case "c": case "C": return did(setPicking(!picking));
-      case "r": case "R": return did(live.again(tileName(wall.focus)));
+      case "r": case "R": return did(again(wall.focus));
       case "Escape": return picking && did(setPicking(false));
       default: return false;
     }
@@ -79,7 +83,7 @@ export function WallView(props: WallProps): ReactNode {
                 key={slot} slot={slot} name={tileName(slot)} camera={id === null ? null : (byId.get(id) ?? null)}
                 tile={tiles.get(tileName(slot)) ?? null} live={live} focused={slot === wall.focus}
                 onFocus={() => slot !== wall.focus && change(layout.withFocus(wall, slot))}
-                onOpen={() => id !== null && props.onOpen(id)}
+                onOpen={() => id !== null && props.onOpen(id)} onAgain={() => again(slot)}
                 onPick={() => { change(layout.withFocus(wall, slot)); setPicking(true); }}
                 onClear={() => change(layout.assign(wall, slot, null))}
               />
