@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
@@ -43,10 +43,10 @@ from csu.territory import authorisations_routes as authorisation_routes
 from csu.territory import deports_routes as deport_routes
 from csu.territory import onboarding_routes
 from csu.territory import routes as territory_routes
-from csu.web import Edge, add_error_answers
+from csu.web import Edge, add_error_answers, check_query
 from recorder.channel import ChannelClient
 
-open_router = APIRouter(tags=["service"])
+open_router = APIRouter(tags=["service"], dependencies=[Depends(check_query)])
 
 
 class Health(BaseModel):

@@ -84,6 +84,17 @@ class Edge:
         await self._app(scope, counted, with_headers)
 
 
+def check_query(request: Request) -> None:
+    """An address has the parameters that the OpenAPI declares for its route, and no other: nothing is searched for by
+    what R.253-1 doesn't allow, and a misspelt one is not silently ignored. Raises Refusal 422."""
+    operation = request.app.openapi()["paths"].get(request.scope["route"].path_format, {})
+    declared = operation.get(request.method.lower(), {}).get("parameters", ())
+    known = {parameter["name"] for parameter in declared if parameter["in"] == "query"}
+    if not known.issuperset(request.query_params):
+        expected = f"connus : {', '.join(sorted(known))}" if known else "elle n'en a aucun"
+        raise Refusal(422, "UNKNOWN_PARAMETER", f"Cette adresse a un paramètre inconnu ({expected}).")
+
+
 def add_error_answers(app: FastAPI) -> None:
     """Errors of every kind in one shape, telling nothing of our insides."""
     app.add_exception_handler(Refusal, _refusal)

@@ -26,6 +26,7 @@ from csu.audit.ops import QUIET
 from csu.centre_state import Centre
 from csu.errors import Refusal, Told
 from csu.store.facts import KnownCamera
+from csu.web import check_query
 from legal.acts import Act, Allowed, Refused
 from legal.facts import CENTRE, Subject
 from legal.motifs import Motif, fault_of_prose
@@ -176,6 +177,8 @@ class Guard:
         visit = Visit(centre, self.act, session, token, now)
         if session.locked_at is not None and self.act not in _WHILE_LOCKED:
             await visit.refuse(visit.entry(self.act), _LOCKED)
+        async with visit.refusing(visit.entry(self.act)):
+            check_query(request)
         if now - session.seen_at >= sessions.SEEN_EVERY:
             async with centre.store.transaction(None) as connection:
                 await sessions.alter(connection, session.id, seen_at=now)

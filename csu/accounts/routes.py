@@ -21,6 +21,7 @@ from csu.centre_state import Centre
 from csu.errors import Refusal, invalid
 from csu.schemas import Body, CommuneRef, Done, Line, MotifRef
 from csu.store import facts, tables
+from csu.web import check_query
 from legal import motifs
 from legal.acts import Act, Refused
 from legal.scope import is_open_to
@@ -75,7 +76,7 @@ class MotifBody(BaseModel):
     reference_required: bool
 
 
-@router.post("/session")
+@router.post("/session", dependencies=[Depends(check_query)])
 async def log_in(login: Login, request: Request, response: Response) -> SessionBody:
     """Open a session; one that this browser had before is closed (change of agent)."""
     centre: Centre = request.app.state.centre
@@ -179,7 +180,7 @@ async def set_shift(body: Shift, visit: Annotated[Visit, Depends(Guard(Act.SESSI
     return await _fresh_body(visit)
 
 
-@router.get("/motifs")
+@router.get("/motifs", dependencies=[Depends(check_query)])
 async def list_motifs(request: Request, public: str | None = None) -> list[MotifBody]:
     """The motifs that the person may give; with `public`, those of a shift, for the login form."""
     if public is not None:

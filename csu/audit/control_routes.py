@@ -44,7 +44,7 @@ _REFUSED = _JOURNAL.c.result == literal_column("'refused'")  # written out: the 
 class PeriodQuery(BaseModel):
     """A period, and whose or which looks of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     from_at: Annotated[Instant, Field(alias="from")]
     to_at: Annotated[Instant, Field(alias="to")]

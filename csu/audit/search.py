@@ -36,7 +36,7 @@ def _number(given: str | None) -> str | None:
 class JournalFilter(BaseModel):
     """Query parameters; an absent one filters nothing. `from` is in the period, `to` is not."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     author: Annotated[Line | None, Field(max_length=100)] = None
     person: UUID | None = None

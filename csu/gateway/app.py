@@ -1,7 +1,8 @@
 """The gateway's HTTP: its doors, and what holds for all of them.
 
-Only the console's origin may read answers (CORS, with credentials) or change anything; nothing is cached; a refusal is
-`{"code", "reason"}`; a failure of ours says no more than that. There is no access log: addresses hold lease ids.
+Only the console's origin may read answers (CORS, with credentials) or change anything; nothing is cached; no door takes
+a parameter in its address; a refusal is `{"code", "reason"}`; a failure of ours says no more than that. There is no
+access log: addresses hold lease ids.
 """
 
 import logging
@@ -22,6 +23,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 STATUS: dict[str, int] = {
     "BAD_REQUEST": 400,
+    "UNKNOWN_PARAMETER": 400,
     "OFFER_REFUSED": 400,
     "STEPS_REFUSED": 400,
     "LEASE_UNKNOWN": 404,
@@ -79,6 +81,8 @@ def create_app(
         if origin is None and request.method not in _SAFE_METHODS:
             return refuse_origin()
         try:
+            if request.query_string and request.match_info.http_exception is None:
+                raise Refused("UNKNOWN_PARAMETER")
             return await handler(request)
         except Refused as refused:
             return refuse_origin() if refused.code == "ORIGIN_REFUSED" else refusal(refused)

@@ -18,6 +18,7 @@ REASONS: dict[str, str] = {
     "TOO_MANY_VIEWERS": "Trop d'images ouvertes en même temps : réessayez dans un instant.",
     "BAD_MESSAGE": "Message incompréhensible.",
     "BAD_REQUEST": "Demande incompréhensible.",
+    "UNKNOWN_PARAMETER": "Aucune adresse de ce serveur n'a de paramètre.",
     "TOO_LARGE": "Demande trop longue.",
     "ORIGIN_REFUSED": "Cette page n'a pas accès aux images.",
     "IDLE": "Cette relecture est restée inutilisée dix minutes : relancez-la.",

@@ -215,13 +215,14 @@ def filled(connection: Rows, path: str, commune: str) -> str:
 
 def query_of(path: str) -> str:
     """What an address needs behind it."""
-    day = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z"
+    day, month = "?from=2026-11-23T14:00:00Z&to=2026-11-23T14:10:00Z", "?month=2026-11"
     queries = dict.fromkeys(("timeline", "looks", "statistics", "anomalies", "seen"), day) | {
         "consistency": "?old=1",
-        "communes": "?query=ber",
+        "reference/communes": "?query=ber",
         "habilitation": f"?camera={UNKNOWN}&at=2026-11-23T14:00:00Z",
+        **dict.fromkeys(("coverage", "coverage.csv", "{insee}/statements"), month),
     }
-    return queries.get(path.rpartition("/")[2], "?month=2026-11" if "{insee}" in path else "")
+    return next((query for end, query in queries.items() if path.endswith(f"/{end}")), "")
 
 
 # --- asking

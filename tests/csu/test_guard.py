@@ -1,5 +1,6 @@
 """Every route passes the guard: a reviewed table of all routes, tried by nobody and by every role."""
 
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -174,6 +175,23 @@ async def test_refusals_are_journalled(centre: Running) -> None:
         ("journal:read", "Opérateur"),
         ("account:list", "Opérateur"),
     }
+
+
+async def test_row_21_no_route_takes_a_parameter_that_it_does_not_declare(centre: Running) -> None:
+    """Refused before anything is looked up or done, and journalled where a person asks."""
+    found = {key: act for key, act in routes(centre).items() if key[1] != "/api/{path:path}"}
+    expected: Counter[str] = Counter()
+    async with centre.person("superviseur") as person:
+        for (method, path), act in sorted(found.items()):
+            asked = f"{made_up(path)}{'&' if query_of(path) else '?'}plate=AB-123-CD"
+            answer = await person.send(method, asked, None if method == "GET" else BODIES.get(path, REASON))
+            assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_PARAMETER"), (method, asked)
+            assert "plate" not in answer.json()["reason"]
+            if act is not None:
+                expected[act] += 1
+    told = [entry for entry in await centre.journal() if entry["code"] == "UNKNOWN_PARAMETER"]
+    assert Counter(entry["op"] for entry in told) == expected
+    assert "AB-123-CD" not in str(told)
 
 
 JUNK: list[Any] = [

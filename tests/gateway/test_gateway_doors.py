@@ -129,6 +129,17 @@ async def test_what_needs_no_ticket_and_what_no_ticket_opens(tmp_path: Path) -> 
         assert await ask("DELETE", f"{centre.url}/whep/made-up", None, "http://evil.example") == door["autre origine"]
 
 
+async def test_row_21_no_door_takes_a_parameter_in_its_address(tmp_path: Path) -> None:
+    async with room(tmp_path) as (centre, began_at):
+        lease, cookie, _ = await replay(centre, began_at)
+        for door in ROWS:
+            method, _, path = door.partition(" ")
+            url = f"{centre.url}{path.format(lease=lease, session='made-up')}?face=x"
+            assert await ask(method, url, cookie) == "UNKNOWN_PARAMETER", door
+        assert await ask("GET", f"{centre.url}/nothing?face=x", cookie) == "NOT_FOUND"
+        assert await ask("GET", f"{centre.url}/playback/{lease}/video.mp4", cookie) == "oui"
+
+
 async def present(centre: Centre, door: str, text: str | None, origin: str = ORIGIN) -> str:
     """The code of the refusal, `oui` when the door opens."""
     headers = {"Origin": origin}
