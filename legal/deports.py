@@ -5,9 +5,11 @@ and beside which others. Code beside the project's list: `DEPORT_OVERLAP`.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from legal.acts import Refused
 from legal.facts import FOREVER, Actor, Deport, Validity
+from legal.persons import ENDING_ALARM
 from legal.rules import STATE_FORCES, fault_of_arrete
 
 SOURCE = "CSI L.252-3"
@@ -27,6 +29,20 @@ def fault_of_deport(new: Deport, named: Iterable[Actor], beside: Iterable[Deport
         reason = "Un déport nomme déjà l'un de ces agents pour l'une de ces caméras et cette période."
         return Refused("DEPORT_OVERLAP", reason, SOURCE)
     return None
+
+
+def is_ending(deport: Deport, beside: Iterable[Deport], at: datetime) -> bool:
+    """Whether a déport has begun and ends so soon that another arrêté is to be asked for, if the service needs it.
+    `beside`: the others that open all its cameras; one that opens as much to as many from its end on follows it."""
+    from_at, to_at = deport.validity.from_at, deport.validity.to_at
+    if to_at is None or not max(from_at, to_at - ENDING_ALARM) <= at < to_at:
+        return False
+    return not any(
+        one.persons >= deport.persons
+        and one.rights >= deport.rights
+        and one.validity.from_at <= to_at < (one.validity.to_at or FOREVER)
+        for one in beside
+    )
 
 
 def _meet(one: Validity, other: Validity) -> bool:

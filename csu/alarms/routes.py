@@ -61,7 +61,7 @@ async def list_alarms(visit: Annotated[Visit, Depends(Guard(Act.ALARM_LIST))]) -
     for row in rows:
         camera = cameras.get(row["subject"])
         subject = row["subject"] if camera is None else f"{camera.number} {camera.name} ({camera.commune.legal.name})"
-        told = persons.get(_login(row), subject)
+        told = persons.get(_login(row), subject.removesuffix(f" {row['commune']}"))
         if camera is None and row["commune"] in places:
             told = f"{told} ({places[row['commune']]})"
         alarms.append(

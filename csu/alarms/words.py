@@ -15,6 +15,7 @@ _MESSAGES = {
     "AUTH_EXPIRING": "Autorisation {subject} : elle expire dans moins de {detail} mois, demandez le renouvellement.",
     "AUTH_EXPIRED": "Autorisation {subject} : expirée. Ses caméras ne sont plus ni enregistrées ni vues.",
     "PROVISIONAL_ENDING": "Autorisation provisoire {subject} : elle prend fin dans moins de sept jours.",
+    "DEPORT_ENDING": "Déport {subject} : l'arrêté vaut jusqu'au {detail} inclus.",
     "CDV_LATE": "Dossier {subject} : la commission n'a pas rendu son avis dans son délai.",
     "REFUS_IMPLICITE": "Dossier {subject} : plus de quatre mois de silence du préfet, la demande est rejetée.",
     "STREAM_BELOW_NORM": "Caméra {subject} : depuis cinq minutes sous la norme, au moins {detail} exigés.",
@@ -94,6 +95,7 @@ def _orders(code: str) -> str:
 _DETAILS: dict[str, Callable[[str], str]] = {
     **dict.fromkeys(Due, _day),
     **dict.fromkeys((Due.AGREMENT_ENDING, Due.DELEGATION_ENDING, Due.DESIGNATION_ENDING), _last_day),
+    "DEPORT_ENDING": _last_day,
     "SECOND_SESSION": str,
     "AUTH_EXPIRING": str,
     "ANCHOR_FAILED": _ways,

@@ -1,4 +1,4 @@
-"""The clocks of authorisations: what time has done is written down once, and what it will do raises alarms."""
+"""The clocks of authorisations and déports: what time has done is written down once, what it will do raises alarms."""
 
 from datetime import datetime
 
@@ -8,7 +8,8 @@ from csu.alarms.keeper import keep, raise_alarm
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.centre_state import Centre
-from csu.territory import dossiers
+from csu.clock import iso
+from csu.territory import deports, dossiers
 from csu.territory.dossiers import Known
 from legal import authorisations as law
 from legal.authorisations import Event, Step
@@ -16,11 +17,13 @@ from legal.authorisations import Event, Step
 EVERY_S = 600.0
 SOURCE = "deadlines"
 _DONE = {Event.SILENCE: "REFUS_IMPLICITE", Event.EXPIRE: "AUTH_EXPIRED"}
-_STATES = ("AUTH_EXPIRING", "PROVISIONAL_ENDING", "CDV_LATE")
+_DEPORT_ENDING = "DEPORT_ENDING"
+_STATES = ("AUTH_EXPIRING", "PROVISIONAL_ENDING", "CDV_LATE", _DEPORT_ENDING)
 
 
 class DeadlineKeeper:
-    """Each turn looks at every authorisation. Nothing stops by it: an end is in the facts and the orders already."""
+    """Each turn looks at every authorisation and déport. Nothing stops by it: an end is in the facts and the orders
+    already."""
 
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
@@ -63,4 +66,7 @@ async def _keep_alarms(connection: AsyncConnection, known: list[Known], now: dat
         for one in known
         for code, detail in law.alarms_at(one.dossier, now).items()
     }
+    for row in await deports.ending(connection, now):  # one arrêté may name several communes
+        subject = f"{row['reference']} {row['commune']}"
+        wanted[_DEPORT_ENDING, subject] = (iso(row["to_at"]) or "", row["commune"])
     return await keep(connection, SOURCE, _STATES, wanted, now)

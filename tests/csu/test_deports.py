@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +18,9 @@ from test_territory import import_again
 from csu.gateway.main import GatewayConfig, gateway
 from csu.links.gateway_link import Renewer
 from csu.loop import repeat
+from csu.territory.clock import DeadlineKeeper
 from csu.territory.document import DocumentError
+from legal.authorisations import start_of
 from recorder.channel import ChannelClient
 from recorder.feed import PacketFeedServer
 from streams.ticks import us_from_at
@@ -160,6 +162,32 @@ class TestOpened:
         ]
         assert [one["suspended_at"] is None for one in said[6]["deports"]] == [False]
         assert [one["key"] for one in said[1]["facts"] if one["fact"] == "deport"] == [deport["id"]]
+
+    async def test_its_end_is_told_sixty_days_before_unless_another_follows(self, state: State) -> None:
+        keeper, clock = DeadlineKeeper(state.centre.centre), state.centre.clock
+
+        async def told() -> list[str]:
+            await keeper.run_once()
+            async with state.centre.person("superviseur") as supervisor:
+                alarms = (await supervisor.get("/api/alarms")).json()["alarms"]
+            return sorted(one["message"] for one in alarms if one["code"] == "DEPORT_ENDING" and one["ended"] is None)
+
+        ends, follows = {"from": FIRST, "to": "2027-02-01"}, {"from": "2027-02-01", "to": "2027-06-01"}
+        await state.enter(**ends)
+        await state.enter(commune="27681", **ends)
+        # One that opens a camera of the commune alone, and one for somebody else, don't stand for what ends.
+        await state.enter(commune="27681", cameras=[state.cameras["02"]], **follows)
+        await state.enter("pompier", **follows)
+        clock.at = start_of(date(2027, 2, 1)) - timedelta(days=60, microseconds=1)
+        assert await told() == []
+        clock.advance(seconds=1)
+        words = "Déport 27-2026-0417 ({}) : l'arrêté vaut jusqu'au 31/01/2027 inclus."
+        assert await told() == [words.format("Vernon"), words.format("Évreux")]
+        async with state.centre.person("superviseur") as state.supervisor:
+            await state.enter("gendarme", **follows)
+        assert await told() == [words.format("Vernon")]
+        clock.at = start_of(date(2027, 2, 1))
+        assert await told() == []
 
     async def test_the_delegate_reads_those_of_the_own_commune(self, state: State) -> None:
         await state.enter()
