@@ -67,6 +67,7 @@ class SessionBody(BaseModel):
     gateway_origin: str
     locked: bool
     now: datetime
+    ends_at: datetime
 
 
 class MotifBody(BaseModel):
@@ -284,6 +285,7 @@ async def _body(centre: Centre, session: Session, token: str) -> SessionBody:
         gateway_origin=centre.settings.gateway.origin,
         locked=session.locked_at is not None,
         now=centre.now(),
+        ends_at=session.expires_at,
     )
 
 

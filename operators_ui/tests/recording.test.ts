@@ -4,7 +4,7 @@ import { announcement } from "../src/lib/announcement";
 import { balance, days, size } from "../src/recording/arithmetic";
 import { fromLocal, toLocal } from "../src/recording/local-input";
 import { sectionsOf } from "../src/recording/sections";
-import { firstToConfirm, notices } from "../src/shell/banner";
+import { firstToConfirm, notices, sessionEndsSoon } from "../src/shell/banner";
 
 const at = (iso: string): number => Date.parse(iso);
 
@@ -50,6 +50,11 @@ describe("local times that a person types", () => {
 });
 
 describe("the banner", () => {
+  it("tells of the end of a session a quarter of an hour before, and until it comes", () => {
+    const end = Date.parse("2026-11-27T05:00:00Z");
+    expect([end - 15 * 60_000 - 1, end - 15 * 60_000, end].map((now) => sessionEndsSoon(end, now))).toEqual([false, true, true]);
+  });
+
   const alarm = (code: string, ended: number | null = null): Alarm => ({
     id: code, code, subject: "machine", message: `${code}.`, since: 5, ended, is_event: false,
   });

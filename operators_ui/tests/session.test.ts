@@ -65,7 +65,7 @@ describe("calls", () => {
 
 const SESSION = {
   account: { id: "1", login: "op", name: "Opérateur", role: "operator", commune: null }, csrf: "c", shift_motif: null,
-  centre: "CSU", gateway_origin: "http://gw", locked: false, now: "2026-01-01T00:00:10Z",
+  centre: "CSU", gateway_origin: "http://gw", locked: false, now: "2026-01-01T00:00:10Z", ends_at: "2026-01-01T12:00:00Z",
 };
 
 /** A post whose centre answers by path; a number is a bare status. */

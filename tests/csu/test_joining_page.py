@@ -1,5 +1,7 @@
 """A commune comes in by the console alone, from nothing to a camera in service; ends are as persons write them."""
 
+import re
+
 from centre_support import Running
 from console_support import page_of, served
 from playwright.async_api import Locator, Page, expect
@@ -219,5 +221,5 @@ async def test_an_act_holds_until_the_day_that_it_says(centre: Running) -> None:
         await page.get_by_test_id("proof-person").select_option(label="Police de Vernon")
         await page.get_by_test_id("proof-apply").click()
         await expect(page.get_by_test_id("proof-act").filter(has_text="H-9")).to_contain_text(
-            "du 23/11/2026 au 23/11/2026 inclus"
+            re.compile(r" le \d\d/\d\d/\d{4}, du 23/11/2026 au 23/11/2026 inclus$")
         )

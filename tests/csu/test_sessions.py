@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import httpx
 import psycopg
 import pytest
-from centre_support import CHEAP, ORIGIN, PASSWORD, ROLES, Browser, Running
+from centre_support import CHEAP, ORIGIN, PASSWORD, ROLES, START, Browser, Running
 
 from csu.accounts import guard
 from csu.accounts.passwords import AT_ONCE, Passwords
@@ -25,6 +26,7 @@ async def test_a_person_logs_in_and_sees_the_own_session(centre: Running) -> Non
         assert body["shift_motif"]["code"] == "SECURITE"
         assert body["centre"] == centre.centre.settings.name
         assert body["gateway_origin"] == "http://localhost:8081"
+        assert datetime.fromisoformat(body["ends_at"]) == START + timedelta(hours=12)
         assert body["locked"] is False
         assert body["now"].endswith("Z")
     async with centre.person("delegue") as delegate:

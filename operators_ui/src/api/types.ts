@@ -21,6 +21,8 @@ export const session = object({
   gateway_origin: string,
   locked: withDefault(boolean, false),
   now: instant,
+  /** At the latest, however much is done until then. */
+  ends_at: instant,
   centre: string,
 });
 export type Session = Decoded<typeof session>;

@@ -10,6 +10,7 @@ import { day, dayAndClock, lastDay, MINUTE_MS } from "../lib/time";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
 import { Badge, Problem } from "../shell/parts";
+import { dayNumber } from "../statements/months";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
 
@@ -67,7 +68,7 @@ function Shown({ shown, file, who }: Answered): ReactNode {
           </tr>
         ))}
       </Table>
-      {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on)}{act.from_at !== null && ` ${fr.tables.span(day(act.from_at), act.to_at === null ? null : lastDay(act.to_at))}`}</p>)}
+      {shown.acts.map((act) => <p key={act.reference} data-testid="proof-act">{persons.act(fr.basis(act.basis), act.reference, act.signed_by, act.signed_on && dayNumber(act.signed_on))}{act.from_at !== null && `, ${fr.tables.span(day(act.from_at), act.to_at === null ? null : lastDay(act.to_at))}`}</p>)}
       {shown.deports.map((one) => <p key={`${one.reference} ${one.from_at}`} data-testid="proof-deport">{persons.deport(one.reference)} {fr.tables.span(day(one.from_at), lastDay(one.to_at))}</p>)}
       <p>
         <button type="button" onClick={() => saveJson(`habilitation-${shown.login}.json`, file)} data-testid="proof-file">{persons.file}</button>{" "}

@@ -2,6 +2,7 @@
  * Pure: from the alarms, which every role has. */
 
 import type { Alarm, WaitingProposal } from "../api/types";
+import { MINUTE_MS } from "../lib/time";
 import { fr } from "../strings";
 
 export interface Notice {
@@ -23,6 +24,11 @@ export function notices(alarms: readonly Alarm[], mayRelease: boolean): Notice[]
     return [{ code, since: alarm.since, message: alarm.message, effect: words.effect, who: mayRelease ? words.whoMay : words.whoMayNot }];
   });
 }
+
+const SESSION_END_TOLD_MS = 15 * MINUTE_MS;
+
+/** A session that ends closes its pictures: who watches hears of it before, to take the post anew at a quiet moment. */
+export const sessionEndsSoon = (ends_at: number, now: number): boolean => now >= ends_at - SESSION_END_TOLD_MS;
 
 export interface ToConfirm {
   readonly count: number;

@@ -1,16 +1,17 @@
-import { useCallback, useEffect, type ReactNode } from "react";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
 import { proposals as proposalsBody, type Alarm } from "../api/types";
 import { usePolled } from "../lib/poll";
 import { clock, dayAndClock } from "../lib/time";
 import type { Section } from "../recording/sections";
 import { fr } from "../strings";
-import { firstToConfirm, notices } from "./banner";
+import { firstToConfirm, notices, sessionEndsSoon } from "./banner";
 import { useDesk } from "./context";
 import { viewsOf } from "./views";
 
 const MAY_RELEASE = new Set(["supervisor", "administrator"]);
 
 const PROPOSALS_PERIOD_MS = 10_000;
+const SESSION_END_PERIOD_MS = 5_000;
 
 interface Props {
   readonly alarms: readonly Alarm[];
@@ -31,8 +32,20 @@ export function Notices(props: Props): ReactNode {
         </div>
       ))}
       {MAY_RELEASE.has(role) && <ToConfirm {...props} />}
+      <SessionEnd />
     </div>
   );
+}
+
+function SessionEnd(): ReactNode {
+  const { session, now } = useDesk();
+  const [at, setAt] = useState(now);
+  useEffect(() => {
+    const timer = window.setInterval(() => setAt(now()), SESSION_END_PERIOD_MS);
+    return () => window.clearInterval(timer);
+  }, [now]);
+  if (!sessionEndsSoon(session.ends_at, at)) return null;
+  return <div className="notice notice-warning" data-testid="session-end"><p>{fr.banner.sessionEnd(clock(session.ends_at))}</p></div>;
 }
 
 /** A proposal falls within thirty minutes: whoever may confirm it has to hear of it wherever they are. */

@@ -19,6 +19,7 @@ export const banner = {
   toConfirm: (n: number) => (n === 1 ? "Une décision attend une seconde personne." : `${n} décisions attendent une seconde personne.`),
   toConfirmOf: (who: string, until: string) => `Proposée par ${who}, à confirmer avant ${until}.`,
   toConfirmWhat: (what: string, camera: string | null) => (camera === null ? `${what}.` : `${what}, caméra ${camera}.`),
+  sessionEnd: (at: string) => `Votre session prend fin à ${at}, douze heures après la prise de poste : les images se fermeront. Quittez le poste et reprenez-le avant, à un moment calme.`,
   CLOCK_UNTRUSTED: {
     effect: "Vous ne pouvez ouvrir aucune relecture ; le direct et l'enregistrement continuent.",
     whoMay: "Prend fin quand l'heure est de nouveau sûre, ou quand vous et une autre personne l'attestez.",

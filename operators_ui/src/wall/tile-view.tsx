@@ -126,7 +126,7 @@ function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; ca
   const isBack = camera.live.allowed && OF_RIGHTS.has(state.code) && Date.now() - since > INVENTORY_IS_NEWER_MS;
   if (state === NO_MOTIF) return <p className="tile-cover" data-testid="tile-refused" data-code={state.code}>{state.reason}</p>;
   return (
-    <div className="tile-cover tile-refused" role="status" data-testid="tile-refused" data-code={state.code}>
+    <div className={isBack ? "tile-cover tile-restored" : "tile-cover tile-refused"} role="status" data-testid="tile-refused" data-code={state.code}>
       <strong>{isBack ? fr.wall.restored : state.cut ? fr.wall.cut : fr.wall.refused}</strong>
       <span>{isBack ? fr.wall.restoredReason : state.reason}</span>
       {!isBack && <small className="advice">{fr.advice(state.code)}</small>}

@@ -22,7 +22,7 @@ export const wall = {
   chooseMotif: "Choisir le motif",
   cut: "Accès retiré",
   restored: "Accès rétabli", restoredReason: "Le droit est de nouveau ouvert : redemandez l'image.",
-  lost: "Caméra perdue",
+  lost: "Plus d'image",
   stale: "Image figée",
   lastFrame: "image de",
   skipped: (n: number) => (n === 1 ? "1 image sautée" : `${n} images sautées`),
