@@ -20,6 +20,7 @@ from pathlib import Path
 
 from csu.engines import with_death_signal
 from csu.settings import Paths
+from streams.awake import timeout
 
 _LOG = logging.getLogger(__name__)
 READY_S = 60.0
@@ -87,7 +88,7 @@ class Child:
         if process.returncode is None:
             process.terminate()
             try:
-                async with asyncio.timeout(STOP_S):
+                async with timeout(STOP_S):
                     await process.wait()
             except TimeoutError:
                 _LOG.error("%s did not stop within %.0f s: killed", self._service.name, STOP_S)

@@ -206,7 +206,7 @@ class Fleet:
         """Which of the two clocks is wrong isn't told. While ours can't be trusted no camera's is held against it."""
         offset_us = running.stream.clock_offset_us if self._disks.standing.trusted else None
         is_off = self._alarms.is_on(CAMERA_CLOCK, camera)
-        turns = running.clock.turns(is_off, offset_us, time.monotonic())
+        turns = running.clock.turns(is_off, offset_us, running_awake().clock_s(time.monotonic()))
         if running.task is None or (is_off and turns):
             self._alarms.end(CAMERA_CLOCK, camera, at_us)
         elif turns and offset_us is not None:

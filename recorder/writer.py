@@ -57,7 +57,7 @@ LOW_BYTES = 2 * 1024 * 1024 * 1024
 RULING_S = 3.0
 ADDED = "added"
 """In the index: its uuid, when it was made together with its directory."""
-_STOP_S = 20.0
+_STOP_S = 20
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 T = TypeVar("T")
@@ -142,9 +142,11 @@ class Writer:
         """Do the jobs that are queued, sync, and end the thread; waits for a stalled disk at most 20 s."""
         self._stopping = True
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join, _STOP_S)
-        if self._thread.is_alive():
-            log.error("storage %s doesn't answer: what it didn't take is lost", self._path)
+        for _ in range(_STOP_S):  # in seconds: a pause of our own is one
+            await asyncio.to_thread(self._thread.join, 1.0)
+            if not self._thread.is_alive():
+                return
+        log.error("storage %s doesn't answer: what it didn't take is lost", self._path)
 
     def submit(self, job: Job, nbytes: int = 0) -> bool:
         """Hand a job to the thread. False when it would put more than 256 MiB in the queue, and for jobs that bear

@@ -26,11 +26,18 @@ class Awake:
     def __init__(self, now_s: float) -> None:
         self._looked_s = now_s
         self._pauses: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._all_s = 0.0
 
     def look(self, now_s: float) -> None:
         if now_s - self._looked_s > PAUSE_S:
             self._pauses.append((self._looked_s, now_s))
+            self._all_s += now_s - self._looked_s
         self._looked_s = now_s
+
+    def clock_s(self, now_s: float) -> float:
+        """Now, by a clock that stood still in all our pauses: for those who only ever compare its own readings."""
+        self.look(now_s)
+        return now_s - self._all_s
 
     def paused_s(self, since_s: float, now_s: float) -> float:
         """For how long of the time since then we paused, up to now; also when this is the first look after it."""

@@ -1,5 +1,6 @@
 """Alarms in their table: raised once, ended once, and our own kept in line with what is observed."""
 
+import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -12,9 +13,10 @@ from csu.alarms import words
 from csu.audit.sequencer import oldest_unnumbered
 from csu.centre_state import Centre
 from csu.store import tables
+from streams.awake import running_awake
 
 OWN = "control"
-_LATE = timedelta(seconds=10)
+_LATE_S = 10.0
 
 
 async def raise_alarm(
@@ -78,7 +80,7 @@ class AlarmKeeper:
         async with self._centre.store.transaction(None) as connection:
             wanted = self._observed()
             waits_since = await oldest_unnumbered(connection)
-            if waits_since is not None and now - waits_since > _LATE:
+            if waits_since is not None and self._waited_s(now - waits_since) > _LATE_S:
                 wanted["JOURNAL_LATE"] = ""
             statement = select(alarm.c.code).where(alarm.c.source == OWN, alarm.c.ended.is_(None))
             on = set((await connection.scalars(statement)).all())
@@ -88,6 +90,11 @@ class AlarmKeeper:
                 await end_alarm(connection, OWN, code, words.WHOLE, now)
         if on != wanted.keys():
             await self._centre.events.publish("alarms")
+
+    def _waited_s(self, age: timedelta) -> float:
+        """Without our own pauses, in which the sequencer stood still with us."""
+        now_s = time.monotonic()
+        return running_awake().waited_s(now_s - age.total_seconds(), now_s)
 
     def _observed(self) -> dict[str, str]:
         """Codes of what is wrong, with details."""

@@ -13,6 +13,7 @@ import secrets
 import socket
 import struct
 
+from streams.awake import running_awake
 from streams.errors import CameraError, CameraFault
 from streams.rtsp.pace import BUFFER_BYTES
 from streams.rtsp.reorder import FRAME_BYTES, ROOM, Reorder
@@ -45,6 +46,7 @@ class Datagrams:
         self._session = session
         self._view = view[:_READ_BYTES]
         self._order = Reorder()
+        self._awake = running_awake()
         self._ours = secrets.randbits(32)
         self._report_s = 0.0
         self._reported = (0, 0, 0)  # source, expected, lost: as of the last report
@@ -60,15 +62,16 @@ class Datagrams:
     def read(self, now_s: float) -> int:
         """What has arrived since the last beat; how many bytes. Raises CameraError, and what the sink raises."""
         view, order, receive, video = self._view, self._order, self._media.receive, self._session.video
+        heard_s = self._awake.clock_s(now_s)  # in a pause of our own no source is silent
         at, self.is_drained = order.release(view, 0), False
         for _ in range(_MAX_DATAGRAMS):
             if at > _READ_BYTES - ROOM:
                 break  # the rest at the next beat
             size = receive(view[at + FRAME_BYTES : at + ROOM])
             if size < 0:
-                at, self.is_drained = order.expire(view, at, now_s), True
+                at, self.is_drained = order.expire(view, at, heard_s), True
                 break
-            at = order.take(view, at, size, now_s)
+            at = order.take(view, at, size, heard_s)
         if at:
             video.feed(view, 0, at, now_s)
             video.settle(now_s)

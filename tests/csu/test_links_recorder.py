@@ -1,5 +1,7 @@
 """What the recorder tells: facts into journal and alarms, once each; states and how it stands, to the console."""
 
+import asyncio
+import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -8,8 +10,11 @@ from centre_support import START, Running
 from links_support import Recorder, camera_ids, iso
 
 from csu.alarms.keeper import AlarmKeeper
+from csu.audit import entries
+from csu.links import recorder_link
 from csu.links.recorder_link import FactsPuller, StatusPoller
 from recorder.channel import ChannelClient, ChannelError
+from streams.awake import running_awake
 
 
 class TestFacts:
@@ -183,6 +188,33 @@ class TestStates:
                 (alarm,) = (await operator.get("/api/alarms")).json()["alarms"]
                 assert alarm["code"] == "STORAGE_FAILED"
                 assert alarm["ended"] == (None if ended is None else iso(ended).replace(".000000", ""))
+
+
+class TestPausesOfOurOwn:
+    async def test_an_answer_that_came_meanwhile_is_no_recorder_that_is_away(
+        self, centre: Running, recorder: Recorder, to_recorder: ChannelClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(recorder_link, "_ANSWER_S", 1.5)
+        poller = StatusPoller(centre.centre, to_recorder)
+        await poller.run_once()
+        asyncio.get_running_loop().call_soon(time.sleep, 3.0)
+        await poller.run_once()
+        assert centre.centre.observed.recorder_arrivals == 1
+        assert centre.centre.observed.recorder_answers
+
+    @pytest.mark.parametrize(("paused_s", "alarms"), [(0.0, ["JOURNAL_LATE"]), (25.0, [])])
+    async def test_a_journal_that_stood_still_with_us_is_not_late(
+        self, centre: Running, paused_s: float, alarms: list[str]
+    ) -> None:
+        async with centre.person("operateur") as operator:
+            async with centre.centre.store.transaction(None) as connection:
+                await entries.append(connection, [entries.Entry("recorder:index", centre.clock(), entries.SYSTEM)])
+            now_s = time.monotonic()
+            if paused_s:
+                running_awake()._pauses.append((now_s - paused_s, now_s))
+            centre.clock.advance(seconds=30)
+            await AlarmKeeper(centre.centre).run_once()
+            assert [one["code"] for one in (await operator.get("/api/alarms")).json()["alarms"]] == alarms
 
 
 class TestTheRecorderItself:

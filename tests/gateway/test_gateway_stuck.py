@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,6 +77,34 @@ async def test_a_viewer_that_reads_nothing_is_let_go_and_costs_nobody_else(
         assert [p.at_us for p in browser.fragments(channel)] == [camera.at_us(n) for n in range(camera.next)]
         # What waited for the other one was bounded: the kernel's buffers, its allowance, and one picture over it.
         assert (await centre.spooled())[-1]["bytes"] < live_module.ALLOWANCE_BYTES + 6 * 1024 * 1024
+
+
+async def test_a_pause_of_our_own_is_no_viewer_that_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heavy: tuple[Packet, ...]
+) -> None:
+    monkeypatch.setattr(live_module, "STUCK_S", 3.0)
+    monkeypatch.setattr(live_module, "TICK_S", 0.05)
+    async with running(tmp_path) as centre:
+        camera = centre.camera(heavy)
+        async with deaf(centre, centre.text()) as reader:
+            await fill(centre, camera, 1)
+            await asyncio.sleep(4 * live_module.TICK_S)  # it is seen to be behind
+            time.sleep(4.0)  # noqa: ASYNC251  the whole process stands still
+            told = asyncio.create_task(_until_skipped(reader))
+            async with asyncio.timeout(30):
+                while not told.done():
+                    camera.publish()
+                    await asyncio.sleep(0.02)
+            await told
+
+
+async def _until_skipped(reader: asyncio.StreamReader) -> None:
+    """Reads up to the word of what was left out, which comes with the first picture after it."""
+    data = b""
+    while b'"type":"skipped"' not in data:
+        more = await reader.read(1 << 16)
+        assert more, "it was let go"
+        data = data[-32:] + more
 
 
 async def test_a_big_first_group_is_not_taken_for_slowness(tmp_path: Path) -> None:

@@ -39,6 +39,15 @@ def test_many_pauses_do_not_hide_a_silence() -> None:
     assert awake.waited_s(0.0, 991.0) >= 100.0
 
 
+def test_its_clock_stands_still_in_pauses_only() -> None:
+    awake = Awake(0.0)
+    _looked(awake, 0.0, 5.0)
+    assert awake.clock_s(5.0) == 5.0
+    assert awake.clock_s(45.0) == 5.0
+    _looked(awake, 45.0, 46.0)
+    assert awake.clock_s(46.0) == 6.0
+
+
 def test_jitter_is_no_pause() -> None:
     awake = Awake(0.0)
     for n in range(1, 20):
