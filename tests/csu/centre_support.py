@@ -147,6 +147,17 @@ def territory() -> dict[str, Any]:
     }
 
 
+def with_forces() -> dict[str, Any]:
+    """The same, with a gendarme and a firefighter, both habilitated for Évreux by their chiefs."""
+    content = territory()
+    for login, category in (("gendarme", "GN"), ("pompier", "SDIS")):
+        account = {"login": login, "name": login.capitalize(), "role": "operator", "category": category}
+        content["account"].append(account)
+        held = {**content["habilitation"][0], "account": login, "commune": "27229", "reference": f"HAB {login}"}
+        content["habilitation"].append(held | {"signed_by": "Chef de service", "signed_on": "2025-12-20"})
+    return content
+
+
 async def load_territory(store: Store, data: Path, content: dict[str, Any] | None = None) -> None:
     credentials = data / "credentials"
     credentials.touch(mode=0o600)

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import psycopg
-from centre_support import Browser, Running
+from centre_support import Browser, Running, load_territory, with_forces
 from fastapi.routing import APIRoute
 from statements_support import signer
 
@@ -35,7 +35,7 @@ IN_FORCE, EXPIRED, SUSPENDED = "", "to_at", "suspended_at"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A person in a situation: whose commune the address names, and how their right stands."""
+    """A person in a situation: whose commune the address names, and how their right (a gendarme's déport) stands."""
 
     name: str
     login: str
@@ -52,6 +52,9 @@ COLUMNS = (
     Column("délégué, commune étrangère", "delegue", FOREIGN),
     Column("délégué, délégation expirée", "delegue", right=EXPIRED),
     Column("délégué, délégation suspendue", "delegue", right=SUSPENDED),
+    Column("gendarme", "gendarme"),
+    Column("gendarme, commune étrangère", "gendarme", FOREIGN),
+    Column("gendarme, déport suspendu", "gendarme", right=SUSPENDED),
     Column("superviseur", "superviseur"),
     Column("auditeur", "auditeur"),
     Column("administrateur", "administrateur"),
@@ -108,6 +111,7 @@ def made_up(kind: str, commune: str) -> str:
 RESTORE = """
     UPDATE habilitation SET to_at = '2031-01-01', suspended_at = NULL;
     UPDATE convention SET suspended_at = NULL;
+    UPDATE deport SET suspended_at = NULL;
     UPDATE authorisation SET suspended_at = NULL, ended_at = NULL, state = 'ACTIVE' WHERE reference LIKE 'A-%';
     UPDATE account SET closed_at = NULL, leaving_at = NULL, closes_at = NULL;
 """
@@ -197,7 +201,9 @@ def put_right(connection: Rows, login: str, right: str, at: Any) -> None:
     """How a person's habilitations stand; and what a request before has suspended, ended or closed is as it was."""
     connection.execute(RESTORE.encode())
     if right:
-        change = f"UPDATE habilitation SET {right} = %s FROM account WHERE account.id = account AND login = %s"
+        held = "deport" if login == "gendarme" else "habilitation"
+        theirs = "ANY(persons)" if login == "gendarme" else "habilitation.account"
+        change = f"UPDATE {held} SET {right} = %s FROM account WHERE account.id = {theirs} AND login = %s"
         connection.execute(change.encode(), (at, login))
 
 
@@ -246,7 +252,12 @@ def body_of(connection: Rows, path: str, commune: str, bodies: dict[str, Any]) -
 
 
 async def prepare(centre: Running, superuser: str) -> None:
-    """Rows of both communes in every table, a statement each, entries with proofs."""
+    """Rows of both communes in every table, a statement each, entries with proofs; a gendarme who sees live pictures of
+    one of them."""
+    store, settings = centre.centre.store, centre.centre.settings
+    deport = {"commune": OWN, "reference": "27-2026-0417", "persons": ["gendarme"], "rights": ["live"]}
+    dates = {"from": "2026-11-01", "to": "2027-11-01"}
+    await load_territory(store, settings.data, with_forces() | {"deport": [deport | dates | {"recipient_days": 30}]})
     signing = signer(centre)
     await signing.run_once()
     centre.clock.advance(hours=23)
@@ -255,9 +266,8 @@ async def prepare(centre: Running, superuser: str) -> None:
     async with centre.person("superviseur") as supervisor:
         for camera in (await supervisor.get("/api/cameras")).json()["cameras"]:
             await supervisor.tickets({"camera": camera["id"], "act": "live", "stream": "main"})
-    await sequence(centre.centre.store)
-    signing_key = keys.load_private(centre.centre.settings.paths.keys, "heads")
-    await HeadSigner(centre.centre.store, *signing_key, centre.clock).sign()
+    await sequence(store)
+    await HeadSigner(store, *keys.load_private(settings.paths.keys, "heads"), centre.clock).sign()
 
 
 async def column_of(

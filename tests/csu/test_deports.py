@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from centre_support import ORIGIN, START, Browser, ManualClock, Running, load_territory, territory
+from centre_support import ORIGIN, START, Browser, ManualClock, Running, load_territory, territory, with_forces
 from gateway_centre import Browser as Screen
 from gateway_centre import Camera
 from test_territory import import_again
@@ -76,13 +76,7 @@ class State:
 
 @pytest.fixture
 async def state(centre: Running) -> AsyncIterator[State]:
-    content = territory()
-    for login, category in (("gendarme", "GN"), ("pompier", "SDIS")):
-        account = {"login": login, "name": login.capitalize(), "role": "operator", "category": category}
-        content["account"].append(account)
-        held = {**content["habilitation"][0], "account": login, "commune": "27229", "reference": f"HAB {login}"}
-        content["habilitation"].append(held | {"signed_by": "Chef de service", "signed_on": "2025-12-20"})
-    await load_territory(centre.centre.store, centre.centre.settings.data, content)
+    await load_territory(centre.centre.store, centre.centre.settings.data, with_forces())
     async with centre.person("superviseur") as supervisor:
         known = (await supervisor.get("/api/persons")).json()["persons"]
         seen = (await supervisor.get("/api/cameras")).json()["cameras"]
