@@ -580,9 +580,7 @@ class TestHistory:
         assert before["habilite"]
         assert before | {"answered_at": ""} == after | {"answered_at": ""}
 
-    @settings(
-        max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    )
+    @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(st.lists(st.sampled_from(["suspend", "resume", "agrement", "convention", "rule"]), min_size=2, max_size=6))
     async def test_the_answer_for_a_past_date_never_changes_by_later_acts(
         self, centre: Running, acts: list[str]

@@ -117,7 +117,7 @@ OPEN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(messages=st.lists(OPEN | JSON, max_size=20))
 def test_whatever_is_said_on_the_socket_the_gateway_lives(
     tmp_path_factory: pytest.TempPathFactory, messages: list[object]

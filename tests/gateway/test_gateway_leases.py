@@ -177,5 +177,5 @@ class LeaseLives(RuleBasedStateMachine):
             assert lease.ticket.id not in self.cut_ids
 
 
-LeaseLives.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+LeaseLives.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestLeaseLives = LeaseLives.TestCase

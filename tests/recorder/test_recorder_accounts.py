@@ -21,7 +21,7 @@ from recorder.writer import Job, Writer
 acts = st.sampled_from(["gap", "other gap", "run", "end", "release", "restart"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(acts, st.integers(0, 5)), max_size=25))
 def test_no_second_is_missing_or_counted_twice(steps: list[tuple[str, int]]) -> None:
     path = Path(tempfile.mkdtemp())

@@ -173,7 +173,7 @@ def _life() -> Iterator[Life]:
         yield Life(made.store, Path(directory) / "recordings")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(acts, max_size=25))
 def test_state_and_account_agree_whatever_happens(history: list[str]) -> None:
     with _life() as life:

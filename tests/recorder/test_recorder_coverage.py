@@ -163,7 +163,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps)
 def test_every_second_of_a_random_history(history: list[tuple[str, int]]) -> None:
     """Runs, faults, kills and leaving the orders in any order: the sums are the time under orders, exactly."""

@@ -279,7 +279,7 @@ def _live(ahead_us: int, at_once: int, events: list[tuple[Any, ...]]) -> None:
         assert (life.early_us <= SLACK_US, life.kept) == (True, 0), story
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=150, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(*_lives, st.lists(_events, max_size=30))
 def test_each_recording_dies_at_its_true_deadline(ahead_us: int, at_once: int, events: list[tuple[Any, ...]]) -> None:
     _live(ahead_us, at_once, events)
@@ -287,7 +287,7 @@ def test_each_recording_dies_at_its_true_deadline(ahead_us: int, at_once: int, e
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@settings(max_examples=2500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2500, suppress_health_check=list(HealthCheck))
 @given(*_lives, st.lists(_events, min_size=10, max_size=60))
 def test_each_recording_of_many_lives_dies_at_its_true_deadline(
     ahead_us: int, at_once: int, events: list[tuple[Any, ...]]

@@ -141,7 +141,7 @@ class History:
         return coverage
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(announced, histories)
 def test_every_microsecond_has_the_cause_that_was_announced(
     windows: Interruptions, steps: list[tuple[str | Interruptions, int]]

@@ -117,7 +117,7 @@ def test_a_camera_that_moved_is_one_film_and_what_is_away_is_a_gap(tmp_path: Pat
 
 @given(st.integers(-2_000_000, 72_000_000), st.integers(12, 8_000_000))
 @example(0, 40_001)  # the last picture is shown for a tick, 11 microseconds, of which one is in the interval
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_interval_to_the_picture(recorded: Bench, from_us: int, length_us: int) -> None:
     from_at, to_at = at_from_us(START_US + from_us), at_from_us(START_US + from_us + length_us)
     plan = PlaybackStore(recorded.storage.path).plan(CAMERA, from_at, to_at, NOW)

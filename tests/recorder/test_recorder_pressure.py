@@ -122,7 +122,7 @@ def _left(room: Room) -> list[float]:
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_disk_over_days(data: st.DataObject) -> None:
     """A small disk in fast motion, a look every hour: it fills only with what is below its minimum, and the first
     camera never stops for others."""

@@ -146,7 +146,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @given(st.integers(-1_000_000, 73_000_000), st.integers(12, 5_000_000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_interval_to_the_picture(recorded: Bench, from_us: int, length_us: int) -> None:
     from_at, to_at = at_from_us(START_US + from_us), at_from_us(START_US + from_us + length_us)
     plan = PlaybackStore(recorded.storage.path).plan(CAMERA, from_at, to_at, NOW)

@@ -16,7 +16,7 @@ def test_the_picture_size_as_x264_wrote_it(size: tuple[int, int]) -> None:
     assert h264.picture_size(clip.format.sps) == size
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=60), st.sampled_from((0x67, 0x27, 0x68, 0x41)))
 def test_any_bits_give_a_size_or_bad_bits(body: bytes, head: int) -> None:
     for nal in (body, bytes((head,)) + body):
@@ -28,7 +28,7 @@ def test_any_bits_give_a_size_or_bad_bits(body: bytes, head: int) -> None:
         assert h264.has_b_slice(len(nal).to_bytes(4, "big") + nal) in (True, False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=8))
 def test_parameter_sets_take_anything_or_refuse_as_garbage(nals: list[bytes]) -> None:
     assert ParameterSets(tuple(nals)) is not None

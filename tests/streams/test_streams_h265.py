@@ -61,7 +61,7 @@ def test_reordering_is_told_by_the_sequence() -> None:
     assert h265.read_sequence(make_h265_clip(frames=10, options="bframes=3").format.sps).reordered > 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=80))
 def test_any_parameter_set_is_read_or_refused(rest: bytes) -> None:
     for read_it, kind in ((h265.read_sequence, 33), (h265.pps_id, 34)):
@@ -71,7 +71,7 @@ def test_any_parameter_set_is_read_or_refused(rest: bytes) -> None:
         h265.read_configuration(rest)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 7), st.integers(0, 400), st.integers(0, 255))
 def test_a_damaged_sequence_is_read_or_refused(bit: int, at: int, other: int) -> None:
     sps = bytearray(CLIP.format.sps)
@@ -110,7 +110,7 @@ def test_single_units_and_fragments() -> None:
     assert len({id(packet.format) for packet in got}) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(10, 1500))
 def test_any_size_of_packets(mtu: int) -> None:
     assert [packet.data for packet in read(clip_packets(27, mtu))] == WANTED[:27]
@@ -162,7 +162,7 @@ def test_other_layers_are_passed_over() -> None:
     assert [packet.data for packet in read(out)] == WANTED[:5]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.integers(0, 400), max_size=30))
 def test_what_is_lost_is_counted_and_what_is_whole_is_kept(lost: set[int]) -> None:
     out: list[bytes] = []
@@ -181,7 +181,7 @@ def test_what_is_lost_is_counted_and_what_is_whole_is_kept(lost: set[int]) -> No
     assert {number for number in whole if number >= first} <= set(numbers)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -> None:
     whole = bytearray(b"".join(framed(0, packet) for packet in clip_packets(6)))
@@ -195,7 +195,7 @@ def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -
     assert all(is_whole(packet) for packet in got)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(st.integers(0, 63), st.integers(0, 255), st.binary(max_size=12), st.booleans(), st.integers(0, 2)),

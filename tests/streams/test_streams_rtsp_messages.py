@@ -53,7 +53,7 @@ def converse(data: bytes, sizes: list[int]) -> Session:
     return session
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=8))
 def test_a_handshake_in_any_pieces(sizes: list[int]) -> None:
     session = converse(HANDSHAKE, sizes)
@@ -69,7 +69,7 @@ def test_a_handshake_in_any_pieces(sizes: list[int]) -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_handshake_ends_in_a_camera_error_or_waits(data: st.DataObject) -> None:
     whole = bytearray(HANDSHAKE)
@@ -83,7 +83,7 @@ def test_a_damaged_handshake_ends_in_a_camera_error_or_waits(data: st.DataObject
     assert len(session.outgoing) < 20
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_any_bytes_end_in_a_camera_error_or_wait(data: bytes) -> None:
     for lead in (b"", b"RTSP/1.0 200 OK\r\n", b"$"):

@@ -111,7 +111,7 @@ def test_what_is_held_is_bounded_in_packets_and_bytes() -> None:
     assert line.order.lost == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     first=st.integers(0, 65_535),
     count=st.integers(4, 120),
@@ -142,7 +142,7 @@ def test_any_disorder_within_the_bounds_comes_out_in_order(first, count, drawn, 
     assert order.lost == max(kept) + 1 - begun - len(wanted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(st.integers(0, 65_535), st.sampled_from((7, 7, 7, 8)), st.integers(0, 40), st.floats(0, 1.5)),

@@ -238,7 +238,7 @@ def test_ports_of_a_transport() -> None:
     assert messages.parse_ports("RTP/AVP;unicast;client_port=4-5") == (0, 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=80))
 def test_any_transport_is_ports_or_a_camera_error(text: str) -> None:
     with suppress(CameraError):
@@ -247,7 +247,7 @@ def test_any_transport_is_ports_or_a_camera_error(text: str) -> None:
         messages.parse_ports(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(0, 60), st.sampled_from((1, 5, 7, 8, 24, 28, 31)), st.binary(max_size=30), st.booleans()),

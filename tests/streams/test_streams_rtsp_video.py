@@ -96,7 +96,7 @@ def test_a_clip_across_both_wraps() -> None:
     assert [packet.pts_90k for packet in sink.packets] == [0xFFFFF000 + n * 3600 for n in range(50)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 4000), min_size=1, max_size=40), st.integers(20, 1500))
 def test_any_chunking_gives_the_same_packets(sizes: list[int], mtu: int) -> None:
     data = b"".join(framed(0, packet) for packet in clip_packets(30, mtu=mtu))
@@ -155,7 +155,7 @@ def test_no_marker_at_all() -> None:
     assert [packet.data for packet in play(packets).packets] == WANTED[:9]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sets(st.integers(0, 400), max_size=30))
 def test_what_is_lost_is_counted_and_what_is_whole_is_kept(lost: set[int]) -> None:
     packets: list[bytes] = []
@@ -219,7 +219,7 @@ def test_reports_and_goodbye() -> None:
     assert caught.value.fault is CameraFault.CLOSED
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(st.integers(0, 2), st.binary(max_size=80)), max_size=20), st.integers(1, 50))
 def test_any_frames_end_in_packets_or_a_camera_error(frames: list[tuple[int, bytes]], size: int) -> None:
     session, _ = playing()
@@ -230,7 +230,7 @@ def test_any_frames_end_in_packets_or_a_camera_error(frames: list[tuple[int, byt
         return
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -> None:
     whole = bytearray(b"".join(framed(0, packet) for packet in clip_packets(8, mtu=200)))
@@ -242,7 +242,7 @@ def test_damaged_streams_end_in_packets_or_a_camera_error(data: st.DataObject) -
     assert all(is_whole(packet) for packet in sink.packets)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

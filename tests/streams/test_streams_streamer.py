@@ -35,7 +35,7 @@ async def test_the_budget_spreads_connections() -> None:
     assert 0.2 <= time.monotonic() - started_s < 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 60), st.integers(0, 12), st.randoms(use_true_random=False))
 def test_a_storm_connects_no_camera_twice_in_two_seconds_nor_more_than_the_budget(cameras, rounds, drawn) -> None:
     """In told time: each camera fails at once or after a while, and asks again as its task would."""

@@ -59,7 +59,7 @@ def test_a_late_first_picture_is_made_good_soon() -> None:
     assert street.cuts == []
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(-200, 200), st.integers(0, 2**32), st.integers(0, 90_000))
 def test_hours_of_drift_and_jitter_stay_near_the_truth(ppm, seed, jitter_us) -> None:
     random = Random(seed)
@@ -212,7 +212,7 @@ def test_a_new_connection_starts_afresh() -> None:
     assert abs(street.errors[-1]) <= 50
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(-(2**40), 2**40), st.floats(0, 100), st.sampled_from([0, 0, 0, 5_000_000])), max_size=60
