@@ -22,7 +22,7 @@ REASONS: dict[str, str] = {
     "TOO_LARGE": "Demande trop longue.",
     "ORIGIN_REFUSED": "Cette page n'a pas accès aux images.",
     "IDLE": "Cette relecture est restée inutilisée dix minutes : relancez-la.",
-    "LEASE_UNKNOWN": "Cet accès n'existe pas ou est terminé.",
+    "LEASE_UNKNOWN": "Cet accès est terminé, ou la passerelle vidéo a redémarré : redemandez les images.",
     "CODEC_NOT_PLAYABLE": "Cette caméra envoie du H.265 : elle est enregistrée, mais les navigateurs ne la lisent pas.",
     "PICTURES_REORDERED": "Cette caméra envoie ses images dans le désordre (images B) : WebRTC ne peut pas la montrer.",
     "RECORDING_GONE": "L'enregistrement a été détruit à son échéance.",

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { Api, type Fetch } from "../src/api/client";
 import type { Plan } from "../src/api/types";
-import { intervalFrom, nextRecorded, REPLAY_MS } from "../src/replay/interval";
+import { intervalFrom, nextRecorded, REPLAY_MS, resumed } from "../src/replay/interval";
 import { clipAt, gapBefore, mediaAt, wallAt } from "../src/replay/plan";
 import { ReplayController } from "../src/replay/replay-controller";
 import { MOST_FRAMES, MOST_STRETCHES, Steps } from "../src/replay/steps";
@@ -49,6 +49,12 @@ describe("interval", () => {
     expect(intervalFrom(0, 10 * REPLAY_MS)).toEqual({ from: 0, to: REPLAY_MS });
     expect(intervalFrom(40_000, 100_000)).toEqual({ from: 40_000, to: 97_000 });
     expect(intervalFrom(97_000, 100_000)).toBeNull();
+  });
+
+  it("is asked for again from the picture that was shown last, if it is one of it", () => {
+    const interval = { from: 10_000, to: 70_000 };
+    expect(resumed(interval, 42_000.4)).toEqual({ from: 42_000, to: 70_000 });
+    for (const elsewhere of [null, 9_000, 10_000, 69_500, 90_000]) expect(resumed(interval, elsewhere)).toEqual(interval);
   });
 
   it("goes on where the camera recorded again", () => {

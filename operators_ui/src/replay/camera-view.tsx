@@ -12,7 +12,7 @@ import { Badge } from "../shell/parts";
 import { fr } from "../strings";
 import { TimelineView } from "../timeline/timeline-view";
 import { MotifBanner } from "../wall/motif-banner";
-import { intervalFrom, nextRecorded } from "./interval";
+import { intervalFrom, nextRecorded, resumed } from "./interval";
 import { LiveStage, TILE } from "./live-stage";
 import { MotifDialog } from "./motif-dialog";
 import { ReplayController } from "./replay-controller";
@@ -107,7 +107,7 @@ function OpenCamera(props: CameraProps & { camera: Camera }): ReactNode {
         ? <LiveStage live={live} camera={camera} onInstant={setInstant} />
         : <ReplayStage
             state={state} onInstant={setInstant} onPlayer={setPlayer} onFollow={(from) => void follow(from)}
-            onRetry={() => void controller.want(state.interval)} onLive={() => controller.backToLive()}
+            onRetry={() => void controller.want(resumed(state.interval, instant))} onLive={() => controller.backToLive()}
           />}
       <TimelineView
         camera={camera.id} shown={instant} interval={state.kind === "live" ? null : state.interval} onPick={replayFrom}

@@ -17,6 +17,12 @@ export function intervalFrom(at: number, now: number): Interval | null {
   return to - at < SECOND_MS ? null : { from: Math.round(at), to: Math.round(to) };
 }
 
+/** The same interval asked for again, from the picture that was shown last: who lost the film has not lost the place. */
+export function resumed(interval: Interval, shown: number | null): Interval {
+  const isInside = shown !== null && shown > interval.from && shown <= interval.to - SECOND_MS;
+  return isInside ? { from: Math.round(shown), to: interval.to } : interval;
+}
+
 /** From where to go on after `at`: there, or where the camera recorded again; null when it hasn't since. */
 export function nextRecorded(runs: readonly Interval[], at: number): number | null {
   const starts = runs.filter((run) => run.to - at >= SECOND_MS).map((run) => Math.max(run.from, at));
