@@ -10,19 +10,18 @@ import multiprocessing
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
-from centre_support import ANSWERS_FOR, ORIGIN, QUICK, Browser, ManualClock, Running, load_territory, territory
+from centre_support import ANSWERS_FOR, QUICK, Browser, ManualClock, Running, load_territory, territory
 from conftest import flush
 from gateway_centre import Browser as Screen
 from gateway_centre import Camera
+from real_gateway import RealGateway, real_gateway
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from csu import keys
@@ -34,7 +33,6 @@ from csu.audit.prune import prune
 from csu.audit.verify import Verdict, verify
 from csu.cameras.secrets import SecretBox
 from csu.clock import iso
-from csu.gateway.main import GatewayConfig, gateway
 from csu.links import orders
 from csu.links.gateway_link import Renewer, SpoolPuller
 from csu.settings import Database, Journal, Settings, Valkey
@@ -43,8 +41,6 @@ from csu.territory.clock import DeadlineKeeper
 from csu.territory.document import Document
 from csu.territory.importing import Importer
 from legal.authorisations import start_of
-from recorder.channel import ChannelClient
-from recorder.feed import PacketFeedServer
 from recorder.orders import CameraOrder
 from streams.ticks import us_from_at
 
@@ -57,25 +53,13 @@ def day(at: datetime) -> str:
     return at.date().isoformat()
 
 
-class GatewayClock(ManualClock):
-    """The centre's clock as the gateway reads it; what it waits for passes with it."""
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_s(self) -> float:
-        return self.at.timestamp()
-
-
 @dataclass
 class Story:
     """Everything that takes part."""
 
     running: Running
-    clock: GatewayClock
-    feeds: PacketFeedServer
-    screens: aiohttp.ClientSession
-    address: str
+    clock: ManualClock
+    pictures: RealGateway
     signer: HeadSigner
     renewer: Renewer
     spool: SpoolPuller
@@ -108,50 +92,27 @@ class Story:
         assert faults == []
         return await verify(self.running.centre.store, self.public, lines)
 
-    @asynccontextmanager
-    async def screen(self) -> AsyncIterator[Screen]:
-        async with self.screens.ws_connect(f"{self.address}/live", headers={"Origin": ORIGIN}) as socket:
-            yield Screen(socket)
-
 
 @pytest.fixture
 async def story(database: Database, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Story]:
     flush(valkey)
-    clock = GatewayClock(BEGINS)
+    clock = ManualClock(BEGINS)
     journal = Journal(anchor_file=tmp_path / "anchors")
     settings = Settings(data=tmp_path, database=database, valkey=valkey, journal=journal)
     paths = settings.paths
     keys.ensure_keys(paths.keys)
-    paths.run.mkdir()
     centre = replace(build_centre(settings, clock), passwords=QUICK)
-    config = GatewayConfig(
-        bind="127.0.0.1",
-        port=0,
-        console_origin=ORIGIN,
-        keys=paths.keys,
-        spool=paths.gateway,
-        recordings=(paths.recordings,),
-        packets_socket=paths.packets_socket,
-        control_socket=paths.gateway_socket,
-    )
     try:
         await load_territory(centre.store, tmp_path, before_the_story())
-        async with (
-            PacketFeedServer(paths.packets_socket) as feeds,
-            gateway(config, clock) as port,
-            ChannelClient(paths.gateway_socket) as channel,
-            aiohttp.ClientSession() as screens,
-        ):
+        async with real_gateway(centre, clock) as pictures:
             transport = httpx.ASGITransport(create_app(centre, None), raise_app_exceptions=False)
             yield Story(
                 Running(centre, clock, transport),
                 clock,
-                feeds,
-                screens,
-                f"http://127.0.0.1:{port}",
+                pictures,
                 HeadSigner(centre.store, *keys.load_private(paths.keys, "heads"), clock),
-                Renewer(centre, channel),
-                SpoolPuller(centre, channel),
+                Renewer(centre, pictures.channel),
+                SpoolPuller(centre, pictures.channel),
                 AnchorKeeper(centre),
             )
     finally:
@@ -268,10 +229,10 @@ async def the_agent_watches_and_is_suspended_meanwhile(story: Story) -> int:
     story.clock.advance(minutes=5)
     story.looked_at = story.clock.at
     await story.renewer.run_once()
-    camera = Camera(story.feeds.stream(story.camera, "main"))
+    camera = Camera(story.pictures.feeds.stream(story.camera, "main"))
     camera.began_us = us_from_at(story.clock.at)
     request = {"camera": story.camera, "act": "live", "stream": "main"}
-    async with story.running.browser() as agent, story.screen() as screen:
+    async with story.running.browser() as agent, story.pictures.screen() as screen:
         assert (await agent.log_in("c.durand", password=story.passwords["c.durand"])).status_code == 200
         (result,) = await agent.tickets(request)
         camera.publish(25)
@@ -399,14 +360,14 @@ async def test_row_42_a_convention_that_ends_at_midnight_while_someone_watches(s
     story.clock.at = midnight - timedelta(seconds=20)
     await story.renewer.run_once()
     story.camera = next(one.id for one in (await known(story)).values() if one.number == "01")
-    camera = Camera(story.feeds.stream(story.camera, "main"))
+    camera = Camera(story.pictures.feeds.stream(story.camera, "main"))
     camera.began_us = us_from_at(story.clock.at)
     request = {"camera": story.camera, "act": "live", "stream": "main"}
     async with (
         story.running.person("operateur") as lent,
         story.running.browser() as police,
-        story.screen() as first,
-        story.screen() as second,
+        story.pictures.screen() as first,
+        story.pictures.screen() as second,
     ):
         assert (await police.log_in("e.petit", password=story.passwords["e.petit"])).status_code == 200
         (result,) = await lent.tickets(request)

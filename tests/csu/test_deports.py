@@ -8,21 +8,18 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
-from centre_support import ORIGIN, START, Browser, ManualClock, Running, load_territory, territory, with_forces
+from centre_support import START, Browser, Running, load_territory, territory, with_forces
 from gateway_centre import Browser as Screen
 from gateway_centre import Camera
+from real_gateway import real_gateway
 from test_territory import import_again
 
-from csu.gateway.main import GatewayConfig, gateway
 from csu.links.gateway_link import Renewer
 from csu.loop import repeat
 from csu.territory.clock import DeadlineKeeper
 from csu.territory.document import DocumentError
 from legal.authorisations import start_of
-from recorder.channel import ChannelClient
-from recorder.feed import PacketFeedServer
 from streams.ticks import us_from_at
 
 MOTIF = {"motif": {"code": "ARRETE", "reference": "2026-119"}}
@@ -291,50 +288,19 @@ def document(**changes: Any) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------
 
 
-@dataclass
-class GatewayClock:
-    """The centre's clock as the gateway reads it."""
-
-    clock: ManualClock
-
-    def now(self) -> datetime:
-        return self.clock.at
-
-    def monotonic_s(self) -> float:
-        return self.clock.at.timestamp()
-
-
 @asynccontextmanager
 async def watching(state: State, person: Browser) -> AsyncIterator[Screen]:
     """A person's screen on which pictures of camera 01 move, and the centre that decides again by itself."""
-    paths = state.centre.centre.settings.paths
-    paths.run.mkdir(exist_ok=True)
-    config = GatewayConfig(
-        bind="127.0.0.1",
-        port=0,
-        console_origin=ORIGIN,
-        keys=paths.keys,
-        spool=paths.gateway,
-        recordings=(paths.recordings,),
-        packets_socket=paths.packets_socket,
-        control_socket=paths.gateway_socket,
-    )
-    async with (
-        PacketFeedServer(paths.packets_socket) as feeds,
-        gateway(config, GatewayClock(state.centre.clock)) as port,
-        ChannelClient(paths.gateway_socket) as channel,
-        aiohttp.ClientSession() as screens,
-    ):
-        renewer = Renewer(state.centre.centre, channel)
-        turns = asyncio.create_task(repeat("open pictures", renewer.run_once, 2.0, state.centre.centre.renewer_wake))
+    centre = state.centre.centre
+    async with real_gateway(centre, state.centre.clock) as pictures:
+        renewer = Renewer(centre, pictures.channel)
+        turns = asyncio.create_task(repeat("open pictures", renewer.run_once, 2.0, centre.renewer_wake))
         try:
-            camera = Camera(feeds.stream(state.cameras["01"], "main"))
+            camera = Camera(pictures.feeds.stream(state.cameras["01"], "main"))
             camera.began_us = us_from_at(state.centre.clock.at)
             (result,) = await person.tickets({"camera": state.cameras["01"], "act": "live", "stream": "main"})
             camera.publish(25)
-            url = f"http://127.0.0.1:{port}/live"
-            async with screens.ws_connect(url, headers={"Origin": ORIGIN}, max_msg_size=0) as socket:
-                screen = Screen(socket)
+            async with pictures.screen() as screen:
                 await screen.pictures(await screen.open(result["ticket"]), 20)
                 yield screen
         finally:
