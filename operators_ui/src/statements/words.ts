@@ -45,7 +45,7 @@ export const statements = {
   signedAt: (at: string, key: string) => `signé le ${at}, clé ${key}`,
   inProgress: (days: number, of: number) => `Mois en cours : ${days} jours écoulés sur ${of}`,
   monthOver: "Mois terminé",
-  noDay: "Aucune journée entière n'a encore été comptée ce mois-ci.",
+  noDay: "Aucune journée entière n'a été comptée dans ce mois.",
   total: "Ensemble des caméras",
   csv: "Télécharger le mois (CSV)",
   noneYet: "Aucun relevé encore : le premier est signé dans la nuit qui suit la première journée.",
