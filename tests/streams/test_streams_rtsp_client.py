@@ -218,12 +218,12 @@ async def test_what_a_camera_sent_before_it_hung_up_is_read_although_it_takes_no
 ) -> None:
     """As after a pause of our own that was longer than the session's timeout."""
     clip, sink = make_clip(320, 192, 30, 15), Collector()
-    monkeypatch.setattr(client, "_READ_BYTES", 2000)
-    async with Camera(Manners(stop_after=60, ending="close", speed=1e6, timeout_s=2), clip) as camera:
+    monkeypatch.setattr(client, "_READ_BYTES", 700)  # it takes longer than until the next request
+    async with Camera(Manners(stop_after=120, ending="close", speed=1e6, timeout_s=2), clip) as camera:
         with pytest.raises(CameraError) as caught:
             await pull(SourceConfig(camera.url, USER, PASSWORD), sink)
     assert caught.value.fault in (CameraFault.CLOSED, CameraFault.RESET)
-    assert len(sink.packets) == 60
+    assert len(sink.packets) == 120
 
 
 def reply(status: str, *headers: str, body: bytes = b"") -> bytes:
