@@ -1,7 +1,7 @@
 """The `csu` command: a table of sub-commands, each loaded only when it is called.
 
-A sub-command is a module with `HELP`, `configure(parser)` and `run(args) -> int`. Exit status: 0 = holds, 1 = does
-not, 2 = wrong use. Loading lazily keeps web and database libraries out of the recorder's process.
+A sub-command is a module with `HELP`, `configure(parser)` and `run(args) -> int`, which may raise Failed. Exit status:
+0 = holds, 1 = does not, 2 = wrong use. Loading lazily keeps web and database libraries out of the recorder's process.
 """
 
 import argparse
@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+
+from csu.commands.failing import Failed
 
 COMMANDS: dict[str, str] = {
     "demo": "csu.commands.demo",
@@ -61,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = module.run(args)
     except KeyboardInterrupt:
         return 130
+    except Failed as failed:
+        print(f"csu {name}: {failed}", file=sys.stderr)
+        return failed.status
     return status
 
 

@@ -1,8 +1,9 @@
 """`csu admin create`: the first administrator."""
 
 import argparse
-import sys
 from pathlib import Path
+
+from csu.commands import failing
 
 HELP = "create the first administrator and print a one-time secret"
 
@@ -17,25 +18,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from pydantic import ValidationError
-    from sqlalchemy.exc import DBAPIError
 
     from csu import engines, settings
-    from csu.keys import KeyFileError
     from csu.territory.command import create_administrator
     from csu.territory.document import DocumentError
 
-    try:
+    with failing.told(DocumentError):
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
-            password = create_administrator(loaded, database, args.login, args.name)
-    except ValidationError as error:
-        print(f"csu admin: {error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}", file=sys.stderr)
-        return 2
-    except (settings.SettingsError, DocumentError, KeyFileError) as error:
-        print(f"csu admin: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu admin: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
+            try:
+                password = create_administrator(loaded, database, args.login, args.name)
+            except ValidationError as error:
+                raise failing.Failed(2, f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
     print(f"{args.login}\t{password}")
     return 0

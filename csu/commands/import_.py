@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from csu.commands import failing
+
 HELP = "bring the territory, the persons and their rights to what a document says"
 
 
@@ -21,10 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sqlalchemy.exc import DBAPIError
-
     from csu import engines, settings
-    from csu.keys import KeyFileError
     from csu.territory.command import import_document
     from csu.territory.document import DocumentError, read
 
@@ -32,17 +31,11 @@ def run(args: argparse.Namespace) -> int:
     if any(not separator for _, separator, _ in pairs):
         print("csu import: --set takes NAME=VALUE", file=sys.stderr)
         return 2
-    try:
+    with failing.told(DocumentError):
         loaded = settings.resolve(args.config)
         content = read(args.file, {name: value for name, _, value in pairs})
         with engines.database(loaded) as database:
             report = import_document(loaded, database, content, args.passwords)
-    except (settings.SettingsError, DocumentError, KeyFileError) as error:
-        print(f"csu import: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu import: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     print(f"{report.changes} changes")
     for login, password in report.printed.items():
         print(f"{login}\t{password}")

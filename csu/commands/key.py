@@ -6,10 +6,10 @@ live ten seconds. The centre signs with the new key once it is started again.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csu.commands import failing
 from csu.keys import USES
 
 if TYPE_CHECKING:
@@ -29,21 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from sqlalchemy.exc import DBAPIError
-
     from csu import engines, settings
-    from csu.keys import KeyFileError
 
-    try:
+    with failing.told(OSError):
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
             told = asyncio.run(_rotate(database, loaded.paths.keys, args.use))
-    except (settings.SettingsError, KeyFileError, OSError) as error:
-        print(f"csu key: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu key: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     print(json.dumps(told) if args.json else f"{args.use}: {told['old']} -> {told['new']}; start the centre again")
     return 0
 

@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from csu.commands import failing
 
 if TYPE_CHECKING:
     from csu.settings import Database
@@ -19,25 +20,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from sqlalchemy.exc import DBAPIError
-
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # tells of each at its import
 
     from csu import engines, settings
     from csu.store.migrate import migrate
 
-    try:
+    with failing.told():
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
             changed = migrate(database.owner_url.get_secret_value())
             if changed is not None:
                 asyncio.run(_journal(database, *changed))
-    except settings.SettingsError as error:
-        print(f"csu migrate: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu migrate: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     return 0
 
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csu.commands import failing
+
 if TYPE_CHECKING:
     from csu.settings import Database
 
@@ -27,14 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    from sqlalchemy.exc import DBAPIError
-
     from csu import engines, settings
-    from csu.keys import KeyFileError, load_public
+    from csu.keys import load_public
     from recorder.orders import OrdersFile
     from recorder.sealed import OrderRefused
 
-    try:
+    with failing.told(OrderRefused, OSError):
         loaded = settings.resolve(args.config)
         file = loaded.paths.recorder / "orders.json"
         had = OrdersFile(file, load_public(loaded.paths.keys, "orders")).load()
@@ -43,12 +43,6 @@ def run(args: argparse.Namespace) -> int:
             return 2
         with engines.database(loaded) as database:
             centre = asyncio.run(_supersede(database, had.version))
-    except (settings.SettingsError, KeyFileError, OrderRefused, OSError) as error:
-        print(f"csu orders: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu orders: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     told = {"recorder": had.version, "centre": centre}
     if args.json:
         print(json.dumps(told))

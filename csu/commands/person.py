@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csu.commands import signed
+from csu.commands import failing, signed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,13 +37,10 @@ def run(args: argparse.Namespace) -> int:
 def _ask(args: argparse.Namespace) -> int:
     import asyncio
 
-    from sqlalchemy.exc import DBAPIError
-
     from csu import engines, settings
     from csu.commands import dates
-    from csu.keys import KeyFileError
 
-    try:
+    with failing.told(ValueError, OSError):
         at = dates.instant("--at", args.at)
         if at.year < 2000:
             raise ValueError("--at: expected a date since 2000")
@@ -52,12 +49,6 @@ def _ask(args: argparse.Namespace) -> int:
             file = asyncio.run(_answer(loaded, database, args.login, args.camera, at))
         if args.output is not None:
             args.output.write_text(json.dumps(file, ensure_ascii=False) + "\n", encoding="utf-8")
-    except (settings.SettingsError, KeyFileError, ValueError, OSError) as error:
-        print(f"csu person: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu person: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     print(json.dumps(file, ensure_ascii=False) if args.json else _text(file["answer"]))
     return 0 if file["answer"]["habilite"] else 1
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csu.commands import signed
+from csu.commands import failing, signed
 
 if TYPE_CHECKING:
     from datetime import date
@@ -79,23 +79,15 @@ def _faults(
 def _show(args: argparse.Namespace) -> int:
     import asyncio
 
-    from sqlalchemy.exc import DBAPIError
-
     from csu import engines, settings
     from csu.commands import dates
     from csu.statements.words import text_of
 
-    try:
+    with failing.told(ValueError):
         day = dates.day("--day", args.day)
         loaded = settings.resolve(args.config)
         with engines.database(loaded) as database:
             file = asyncio.run(_read(database, args.commune, day))
-    except (settings.SettingsError, ValueError) as error:
-        print(f"csu statement: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu statement: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
     if file is None:
         print(f"csu statement: no statement of commune {args.commune} for {day}", file=sys.stderr)
         return 1
