@@ -246,6 +246,11 @@ def test_a_right_withdrawn_cuts_the_picture_within_five_seconds(page: Page, cent
         finally:
             answer = client.post(f"{path}/resume", json={"reason": "Contrôle levé"})
             assert answer.status_code == 200, answer.text
+    # Given back, it opens nothing by itself; asked for once, all its pictures.
+    expect(tile(page, camera)).to_contain_text("Accès rétabli", timeout=30_000)
+    page.keyboard.press("r")
+    for one in cameras_of(centre, "Évreux"):
+        expect(tile(page, one)).to_have_attribute("data-state", "live", timeout=15_000)
 
 
 def test_a_locked_post_shows_no_picture_until_its_agent_is_back(page: Page, centre: Centre) -> None:
