@@ -4,7 +4,9 @@ import logging
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Cookie, Header, Path
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,11 +87,12 @@ class Edge:
 
 
 def check_query(request: Request) -> None:
-    """An address has the parameters that the OpenAPI declares for its route, and no other: nothing is searched for by
-    what R.253-1 doesn't allow, and a misspelt one is not silently ignored. Raises Refusal 422."""
-    operation = request.app.openapi()["paths"].get(request.scope["route"].path_format, {})
-    declared = operation.get(request.method.lower(), {}).get("parameters", ())
-    known = {parameter["name"] for parameter in declared if parameter["in"] == "query"}
+    """An address has the parameters that its route declares, and no other: nothing is searched for by what R.253-1
+    doesn't allow, and a misspelt one is not silently ignored. Raises Refusal 422."""
+    if not request.query_params:
+        return
+    declared = get_flat_params(request.scope["route"].dependant)
+    known = {field.alias for field in declared if not isinstance(field.field_info, (Path, Header, Cookie))}
     if not known.issuperset(request.query_params):
         expected = f"connus : {', '.join(sorted(known))}" if known else "elle n'en a aucun"
         raise Refusal(422, "UNKNOWN_PARAMETER", f"Cette adresse a un paramètre inconnu ({expected}).")

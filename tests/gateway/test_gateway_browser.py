@@ -87,13 +87,6 @@ async function whep(origin, ticket) {
 </script>"""
 
 
-# A page that is late isn't called for each picture, and may not have shown the last ones.
-END = """new Promise((done) => {
-  video.onseeked = () => { take(); done(); };
-  video.currentTime = video.duration - 0.01;
-})"""
-
-
 @asynccontextmanager
 async def page(root: Path, **changes: Any) -> AsyncIterator[tuple[Centre, Page]]:
     """A gateway, and a page of the origin that it allows."""
@@ -124,6 +117,11 @@ async def shown(page: Page, count: int) -> list[tuple[float, int]]:
     await page.wait_for_function(f"shown.length >= {count} || video.error", timeout=30_000)
     assert await page.evaluate("video.error && video.error.message") is None
     return [(time_s, round((grey - 40) / 10)) for time_s, grey in await page.evaluate("shown")]
+
+
+async def until_shown(page: Page, from_s: float) -> None:
+    """Until the browser shows a picture of this media time or later."""
+    await page.wait_for_function(f"take(), shown.at(-1)[0] > {from_s}", timeout=30_000)
 
 
 def steps(pictures: list[tuple[float, int]]) -> list[int]:
@@ -160,7 +158,7 @@ async def test_live_shows_reordered_pictures_in_their_order(tmp_path: Path) -> N
             await browser.evaluate("([url, ticket]) => live(url, ticket)", [url, centre.text()])
             pictures = await shown(browser, 60)
         assert sum(step == 1 for step in steps(pictures)) > 40
-        assert all(0 < step < 8 for step in steps(pictures))
+        assert all(0 < step < 13 for step in steps(pictures))  # 13 to 15: up to three pictures back
         assert await browser.evaluate("video.buffered.length") == 1
         assert await browser.evaluate("told.map((said) => said.type)") == ["opened"]
 
@@ -175,6 +173,7 @@ async def test_a_replay_seeks_to_the_instant_asked_for(tmp_path: Path) -> None:
                 "([origin, ticket, at]) => replay(origin, ticket, at)", [centre.url, text, 12.02]
             )
             assert plan["items"][0]["kind"] == "clip"
+            await until_shown(browser, 12.0 - 1 / FPS)
             [(time_s, shade)] = (await shown(browser, 1))[-1:]
             assert abs(time_s - 12.0) < 1 / FPS
             assert shade == round(12.0 * FPS) % 16
@@ -191,9 +190,13 @@ async def test_a_replay_shows_no_picture_outside_its_interval(tmp_path: Path, b_
             text = centre.text(make_replay(datetime.now(UTC), from_at, to_at))
             await browser.evaluate("([origin, ticket, at]) => replay(origin, ticket, at)", [centre.url, text, 3])
             assert await browser.evaluate("video.duration") == pytest.approx(3.32, abs=0.001)
-            await browser.evaluate("video.currentTime = 0, video.play()")
+            await browser.evaluate("video.currentTime = 0")
+            await browser.wait_for_function("take(), shown.at(-1)[0] === 0", timeout=30_000)
+            await browser.evaluate("video.play()")
             await browser.wait_for_function("video.ended", timeout=30_000)
-            await browser.evaluate(END)
+            # A page that is late isn't called for each picture, and may not have shown the last ones.
+            await browser.evaluate("video.currentTime = video.duration - 0.01")
+            await until_shown(browser, 3.32 - (b_frames + 1.5) / FPS)
             pictures = await shown(browser, 10)
         first, last = round(5.4 * FPS), round(8.72 * FPS) - 1
         for time_s, shade in pictures:
