@@ -318,14 +318,17 @@ def test_the_other_of_two_sources_takes_over_when_the_first_falls_silent() -> No
     assert [packet.data for packet in sink.packets][-25:] == WANTED[25:]
 
 
-def test_a_pause_of_our_own_lets_no_other_source_take_over() -> None:
-    """What both sent meanwhile is read at once then, and the other's may come first."""
+@pytest.mark.parametrize("every_s", [0.3, 30.0], ids=["steadily", "with pauses of our own"])
+def test_no_other_source_takes_over_while_the_first_is_heard(every_s: float) -> None:
+    """What both sent in a pause is read at once after it, and the other's may come first, or alone."""
     session, sink = playing()
-    ours, other = with_source(clip_packets(50), 1), with_source(shifted(50, 0, 9, 5), 2)
-    pairs = [framed(0, a) + framed(0, b) for a, b in zip(ours, other, strict=False)]
-    whole = b"".join(pairs) + b"".join(framed(0, packet) for packet in ours[len(pairs) :])
-    half = whole.index(framed(0, other[len(other) // 3]))
-    feed(session, [whole[:half], whole[half:]], 30.0)
+    ours = [framed(0, packet) for packet in with_source(clip_packets(50), 1)]
+    other = [framed(0, packet) for packet in with_source(shifted(50, 0, 9, 5), 2)]
+    first, *groups = (b"".join(ours[at : at + 20]) for at in range(0, len(ours), 20))
+    chunks = [ours[0] + other[0] + first[len(ours[0]) :]]  # found out while only parameter sets came
+    for number, group in enumerate(groups):
+        chunks += [other[2 * number + 1], other[2 * number + 2] + group]
+    feed(session, chunks, every_s)
     assert [packet.data for packet in sink.packets] == WANTED
 
 
