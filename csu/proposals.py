@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ from legal.acts import Act, Allowed, Refused
 from legal.facts import CENTRE
 from legal.motifs import Motif
 from legal.permissions import decide
-from legal.two_persons import GIVEN_WITHIN, Decision, Proposal, fault_of_hands, may_propose, second_person
+from legal.two_persons import GIVEN_WITHIN, Decision, Given, Proposal, fault_of_hands, may_propose, second_person
 
 _TABLE = tables.proposal
 _CONFLICT = Refused("CONFLICT", "Une autre personne vient d'en décider : regardez de nouveau.", "CSI R.253-2")
@@ -175,8 +175,8 @@ async def demand(known: Known | None, visit: Visit, *, subject: str | None) -> K
     """
     refuse(second_person(None if known is None else known.legal, subject, visit.session.actor.id, visit.now))
     assert known is not None
-    first = known.legal.person
-    refuse(fault_of_hands(await _still_may(visit, first), await _given_at(visit, first), visit.now))
+    first, second = known.legal.person, visit.session.actor.id
+    refuse(fault_of_hands(first, second, await _still_may(visit, first), await _given(visit), visit.now))
     return known
 
 
@@ -191,22 +191,18 @@ async def _still_may(visit: Visit, first: str) -> bool:
     return isinstance(decide(actor, visit.act, CENTRE, None, visit.now), Allowed)
 
 
-async def _given_at(visit: Visit, first: str) -> datetime | None:
-    """When who proposed and who confirms last gave the one to the other a password, as the journal tells."""
-    journal, second = tables.journal, visit.session.actor.id
-    given = [
-        (journal.c.author == giver) & journal.c.detail.contains(f'"account":"{taker}"')
-        for giver, taker in ((first, second), (second, first))
-    ]
-    statement = select(func.max(journal.c.at)).where(
+async def _given(visit: Visit) -> list[Given]:
+    """Who gave whom a password lately, as the journal tells; what was given at the machine was given by nobody here."""
+    journal = tables.journal
+    statement = select(journal.c.author, journal.c.detail, journal.c.at).where(
         journal.c.op.in_([Act.ACCOUNT_CREATE, Act.ACCOUNT_RESET]),
         journal.c.result == "done",
+        journal.c.author.is_not(None),
         journal.c.at > visit.now - GIVEN_WITHIN,
-        or_(*given),
     )
     async with visit.centre.store.transaction(None) as connection:
-        at: datetime | None = await connection.scalar(statement)
-    return at
+        rows = (await connection.execute(statement)).all()
+    return [Given(row.author, json.loads(row.detail)["account"], row.at) for row in rows]
 
 
 async def confirm(connection: AsyncConnection, visit: Visit, known: Known) -> None:

@@ -7,6 +7,7 @@ and analysis from being opened, by one hand (CSI R.253-2: confidentiality, integ
                  '--refused, withdrawn, replaced, or thirty minutes over--------> closed, for good
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,18 +73,38 @@ def second_person(proposal: Proposal | None, subject: str | None, person: str, a
     return None
 
 
-def fault_of_hands(still_may: bool, given_at: datetime | None, at: datetime) -> Refused | None:
-    """Why the word of who proposed does not count beside that of who confirms; None when it does. `still_may`: whether
-    the first could confirm it for another; `given_at`: when one of the two was last given a password by the other."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A password that one person, by identifier, gave another: with a new account, or in place of a lost one."""
+
+    by: str
+    to: str
+    at: datetime
+
+
+def fault_of_hands(first: str, second: str, still_may: bool, given: Collection[Given], at: datetime) -> Refused | None:
+    """Why the word of the first, who proposed, does not count beside that of the second, who confirms; None when it
+    does. `still_may`: whether the first could confirm it for another; `given`: who gave whom a password lately."""
     if not still_may:
         reason = "La personne qui a proposé n'en a plus le droit : il faut proposer de nouveau."
         return Refused("NO_PROPOSAL", reason, _SOURCE)
-    if given_at is not None and at < given_at + GIVEN_WITHIN:
+    if second in _hand_of(first, [one for one in given if at < one.at + GIVEN_WITHIN]):
         reason = (
-            "L'une de vous deux a donné son mot de passe à l'autre depuis moins d'un jour : une autre doit confirmer."
+            "Une même main peut tenir vos deux comptes : un mot de passe a été donné depuis moins d'un jour. Une autre "
+            "personne doit confirmer."
         )
         return Refused("SECOND_PERSON_REQUIRED", reason, _SOURCE)
     return None
+
+
+def _hand_of(person: str, given: Collection[Given]) -> set[str]:
+    """All whom one hand may hold: who gave a password knows it, and can be whom it was given to and give on as them."""
+    held: set[str] = set()
+    found = {person}
+    while found != held:
+        held = found
+        found = held | {end for one in given for end in (one.by, one.to) if one.by in held or one.to in held}
+    return held
 
 
 def undecidable(proposal: Proposal | None, at: datetime) -> Refused | None:

@@ -245,6 +245,26 @@ async def test_one_person_with_two_accounts_decides_nothing(centre: Running, way
         assert (await other.post(f"/api/retentions/{asked.json()['id']}/confirm")).status_code == 200
 
 
+async def test_one_person_who_made_two_accounts_decides_nothing_with_them(centre: Running) -> None:
+    """Neither gave the other a password: who made both knows both."""
+    made = []
+    async with centre.person("administrateur") as administrator:
+        for name in ("Ardent", "Brunet"):
+            account = {"login": name.lower(), "name": name, "role": "supervisor", "category": "PM"}
+            made.append((await administrator.post("/api/accounts", account)).json())
+        camera = await _camera(administrator)
+    async with centre.browser() as one, centre.browser() as other:
+        for person, account in zip((one, other), made, strict=True):
+            assert (await person.log_in(account["login"], password=account["password"])).status_code == 200
+        asked = await one.post(f"/api/cameras/{camera}/retention", _retention(7))
+        confirmed = await other.post(f"/api/retentions/{asked.json()['id']}/confirm")
+        assert (confirmed.status_code, confirmed.json()["code"]) == (409, "SECOND_PERSON_REQUIRED")
+        async with centre.person("superviseur") as supervisor:
+            assert (await supervisor.post(f"/api/retentions/{asked.json()['id']}/confirm")).status_code == 200
+    codes = [row[1] for row in await journalled(centre, "retention:confirm")]
+    assert sorted(codes, key=str) == [None, "SECOND_PERSON_REQUIRED"]
+
+
 @pytest.mark.parametrize("loses", ["role", "time"])
 async def test_what_somebody_proposed_who_may_no_longer_is_confirmed_by_nobody(
     centre: Running, superuser: str, loses: str

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from legal.two_persons import (
     CONFIRM_WITHIN,
     GIVEN_WITHIN,
+    Given,
     Proposal,
     fault_of_hands,
     may_propose,
@@ -81,10 +82,34 @@ def test_it_is_confirmed_only_while_open_by_another_and_for_its_subject(
 
 
 def test_two_accounts_of_one_hand_are_not_two_persons() -> None:
-    lost = fault_of_hands(False, None, AT)
+    lost = fault_of_hands("a", "b", False, [], AT)
     assert lost is not None
     assert lost.code == "NO_PROPOSAL"
-    for given_at, fault in ((AT, True), (AT - GIVEN_WITHIN + HOUR, True), (AT - GIVEN_WITHIN, False), (None, False)):
-        refused = fault_of_hands(True, given_at, AT)
-        assert (refused is not None) == fault
-        assert refused is None or refused.code == "SECOND_PERSON_REQUIRED"
+    for given_at, fault in ((AT, True), (AT - GIVEN_WITHIN + HOUR, True), (AT - GIVEN_WITHIN, False)):
+        for first, second in (("a", "b"), ("b", "a")):
+            assert _refused(first, second, [Given("a", "b", given_at)]) == fault
+
+
+@pytest.mark.parametrize(
+    ("pairs", "fault"),
+    [
+        ("", False),
+        ("ab", True),
+        ("ba", True),
+        ("ca cb", True),  # one who made both accounts
+        ("ac cb", True),  # through an account that was made for it
+        ("cb ac", True),
+        ("ca dc db", True),
+        ("ca db", False),
+        ("ca", False),
+        ("cd", False),
+    ],
+)
+def test_who_gave_both_passwords_or_had_them_given_is_one_hand(pairs: str, fault: bool) -> None:
+    assert _refused("a", "b", [Given(by, to, AT) for by, to in pairs.split()]) == fault
+
+
+def _refused(first: str, second: str, given: list[Given]) -> bool:
+    refused = fault_of_hands(first, second, True, given, AT)
+    assert refused is None or refused.code == "SECOND_PERSON_REQUIRED"
+    return refused is not None
