@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from streams.awake import timeout
 from streams.packets import Packet, VideoFormat
 from streams.pull import pull
 from streams.source import SourceConfig, SourceInfo, Transport
@@ -110,7 +112,7 @@ class _Measure:
 
 
 async def probe(config: SourceConfig, seconds: float) -> ProbeReport:
-    """Pulls for `seconds` after the first picture. Raises CameraError."""
+    """Pulls for `seconds` after the first picture, our own pauses not counted. Raises CameraError."""
     measure = _Measure()
     began_s = time.monotonic()
     pulling = asyncio.create_task(pull(config, measure))
@@ -119,7 +121,9 @@ async def probe(config: SourceConfig, seconds: float) -> ProbeReport:
         await asyncio.wait((pulling, starting), return_when=asyncio.FIRST_COMPLETED)
         starting.cancel()
         first_picture_s = time.monotonic() - began_s
-        await asyncio.wait((pulling,), timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            async with timeout(seconds):
+                await asyncio.wait((pulling,))
         if pulling.done():
             pulling.result()
     finally:

@@ -5,6 +5,7 @@ are lost, and back after it. A stream that nobody follows is kept for some secon
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -28,7 +29,8 @@ from streams.packets import VideoFormat
 log = logging.getLogger(__name__)
 
 LINGER_S = 5.0
-FIRST_WORD_S = 1.0  # less than LINGER_S
+FIRST_WORD_S = 1.0  # in ticks: a pause of our own is one; less than LINGER_S
+TICK_S = 0.1
 FIRST_WAIT_S = 0.2
 MAX_WAIT_S = 5.0
 RECORDER_UNREACHABLE = "recorder_unreachable"
@@ -159,10 +161,13 @@ class Hub:
             self._changed.set()
         if not live.subscribers:
             live.empty_since_s = time.monotonic()
-        try:
-            async with asyncio.timeout(FIRST_WORD_S):
-                await live.known.wait()
-        except TimeoutError:
+        waited_s = 0.0
+        while not live.known.is_set() and waited_s < FIRST_WORD_S:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await live.known.wait()
+            waited_s += TICK_S
+        if not live.known.is_set():
             log.warning("camera %s %s: no word from the recorder", camera, stream)
         return live
 

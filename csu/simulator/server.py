@@ -19,6 +19,8 @@ from csu.simulator.rtsp import Credentials, Request
 from csu.simulator.stream import TICK_US, Manner, StreamSender
 
 _MAX_LATE_TICKS = 2000  # after ten seconds without the processor, frames are skipped rather than sent late
+_TURN_TICKS = 50  # what is late leaves a quarter of a second at a time, with a breath between, ...
+_BREATH_S = 0.01  # ... else those who receive it over UDP find no room for all of it
 _OTHER: dict[Stream, Stream] = {"main": "sub", "sub": "main"}
 _MOVED = "?moved"
 _SHORT = (Fault.SHORT_SESSION, Fault.OPTIONS_ONLY)
@@ -123,11 +125,15 @@ class Server:
                 self.skipped_ticks += max(last - tick, 0) if tick else 0
                 tick = last
             at_s = time.monotonic()
-            while tick <= last:
+            upto = min(last, tick + _TURN_TICKS)
+            while tick <= upto:
                 for sender in active:
                     sender.tick(tick, at_s)
                 tick += 1
-            await asyncio.sleep(max(tick * TICK_US - time.time_ns() // 1000, 0) / 1e6)
+            if upto < last:
+                await asyncio.sleep(_BREATH_S)
+            else:
+                await asyncio.sleep(max(tick * TICK_US - time.time_ns() // 1000, 0) / 1e6)
 
 
 class Connection:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from csu.settings import Paths
 from csu.store.migrate import migrate
 from csu.store.store import Store
 from csu.tickets import verify
+from tests.ports import free_port
 
 WAIT_S = 30.0
 
@@ -83,13 +83,6 @@ class LocalBrowser(Browser):
 
     async def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return await self.http.request(method, path, json=body, headers={"X-CSRF-Token": self.csrf})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Tickets, keys, clocks and settings for the gateway's tests."""
 
-import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from csu.keys import key_id
 from csu.tickets import REDEEM_WITHIN, Ticket, sign
+from tests.ports import free_port
 
 CAMERA = "5f0c0000-0000-4000-8000-000000000001"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -92,9 +92,7 @@ class Recorded:
 
 def write_settings(data: Path) -> tuple[Path, int]:
     """A `csu.toml` for a gateway that is alone with its recorder, and its port: one that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     file = data / "csu.toml"
     file.touch(mode=0o600)
     file.write_text(_SETTINGS.format(port=port))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from gateway_centre import ORIGIN, running
-from hypothesis import HealthCheck, given, settings
+from gateway_centre import ORIGIN, PATIENCE_S, running
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from csu.gateway.spool import Spool
@@ -89,7 +89,7 @@ async def test_unreadable_requests_cost_one_line_of_log(
     async with running(tmp_path) as centre:
         reader, writer = await asyncio.open_connection("127.0.0.1", centre.port)
         writer.write(data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.readuntil(b"\r\n")
         assert answer == b"HTTP/1.0 400 Bad Request\r\n"
         writer.transport.abort()
@@ -117,7 +117,7 @@ OPEN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(messages=st.lists(OPEN | JSON, max_size=20))
 def test_whatever_is_said_on_the_socket_the_gateway_lives(
     tmp_path_factory: pytest.TempPathFactory, messages: list[object]

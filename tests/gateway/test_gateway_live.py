@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from gateway_centre import ORIGIN, Media, in_future, running
+from gateway_centre import ORIGIN, PATIENCE_S, Media, ToldClock, in_future, running
 from gateway_support import CAMERA, make_replay
 from gateway_video import FPS, H265_FORMAT, STEP_90K, STEP_US, decode, encode, padded, times_90k
 
@@ -109,9 +109,12 @@ async def test_a_withdrawn_right_ends_the_picture_at_once(tmp_path: Path) -> Non
 
 
 async def test_a_right_that_ends_ends_the_picture(tmp_path: Path) -> None:
-    async with running(tmp_path) as centre, centre.browser() as browser:
-        await browser.open(centre.text(centre.ticket(not_after_at=in_future(seconds=3))))
+    clock = ToldClock()
+    async with running(tmp_path, clock) as centre, centre.browser() as browser:
+        ticket = centre.ticket()
+        await browser.open(centre.text(ticket))
         assert (await browser.told("lost"))["fault"] == "unknown_stream"
+        clock.more = ticket.not_after_at - ticket.issued_at
         assert (await browser.told("closed"))["code"] == "RIGHT_ENDED"
 
 
@@ -229,7 +232,7 @@ async def test_a_slow_viewer_jumps_to_a_key_frame_and_is_told_what_it_missed(
             await quick.pictures(b, sent)
         missed = 0
         resumed = None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while resumed is None:
                 message = await slow.receive()
                 if isinstance(message, Media):

@@ -11,18 +11,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from gateway_centre import ORIGIN, Camera, Centre, running
+from gateway_centre import ORIGIN, PATIENCE_S, Camera, Centre, running
 from gateway_video import encode, padded
 
 from csu.gateway import live as live_module
+from csu.gateway.desk import SystemClock
 from streams.packets import Packet
 
 
 @asynccontextmanager
-async def deaf(centre: Centre, *tickets: str) -> AsyncIterator[asyncio.StreamReader]:
-    """A socket that asks for live pictures and reads only what the caller reads."""
+async def deaf(centre: Centre, *tickets: str, holds_bytes: int = 8192) -> AsyncIterator[asyncio.StreamReader]:
+    """A socket that asks for live pictures and reads only what the caller reads; the kernel holds so much for it."""
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, holds_bytes)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", centre.port))
     reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
@@ -86,12 +87,14 @@ async def test_a_pause_of_our_own_is_no_viewer_that_reads_nothing(
     monkeypatch.setattr(live_module, "TICK_S", 0.05)
     async with running(tmp_path) as centre:
         camera = centre.camera(heavy)
-        async with deaf(centre, centre.text()) as reader:
+        # It reads much at a time: before three seconds without a pause are over, also on a slow machine.
+        async with deaf(centre, centre.text(), holds_bytes=1 << 18) as reader:
             await fill(centre, camera, 1)
             await asyncio.sleep(4 * live_module.TICK_S)  # it is seen to be behind
             time.sleep(4.0)  # noqa: ASYNC251  the whole process stands still
+            await asyncio.sleep(4 * live_module.TICK_S)  # and is looked at again while it is still behind
             told = asyncio.create_task(_until_skipped(reader))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while not told.done():
                     camera.publish()
                     await asyncio.sleep(0.02)
@@ -124,7 +127,7 @@ async def test_withdrawn_pictures_do_not_wait_for_a_slow_viewer(
 ) -> None:
     monkeypatch.setattr(live_module, "CUT_DRAIN_S", 0.3)
     monkeypatch.setattr(live_module, "TICK_S", 0.05)
-    async with running(tmp_path) as centre:
+    async with running(tmp_path, SystemClock()) as centre:
         camera = centre.camera(heavy)
         cut, other = centre.ticket(), centre.ticket()
         async with deaf(centre, centre.text(cut), centre.text(other)) as reader:
@@ -133,7 +136,7 @@ async def test_withdrawn_pictures_do_not_wait_for_a_slow_viewer(
             reasons = await closed_reasons(centre, 4)
             assert reasons == {cut.id: "RIGHT_WITHDRAWN", other.id: "RIGHT_WITHDRAWN"}
             # What the kernel had already is all that can still be read.
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                     await reader.readexactly(1 << 30)
 
@@ -143,7 +146,7 @@ async def test_a_cut_leaves_the_other_tiles_of_a_viewer_that_keeps_up(
 ) -> None:
     monkeypatch.setattr(live_module, "CUT_DRAIN_S", 0.2)
     monkeypatch.setattr(live_module, "TICK_S", 0.05)
-    async with running(tmp_path) as centre, centre.browser() as browser:
+    async with running(tmp_path, SystemClock()) as centre, centre.browser() as browser:
         camera = centre.camera()
         camera.publish(5)
         cut = centre.ticket()

@@ -7,21 +7,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from gateway_centre import ORIGIN, Camera, Centre, running
+from gateway_centre import ORIGIN, PATIENCE_S, Camera, Centre, ToldClock, running
 from gateway_support import CAMERA, make_ticket
 from gateway_video import FPS, encode, padded
 from test_gateway_desk import Room
 
 from csu.gateway import hub as hub_module
 from csu.gateway import peer as peer_module
-from csu.gateway.desk import SystemClock
 from csu.gateway.hub import Hub, LiveStream
 from csu.gateway.peer import PacketTrack, annex_b, bind_only
 from csu.gateway.whep import Session, Whep
@@ -97,7 +96,7 @@ async def drain(track: Any) -> None:
 
 async def let_go(camera: Camera) -> None:
     """Until nobody follows the camera any more, and no socket of WebRTC is left."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while camera.feed.is_followed or psutil.Process().net_connections("udp"):  # noqa: ASYNC110 - of others
             await asyncio.sleep(0.02)
 
@@ -120,7 +119,7 @@ async def test_pictures_arrive_and_decode(tmp_path: Path) -> None:
         assert status == 201
         assert re.findall(r"a=candidate:\S+ \d udp \d+ (\S+) \d+ typ (\w+)", answer) == [(ADDRESS, "host")]
         assert "VP8" not in answer
-        async with filming(camera), asyncio.timeout(20):
+        async with filming(camera), asyncio.timeout(PATIENCE_S):
             track = await peer.accept(answer)
             shades: list[int] = []
             while len(shades) < 40:
@@ -174,7 +173,7 @@ async def test_a_withdrawn_right_ends_the_pictures(tmp_path: Path) -> None:
         camera.publish(5)
         ticket = centre.ticket()
         _, answer, _ = await post(centre, await peer.offer(), centre.text(ticket))
-        async with filming(camera), asyncio.timeout(20):
+        async with filming(camera), asyncio.timeout(PATIENCE_S):
             track = await peer.accept(answer)
             await track.recv()
             answer_to_cut = await centre.control.call("renew", cut=[{"ticket": ticket.id}])
@@ -185,24 +184,15 @@ async def test_a_withdrawn_right_ends_the_pictures(tmp_path: Path) -> None:
         assert closed["reason"] == "RIGHT_WITHDRAWN"
 
 
-class Later(SystemClock):
-    """The machine's clock, and so much more."""
-
-    more = timedelta()
-
-    def now(self) -> datetime:
-        return super().now() + self.more
-
-
 async def test_the_pictures_end_with_the_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiortc.mediastreams import MediaStreamError
 
     monkeypatch.setattr(hub_module, "LINGER_S", 0.1)
-    clock = Later()
+    clock = ToldClock()
     async with running(tmp_path, clock, webrtc_addresses=(ADDRESS,)) as centre:
         camera = centre.camera(encode(400, gop=50, width=320, height=240))
         camera.publish(5)
-        async with filming(camera), asyncio.timeout(40):
+        async with filming(camera), asyncio.timeout(2 * PATIENCE_S):
             async with peering() as peer:
                 ticket = centre.ticket()
                 _, answer, _ = await post(centre, await peer.offer(), centre.text(ticket))
@@ -232,7 +222,7 @@ async def test_not_one_more_picture_is_taken_for_a_viewer_whose_right_ended(tmp_
     room.desk.tick()
     assert live.subscribers == []
     with pytest.raises(peer_module.MediaStreamError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await track.recv()
     room.spool.close()
 
@@ -248,7 +238,7 @@ async def test_a_right_withdrawn_while_the_camera_is_looked_for_opens_nothing(
         camera.publish(5)  # in the midst of a group that is too large to be kept: nothing is there to begin with
         ticket = centre.ticket()
         posting = asyncio.create_task(post(centre, await peer.offer(), centre.text(ticket)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not camera.feed.is_followed:  # noqa: ASYNC110 - another task's
                 await asyncio.sleep(0.02)
         await centre.control.call("renew", cut=[{"ticket": ticket.id}])
