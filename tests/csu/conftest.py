@@ -12,7 +12,9 @@ from links_support import Gateway, Recorder
 
 from csu import engines, keys
 from csu.cameras.secrets import SecretBox
+from csu.links import recorder_link
 from csu.links.recorder_link import OrderPusher
+from csu.recording import asking
 from csu.settings import Database, Paths, Valkey
 from csu.store.migrate import migrate
 from csu.store.store import Store
@@ -104,6 +106,13 @@ async def to_recorder(centre: Running) -> AsyncIterator[ChannelClient]:
 async def to_gateway(centre: Running) -> AsyncIterator[ChannelClient]:
     async with ChannelClient(centre.centre.settings.paths.gateway_socket) as client:
         yield client
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real recorder on a slow machine that stands still for a while is not taken for one that is away."""
+    monkeypatch.setattr(asking, "_ANSWER_S", 60)
+    monkeypatch.setattr(recorder_link, "_ANSWER_S", 60)
 
 
 @pytest.fixture

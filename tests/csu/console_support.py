@@ -15,8 +15,9 @@ from csu.settings import Console
 from operators_ui import dist_path
 from tests.programs import CHROMIUM
 
-# A list is asked for anew every five seconds, on a machine that may be slow.
-expect.set_options(timeout=30_000)
+# A list is asked for anew every five seconds, on a machine that may be slow, and may stand still.
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @asynccontextmanager
@@ -29,7 +30,7 @@ async def served(centre: Running) -> AsyncIterator[str]:
         console = Console(port=port, origin=origin)
         settings = centre.centre.settings.model_copy(update={"console": console})
         app = create_app(replace(centre.centre, settings=settings), dist_path())
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=30))
         serving = asyncio.create_task(server.serve([listening]))
         try:
             yield origin
@@ -42,8 +43,10 @@ async def served(centre: Running) -> AsyncIterator[str]:
 async def page_of(origin: str, login: str, view: str) -> AsyncIterator[Page]:
     """A person's browser on a view; fails when a script of the page did."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS)
         context = await browser.new_context(viewport={"width": 1600, "height": 900}, locale="fr-FR")
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         failures: list[str] = []
         page.on("pageerror", lambda error: failures.append(str(error)))

@@ -414,11 +414,11 @@ async def test_a_program_of_another_user_is_refused_at_the_gateways_socket_and_t
     for _ in range(2):
         stranger = multiprocessing.get_context("fork").Process(target=knock, args=(paths.gateway_socket,))
         stranger.start()
-        await asyncio.to_thread(stranger.join, 30)
+        await asyncio.to_thread(stranger.join, 90)
         assert stranger.exitcode == 0, "the connection was ended without an answer"
     story.clock.advance(seconds=10)  # refusals are told each ten seconds
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(30), story.running.person("administrateur") as administrator:
+    async with asyncio.timeout(90), story.running.person("administrateur") as administrator:
         while not events:
             await story.spool.run_once()
             events = (await administrator.get("/api/security")).json()["events"]
@@ -434,7 +434,7 @@ def knock(path: Path) -> None:
     os.setgid(65534)
     os.setuid(65534)
     with socket.socket(socket.AF_UNIX) as asking:
-        asking.settimeout(20)
+        asking.settimeout(60)
         asking.connect(path.name)
         try:
             asking.sendall(b'{"op":"spool","after":0,"limit":10}\n')

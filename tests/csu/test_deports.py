@@ -321,7 +321,7 @@ async def test_rows_8_and_44_a_deport_withdrawn_cuts_the_gendarmes_pictures(stat
 
 async def journalled(state: State, op: str) -> dict[str, Any]:
     """The newest entry of an operation, once there is one: a cut's is written when the gateway has answered."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not (found := [e for e in await state.centre.journal() if e["op"] == op]):  # noqa: ASYNC110 - another task's
             await asyncio.sleep(0.05)
     return found[0]

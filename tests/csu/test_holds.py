@@ -3,6 +3,7 @@
 from typing import Any
 
 import psycopg
+import pytest
 from centre_support import Running
 from test_releases import FrozenRecorder, people, until
 
@@ -146,6 +147,7 @@ async def test_row_72_the_elected_learn_of_no_requisition_from_the_journal_eithe
             assert not [entry for entry in entries if entry["op"].startswith("hold:")]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_the_recorder_took_while_the_centre_could_not_write_is_listed_told_and_released(
     centre: Running, superuser: str
 ) -> None:

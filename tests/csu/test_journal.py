@@ -209,7 +209,7 @@ async def test_a_second_signer_of_the_same_size_is_harmless(
     assert found.ok
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
 @given(detail=st.dictionaries(st.text(max_size=10), st.text(max_size=20) | st.integers() | st.none(), max_size=3))
 async def test_whatever_an_entry_holds_hashes_alike_after_the_database(
     store: Store, check: Any, detail: dict[str, Any]

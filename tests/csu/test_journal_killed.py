@@ -6,11 +6,11 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from centre_support import Browser, Running, running
 from conftest import flush
+from postgres_support import kill_postgres
 
 from csu import engines, keys
 from csu.audit.heads import HeadSigner
@@ -32,15 +32,7 @@ class Postgres:
         self._engine: Engine = engines.start_postgres(paths)
 
     def kill(self) -> None:
-        assert self._engine.process is not None
-        postmaster = psutil.Process(self._engine.process.pid)
-        # The server first, so that it can't end in order what its processes were about.
-        victims = [postmaster, *postmaster.children(recursive=True)]
-        for victim in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                victim.kill()
-        self._engine.process.wait()
-        psutil.wait_procs(victims, timeout=30)
+        kill_postgres(self._engine, self.paths)
 
     def start(self) -> None:
         self._engine = engines.start_postgres(self.paths)
@@ -93,6 +85,14 @@ class Writers:
             await self.moved.wait_for(lambda: len(self.answered) >= count)
 
 
+def wait_until_at_rest(superuser: str) -> None:
+    """Until no transaction of the application is under way: one whose asker was cancelled may still be committed."""
+    busy = "SELECT count(*) FROM pg_sleep(0.02), pg_stat_activity WHERE usename = 'csu_app' AND state <> 'idle'"
+    with psycopg.connect(superuser, autocommit=True) as looking:
+        while looking.execute(busy.encode()).fetchone() != (0,):
+            pass
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.soak)])
 async def test_a_killed_database_leaves_no_gap_and_parts_no_act_from_its_entry(
     centre: Running, postgres: Postgres, tmp_path: Path, kills: int
@@ -114,9 +114,11 @@ async def test_a_killed_database_leaves_no_gap_and_parts_no_act_from_its_entry(
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert [error for error in ended if not isinstance(error, asyncio.CancelledError)] == []
+    superuser = engines.superuser_url(postgres.paths).replace("+psycopg", "")
+    await asyncio.to_thread(wait_until_at_rest, superuser)
     await signer.close()
 
-    with psycopg.connect(engines.superuser_url(postgres.paths).replace("+psycopg", "")) as connection:
+    with psycopg.connect(superuser) as connection:
         acts = {login for (login,) in connection.execute("SELECT login FROM account WHERE name LIKE 'Fictif %'")}
         details = connection.execute("SELECT detail FROM journal WHERE op = 'account:create'").fetchall()
         leaves = [leaf for (leaf,) in connection.execute("SELECT leaf FROM journal_leaf ORDER BY leaf")]

@@ -10,7 +10,7 @@ from recorder.channel import ChannelError
 
 
 async def run_until(task: asyncio.Task[None], done: asyncio.Event) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await done.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

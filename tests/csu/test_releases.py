@@ -39,6 +39,7 @@ CAMERA = "6f6c1a34-8f0e-4b0a-9d57-2f3f2a0b1c01"
 FORMAT = VideoFormat("h264", 640, 360, bytes.fromhex("674d001e95a0"), bytes.fromhex("68ee3c80"))
 
 
+@pytest.mark.usefixtures("patient")
 class TestARealRecorder:
     async def test_frozen_proposed_by_one_confirmed_by_another_and_all_goes_on(self, centre: Running) -> None:
         async with recorder(centre) as running, people(centre) as (supervisor, administrator):
@@ -125,6 +126,7 @@ class TestARealRecorder:
             await until(running.is_trusted)
 
 
+@pytest.mark.usefixtures("patient")
 class TestARealBreaker:
     async def test_a_delay_shortened_waits_for_two_persons_and_then_destroys(self, centre: Running) -> None:
         running = FrozenRecorder(centre)
@@ -209,7 +211,7 @@ class FrozenRecorder:
     def stop(self) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(120)
 
     def restart(self, forward_s: int) -> None:
         """As if the machine's clock had gone this far forward since the index was written."""
@@ -356,7 +358,7 @@ async def shown_freeze(centre: Running, running: FrozenRecorder, person: Browser
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             try:
                 if await condition():
