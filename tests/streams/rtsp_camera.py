@@ -11,7 +11,7 @@ import ssl
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from h264_clip import Clip, make_clip
 from h265_clip import h265_payloads
@@ -115,7 +115,7 @@ class Camera:
             port.close()
 
     async def wait_request(self, method: str, count: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while sum(asked == method for asked, _, _ in self.requests) < count:
                 self._asked.clear()
                 await self._asked.wait()
@@ -243,10 +243,12 @@ class Camera:
     async def _play(self, writer: asyncio.StreamWriter) -> None:
         manners, sequence, sent = self.manners, self.manners.first_sequence, 0
         step = 90_000 // self.clip.fps
+        played_at = datetime.now(UTC)
         while not manners.stop_after or sent < manners.stop_after:
             time = manners.first_time + sent * step
             if sent % self.clip.fps == 1:
-                at = datetime.fromtimestamp(datetime.now(UTC).timestamp() + manners.skew_s, UTC)
+                # By the camera's clock, which its stamps go by too: it stands still with this process.
+                at = played_at + timedelta(seconds=sent / self.clip.fps / manners.speed + manners.skew_s)
                 if self.ports:
                     self.ports[1].send(sender_report(at, time))
                 else:

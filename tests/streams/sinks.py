@@ -31,7 +31,7 @@ class Collector:
         self._changed.set()
 
     async def wait_packets(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(self.packets) < count:
                 self._changed.clear()
                 await self._changed.wait()

@@ -19,12 +19,12 @@ __all__ = ["trust"]  # a fixture
 async def test_what_is_measured() -> None:
     clip = make_clip(320, 192, 30, 15)
     async with Camera(Manners(auth="sha-256", audio=True, skew_s=2.3, speed=1, framerate="30"), clip) as camera:
-        report = await probe(SourceConfig(camera.url, USER, PASSWORD), 1.5)
+        report = await probe(SourceConfig(camera.url, USER, PASSWORD), 3)
     assert (report.codec, report.width, report.height, report.mime) == ("h264", 320, 192, clip.format.mime)
     assert (report.fps, report.gop, report.lost, report.audio) == (25.0, 15, 0, True)
     assert (report.declared_fps, report.backwards) == (30.0, 0)
     assert report.arrival_fps is not None
-    assert 5 < report.arrival_fps < 30
+    assert 2 < report.arrival_fps < 30
     assert report.clock_offset_s is not None
     assert 2.0 < report.clock_offset_s < 2.6
     assert report.bit_rate
@@ -54,8 +54,8 @@ def credentials(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("adapter", ["native", "pyav"])
 async def test_the_command(adapter: str, credentials: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with Camera(Manners(auth="md5", speed=2)) as camera:
-        words = (camera.url, "--credentials", str(credentials), "--seconds", "0.5", "--json", "--adapter", adapter)
+    async with Camera(Manners(auth="md5", speed=8)) as camera:
+        words = (camera.url, "--credentials", str(credentials), "--seconds", "2", "--json", "--adapter", adapter)
         status = await asyncio.to_thread(command.run, arguments(*words))
     facts = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert status == 0
@@ -70,8 +70,8 @@ async def test_the_command(adapter: str, credentials: Path, capsys: pytest.Captu
 
 
 async def test_the_command_tells_the_norms_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Camera(Manners(speed=2), make_clip(704, 576, 25, 25)) as camera:
-        assert await asyncio.to_thread(command.run, arguments(camera.url, "--seconds", "0.5")) == 0
+    async with Camera(Manners(speed=8), make_clip(704, 576, 25, 25)) as camera:
+        assert await asyncio.to_thread(command.run, arguments(camera.url, "--seconds", "2")) == 0
     out = capsys.readouterr().out
     assert "arrêté du 3 août 2007, art. 2" in out
     assert "meets         at least 704 x 576 - plan étroit" in out
@@ -101,11 +101,11 @@ async def test_the_command_tells_the_certificate_to_compare_and_trusts_it(
     tmp_path: Path, trust: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, context = certificate(tmp_path, "127.0.0.1")
-    async with Camera(Manners(speed=2), tls=context) as camera:
+    async with Camera(Manners(speed=8), tls=context) as camera:
         assert await asyncio.to_thread(command.run, arguments(camera.url, "--json")) == 1
         shown = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert shown["fault"] == "protocol"
-        words = (camera.url, "--seconds", "0.5", "--json", "--certificate", shown["certificate"].upper())
+        words = (camera.url, "--seconds", "2", "--json", "--certificate", shown["certificate"].upper())
         assert await asyncio.to_thread(command.run, arguments(*words)) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["transport"] == "tls"
 

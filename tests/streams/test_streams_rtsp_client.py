@@ -1,6 +1,6 @@
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from h264_clip import avcc, make_clip
@@ -30,7 +30,7 @@ async def collect(camera: Camera, count: int, username: str | None = USER) -> Co
 
 async def failure(camera: Camera, username: str | None = USER) -> CameraError:
     with pytest.raises(CameraError) as caught:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await pull(SourceConfig(camera.url, username, PASSWORD), Collector())
     assert PASSWORD not in str(caught.value)
     return caught.value
@@ -70,10 +70,11 @@ async def test_only_the_video_track_is_set_up() -> None:
 
 
 async def test_the_cameras_clock_is_reported() -> None:
+    began_at = datetime.now(UTC)
     async with Camera(Manners(skew_s=40.0)) as camera:
         sink = await collect(camera, 30)
     ntp_at, rtp_90k, _ = sink.reports[0]
-    assert 39 < (ntp_at - datetime.now(UTC)).total_seconds() < 41
+    assert began_at <= ntp_at - timedelta(seconds=40) <= datetime.now(UTC)
     assert rtp_90k == 0xFFFF0000 + 3600
 
 
@@ -181,7 +182,7 @@ async def test_a_second_redirect_is_refused() -> None:
     ],
 )
 async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "STALL_S", 0.5)
+    monkeypatch.setattr(client, "STALL_S", 2.0)  # longer than what still counts as waiting when we are held up
     async with Camera(Manners(stop_after=10, ending=ending)) as camera:
         assert (await failure(camera)).fault is fault
 
@@ -256,7 +257,7 @@ def reply(status: str, *headers: str, body: bytes = b"") -> bytes:
     ],
 )
 async def test_refusals_and_nonsense(manners: Manners, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "HANDSHAKE_S", 1.0)
+    monkeypatch.setattr(client, "HANDSHAKE_S", 2.0)
     async with Camera(manners) as camera:
         assert (await failure(camera)).fault is fault
 

