@@ -144,7 +144,7 @@ def connect(secret: str) -> Callable[..., AbstractAsyncContextManager[RtspClient
     async def connected(url: str, with_secret: str = secret) -> AsyncIterator[RtspClient]:
         client = await RtspClient.connect(url, with_secret)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 yield client
         finally:
             client.writer.close()

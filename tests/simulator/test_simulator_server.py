@@ -28,7 +28,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Any]]
 def _watch(url: str, secret: str, frames: int) -> list[tuple[sei.Stamp, barcode.Reading | None]]:
     """Stamp and barcode of the first frames, decoded by libav."""
     seen: list[tuple[sei.Stamp, barcode.Reading | None]] = []
-    options = {"rtsp_transport": "tcp", "timeout": "5000000"}
+    options = {"rtsp_transport": "tcp", "timeout": "60000000"}
     with av.open(url.replace("rtsp://", f"rtsp://{secret}@"), options=options) as container:
         for packet in container.demux(video=0):
             stamp = sei.find(bytes(packet))
@@ -50,6 +50,7 @@ async def _read_on(client: Any, patience_s: float = 20) -> None:
 
 @pytest.mark.parametrize("stream", ["main", "sub"])
 async def test_libav_decodes_what_the_clock_foretells(simulate: Start, secret: str, stream: Stream) -> None:
+    began_us = time.time_ns() // 1000
     async with simulate() as simulation:
         seen = await asyncio.to_thread(_watch, simulation.urls(stream)[1], secret, 12)
         now_us = time.time_ns() // 1000
@@ -59,7 +60,7 @@ async def test_libav_decodes_what_the_clock_foretells(simulate: Start, secret: s
         at = datetime.fromtimestamp(stamp.at_us / 1e6, UTC)
         assert reading == barcode.Reading(2, stream, clock.frame_at(2, stream, at, QUICK))
         assert stamp.camera == 2
-        assert 0 <= now_us - stamp.at_us < 10_000_000
+        assert began_us - 10_000_000 < stamp.at_us <= now_us
 
 
 async def test_cameras_beyond_the_encoded_ones_show_them_again(simulate: Start, secret: str) -> None:
@@ -90,13 +91,14 @@ async def test_only_interleaved_tcp(simulate: Start, connect: Connect) -> None:
 
 
 async def test_reports_tell_the_true_time(simulate: Start, connect: Connect) -> None:
+    began_s = time.time()
     async with simulate() as simulation, connect(simulation.urls("main")[0]) as client:
         await client.play()
         told_s, rtp = await client.report()
-        assert abs(told_s - time.time()) < 5
+        assert began_s - 1 < told_s <= time.time()
         packet = await client.rtp()
-        apart = (rtp - packet.time + 2**31) % 2**32 - 2**31
-        assert abs(apart) < 90_000  # one clock for media and reports
+        after_s = ((packet.time - rtp + 2**31) % 2**32 - 2**31) / 90_000
+        assert -1 < after_s <= time.time() - told_s  # one clock for media and reports
 
 
 async def test_sequence_numbers_are_shared_and_whole(simulate: Start, connect: Connect) -> None:
@@ -105,12 +107,21 @@ async def test_sequence_numbers_are_shared_and_whole(simulate: Start, connect: C
         async with connect(url) as first, connect(url) as second:
             await first.play()
             await second.play(((0, "4-5"),))
-            ours = [await first.rtp() for _ in range(40)]
-            theirs = [await second.rtp() for _ in range(40)]
+            ours: list[Any] = []
+            theirs: list[Any] = []
+
+            async def hear(client: Any, packets: list[Any], is_enough: Callable[[], bool]) -> None:
+                while not is_enough():
+                    packets.append(await client.rtp())
+
+            await asyncio.gather(
+                hear(second, theirs, lambda: len(theirs) == 40),
+                hear(first, ours, lambda: len(theirs) == 40 and theirs[-1].sequence in {p.sequence for p in ours}),
+            )
     for packets, channel in ((ours, 0), (theirs, 4)):
         assert {p.channel for p in packets} == {channel}
         start = packets[0].sequence
-        assert [p.sequence for p in packets] == [(start + i) % 65536 for i in range(40)]
+        assert [p.sequence for p in packets] == [(start + i) % 65536 for i in range(len(packets))]
     same = {p.sequence: p.payload for p in ours}
     assert any(p.sequence in same for p in theirs)
     assert all(same.get(p.sequence, p.payload) == p.payload for p in theirs)
@@ -176,8 +187,8 @@ async def test_reset(simulate: Start, connect: Connect) -> None:
         simulation.server.set_fault(1, Fault.RESET)
         with pytest.raises(ConnectionResetError):
             await _read_on(client)
-        async with connect(client.url) as again:
-            with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError):
+            async with connect(client.url) as again:
                 await again.request("DESCRIBE", client.url)
         async with connect(simulation.urls("main")[1]) as other:
             await other.play()
@@ -199,8 +210,8 @@ async def test_clock_jump(simulate: Start, connect: Connect) -> None:
         before_s, before_rtp = await client.report()
         simulation.server.set_fault(1, Fault.CLOCK_JUMP)
         after_s, after_rtp = await client.report()
-        assert 3_595 < after_s - before_s < 3_615
-        assert 3_595 < (after_rtp - before_rtp) % 2**32 / 90_000 < 3_615
+        assert 3_595 < after_s - before_s < 3_690
+        assert 3_595 < (after_rtp - before_rtp) % 2**32 / 90_000 < 3_690
 
 
 @pytest.mark.parametrize("fault", [Fault.CLOCK_AHEAD, Fault.CLOCK_1970])
@@ -211,7 +222,7 @@ async def test_a_wrong_time_in_reports_alone(simulate: Start, connect: Connect, 
         simulation.server.set_fault(1, fault)
         after_s, after_rtp = await client.report()
         passed_s = (after_rtp - before_rtp) % 2**32 / 90_000
-        assert 0 <= passed_s < 15
+        assert 0 <= passed_s < 90
         if fault is Fault.CLOCK_AHEAD:
             assert abs(after_s - before_s - passed_s - CLOCK_AHEAD_S) < 0.1
         else:
