@@ -6,6 +6,7 @@ no mode outside the data directory is touched. Children end with the process tha
 """
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -30,7 +31,7 @@ from csu.settings import Database, Paths, Settings, Valkey
 
 _LOG = logging.getLogger(__name__)
 ACCOUNT = "csu-engines"
-START_S = 60.0
+START_S = 120.0
 STOP_S = 20.0
 # sun_path holds 108 bytes, and libpq appends /.s.PGSQL.5432 (unix(7)).
 _LONGEST_SOCKET_FOLDER = 90
@@ -262,7 +263,7 @@ def _passwords(paths: Paths) -> dict[str, str]:
 
 def _conninfo(sockets: Path, database: str, role: str, password: str, *, url: bool = False) -> str:
     if not url:
-        return make_conninfo(host=str(sockets), dbname=database, user=role, password=password, connect_timeout=5)
+        return make_conninfo(host=str(sockets), dbname=database, user=role, password=password, connect_timeout=10)
     quoted = str(sockets).replace("%", "%25").replace("/", "%2F").replace(" ", "%20")
     return f"postgresql+psycopg://{role}:{password}@/{database}?host={quoted}"
 
@@ -313,22 +314,24 @@ def _account() -> pwd.struct_passwd:
     """Whose the engines' files are: a system account of their own under root (made at first use), else ourselves."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid())
+    with _alone_with("/etc"):
+        try:
+            return pwd.getpwnam(ACCOUNT)
+        except KeyError:
+            options = ("--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "--user-group")
+            subprocess.run(["/usr/sbin/useradd", *options, ACCOUNT], check=True)
+            return pwd.getpwnam(ACCOUNT)
+
+
+@contextlib.contextmanager
+def _alone_with(folder: str) -> Iterator[None]:
+    """One start at a time: two useradd at once make an account twice, the second with another number."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        subprocess.run(
-            [
-                "/usr/sbin/useradd",
-                "--system",
-                "--no-create-home",
-                "--shell",
-                "/usr/sbin/nologin",
-                "--user-group",
-                ACCOUNT,
-            ],
-            check=True,
-        )
-        return pwd.getpwnam(ACCOUNT)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _postgres_bin() -> Path:

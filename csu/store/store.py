@@ -79,8 +79,8 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
         url,
         pool_size=pool_size,
         max_overflow=5,
-        pool_timeout=5,
+        pool_timeout=10,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # errors go to the log, and what was sent may be a password's hash
-        connect_args={"connect_timeout": 3, "options": "-c statement_timeout=10s -c lock_timeout=5s"},
+        connect_args={"connect_timeout": 10, "options": "-c statement_timeout=10s -c lock_timeout=5s"},
     )

@@ -50,9 +50,10 @@ def test_a_change_makes_other_files_and_removes_the_old(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_it_soon_and_leaves_nothing_half_done(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys\n"
+        "import pathlib, signal, sys\n"
         "from csu.simulator import encoding\n"
         "from csu.simulator.cameras import FULL\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # also where the tests run in the background
         "if __name__ == '__main__': encoding.ensure(pathlib.Path(sys.argv[1]), [1, 2], FULL)\n"
     )
     script = tmp_path / "script.py"
