@@ -131,7 +131,7 @@ async def test_a_stream_comes_out_as_the_index_says(corpus: Path, name: str) -> 
     wanted = [(part["clip"], number) for part in stream["pictures"] for number in part["numbers"]]
     sink = Recording()
     camera = Replayed((corpus / f"{name}.exchange").read_bytes(), sink, len(wanted))
-    async with asyncio.timeout(30), await asyncio.start_server(camera.serve, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(90), await asyncio.start_server(camera.serve, "127.0.0.1", 0) as server:
         camera.url = f"rtsp://127.0.0.1:{server.sockets[0].getsockname()[1]}/odd"
         with pytest.raises(CameraError) as caught:
             await pull(SourceConfig(camera.url), sink)

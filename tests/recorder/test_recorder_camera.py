@@ -211,7 +211,7 @@ class _PausedUntil(NeverPaused):
 def test_what_is_missing_since_a_pause_of_our_own_is_ours(fault: CameraFault, paused: bool) -> None:
     """Up to when the camera is known to give nothing now; from then on it is the camera's, or the network's."""
     with _life() as life:
-        life.stream._awake = _PausedUntil(time.monotonic() + (1.0 if paused else -60.0))
+        life.stream._awake = _PausedUntil(time.monotonic() + (600.0 if paused else -600.0))
         life.act("packets")
         life.stream.end_run(fault.value)
         theirs = Cause.NETWORK if fault is CameraFault.RESET else Cause.CAMERA
@@ -223,6 +223,6 @@ def test_what_is_missing_since_a_pause_of_our_own_is_ours(fault: CameraFault, pa
 def test_a_hole_in_which_we_paused_is_ours() -> None:
     with _life() as life:
         life.act("packets")
-        life.stream._awake = _PausedUntil(time.monotonic() + 10.0)
+        life.stream._awake = _PausedUntil(time.monotonic() + 600.0)
         life.stream.packet(Packet(bytes(50), life._pts_90k + 8 * 90_000, False, time.monotonic() + 8.0, FORMAT))
         assert life.store.accounts.gap_cause(CAMERA) == Cause.OURS

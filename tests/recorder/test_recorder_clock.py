@@ -333,8 +333,8 @@ def test_due_never_goes_back_nor_ahead_of_reason(steps: list[tuple[int, int, boo
 
 
 def test_the_machine_answers() -> None:
-    reading = read_clock()
-    assert abs(reading.wall_us - now_us()) < S
+    before_us, reading, after_us = now_us(), read_clock(), now_us()
+    assert before_us <= reading.wall_us <= after_us
     assert 0 < reading.boot_us < reading.wall_us
     assert len(reading.boot_id) == 36
 

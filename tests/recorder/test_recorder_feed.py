@@ -32,7 +32,7 @@ def _packet(n: int, gop: int = 10, size: int = 100) -> Packet:
 
 
 async def _take(events: AsyncIterator[FeedEvent], count: int) -> list[FeedEvent]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [await anext(events) for _ in range(count)]
 
 

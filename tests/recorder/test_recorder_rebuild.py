@@ -326,11 +326,11 @@ async def _told_ready(states: list[StorageState]) -> bool:
 
 
 async def _told_new(states: list[StorageState]) -> bool:
-    return states[-1].ready and states[-1].index_new
+    return any(state.ready and state.index_new for state in states)
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if await condition():
                 return

@@ -49,7 +49,7 @@ class Loop:
         self._changed.set()
 
     async def until(self, condition: Callable[[StorageState], bool]) -> StorageState:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (self.states and condition(self.states[-1])):
                 self._changed.clear()
                 await self._changed.wait()
@@ -129,14 +129,19 @@ async def test_a_failed_operation_starts_over_and_says_so(
             raise OSError(number, "made to fail")
         return original(self, *args)
 
+    def closed(path: Path, expected_file: Path) -> StorageDirectory:
+        raise OSError(number, "made to fail")
+
+    opened = StorageDirectory.open
     monkeypatch.setattr(StorageDirectory, operation, failing)
+    monkeypatch.setattr(StorageDirectory, "open", closed)  # until we have asked
     begun = threading.Event()
-    loop.writer.submit(lambda store: begun.wait(20))
+    loop.writer.submit(lambda store: begun.wait(60))
     await loop.record(10)
     asked = asyncio.create_task(loop.writer.ask(_read))
     await asyncio.sleep(0)  # it is asked, behind what fails
     begun.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(StorageDown, match="STORAGE_FAILED"):
             await asked
     failed = await loop.until(lambda state: not state.ready)
@@ -144,6 +149,7 @@ async def test_a_failed_operation_starts_over_and_says_so(
     with pytest.raises(StorageDown):
         await loop.writer.ask(_read)
     monkeypatch.setattr(StorageDirectory, operation, original)
+    monkeypatch.setattr(StorageDirectory, "open", opened)
     await loop.until(lambda state: state.ready)
     await loop.record(5, start=20)
     runs = await loop.writer.ask(_read)
@@ -162,7 +168,7 @@ async def test_a_stalled_disk_fills_the_queue_and_never_waits(
     answers = threading.Event()
 
     def stand_still(store: SegmentStore) -> None:
-        answers.wait(30)
+        answers.wait(60)
 
     loop.writer.submit(stand_still)
     loop.writer.submit(_begin)
@@ -327,7 +333,7 @@ async def test_recording_does_not_wait_for_all_that_fell_due_and_playback_does(
         assert await loop.writer.ask(look) == (2, False)
     assert loop.clocks[-1].trusted
     monkeypatch.setattr("recorder.writer._BATCH", 1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (looked := await loop.writer.ask(look))[0]:
             assert not looked[1]
         while not (await loop.writer.ask(look))[1]:
@@ -340,14 +346,14 @@ async def test_a_hold_is_refused_while_a_destruction_stalls_and_the_loop_goes_on
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is being unlinked can't be held any more, and how much that is nobody knows until the disk answers."""
-    monkeypatch.setattr("recorder.writer.RULING_S", 0.2)
+    monkeypatch.setattr("recorder.writer.RULING_S", 2.0)
     stalls, answers = threading.Event(), threading.Event()
     unlink = StorageDirectory.unlink
 
     def slow(storage: StorageDirectory, name: str) -> bool:
         if name.endswith(".mp4"):
             stalls.set()
-            answers.wait(30)
+            answers.wait(60)
         return unlink(storage, name)
 
     with bench(tmp_path) as made:
@@ -359,10 +365,10 @@ async def test_a_hold_is_refused_while_a_destruction_stalls_and_the_loop_goes_on
     await loop.until(lambda state: state.ready)
     monkeypatch.setattr(StorageDirectory, "unlink", slow)
     await loop.writer.ask(lambda store: store.index.execute("UPDATE segment SET deadline_us = ?", (START_US,)))
-    await asyncio.to_thread(stalls.wait, 20)
+    await asyncio.to_thread(stalls.wait, 60)
     ruling = asyncio.create_task(loop.writer.obey_rulings())
     turns = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not ruling.done():
             await asyncio.sleep(0.01)
             turns += 1
@@ -370,6 +376,7 @@ async def test_a_hold_is_refused_while_a_destruction_stalls_and_the_loop_goes_on
         await ruling
     assert turns > 3
     answers.set()
+    monkeypatch.setattr("recorder.writer.RULING_S", 60.0)
     await loop.writer.obey_rulings()
     await loop.writer.stop()
 
@@ -391,10 +398,10 @@ async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_
     def stand_still(store: SegmentStore) -> None:
         store.index.execute("UPDATE segment SET deadline_us = ?", (START_US,))
         stands.set()
-        answers.wait(30)
+        answers.wait(60)
 
     loop.writer.submit(stand_still)
-    await asyncio.to_thread(stands.wait, 20)
+    await asyncio.to_thread(stands.wait, 60)
     begins_at = at_from_us(START_US)
     hold = Hold(str(uuid.uuid4()), CAMERA, begins_at, begins_at + timedelta(hours=1), "PV 12/2026", begins_at)
     Rulings(tmp_path / "state" / "holds").keep(hold, sign_hold(hold, Ed25519PrivateKey.generate()))
@@ -406,7 +413,7 @@ async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_
         left: list[tuple[str, int]] = store.index.query(query)
         return left
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while OTHER in dict(await loop.writer.ask(look)):
             pass
     assert dict(await loop.writer.ask(look)) == {CAMERA: 3}
