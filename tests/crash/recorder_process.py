@@ -1,6 +1,7 @@
 """A real recorder process before real simulated cameras, and the centre's side of its channel."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from csu.settings import Paths
 from recorder.channel import ChannelClient, ChannelError
 from recorder.orders import CameraOrder, Orders, StreamAddress, sign
 from recorder.utc import at_from_text
+from streams.awake import LOOK_S, PAUSE_S
 
 # Prints what the process had loaded at its end, for the test that names what must not be.
 _RUN = "import sys; from csu.cli import main; code = main(sys.argv[1:]); print(*sys.modules); sys.exit(code)"
@@ -200,7 +202,7 @@ def orders(*cameras: CameraOrder) -> Orders:
     return Orders(next(_versions), datetime.now(UTC), list(cameras))
 
 
-async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30, found: object = None) -> None:
+async def wait_until(condition: Callable[[], Awaitable[bool]], timeout_s: float = 60, found: object = None) -> None:
     """Wait for a condition of another process, looking every 50 ms. `found`: what it saw the last time, to be told."""
     until_s = time.monotonic() + timeout_s
     while not await condition():
@@ -220,6 +222,46 @@ async def until_recorded(
 
     await wait_until(enough, 60)
     return accounts
+
+
+def below(directory: Path) -> list[Path]:
+    """Every file; directories that go while we look are passed over, at which `rglob` fails."""
+    return [Path(folder, name) for folder, _, names in os.walk(directory) for name in names]
+
+
+class Pulse:
+    """For how long a recorder and its cameras gave no answer while they were asked all the time: one of them stood
+    still, or was slow, or we were. What is missing of so long is nobody's fault.
+    """
+
+    _USUAL_S = 0.25  # between two answers
+
+    def __init__(self, process: RecorderProcess, cameras: Simulator | None = None) -> None:
+        self._asked = {process.paths.recorder_socket: "status"}
+        if cameras is not None:
+            self._asked[cameras.control] = "stats"
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing before counts."""
+        self.silent_s = self._longest_s = 0.0
+        self._heard_s = time.monotonic()
+
+    async def beat(self) -> None:
+        """To be called as often as a condition is looked at. A recorder that is only starting keeps nobody waiting."""
+        for path, op in self._asked.items():
+            async with ChannelClient(path) as client:
+                with contextlib.suppress(ChannelError):
+                    await client.call(op)
+        since_s = time.monotonic() - self._heard_s
+        self._heard_s += since_s
+        self._longest_s = max(self._longest_s, since_s)
+        self.silent_s += max(0.0, since_s - self._USUAL_S)
+
+    @property
+    def may_have_paused(self) -> bool:
+        """Whether the recorder may have had a pause that it knows of: a gap that begins in it is told as ours."""
+        return self._longest_s > PAUSE_S - LOOK_S
 
 
 def recorded_s(account: dict[str, Any]) -> float:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from recorder_process import camera, camera_id, orders, recorder, simulator, until_recorded, wait_until
 
 from csu.settings import Paths
-from recorder.index import open_reader
+from recorder.index import open_reader, read_facts
 
 SMALL, LARGE = "size=16m,mode=750", "remount,size=200m"
 SHRUNK = """
@@ -64,7 +65,7 @@ async def run(path: Path) -> dict[str, Any]:
         pressure = (await process.call("status"))["storage"][0]["pressure"]
 
         await until_recorded(process, datetime.now(UTC), 12, 1, 2)  # the others go on
-        gone = await asyncio.to_thread(_ledger, disk)
+        gone = await asyncio.to_thread(_destroyed, disk)
         third = await process.coverage(camera_id(3), since)
         await asyncio.to_thread(_mount, disk, LARGE)
 
@@ -93,13 +94,16 @@ def _mount(disk: Path, options: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(disk)], check=True)
 
 
-def _ledger(disk: Path) -> list[tuple[str, str, int]]:
-    reader = open_reader(disk / "index.db")
-    rows = reader.execute(
-        "SELECT c.uuid, l.cause, l.count FROM ledger l JOIN camera c ON c.id = l.camera ORDER BY c.priority"
-    ).fetchall()
-    reader.close()
-    return [tuple(row) for row in rows]
+def _destroyed(disk: Path) -> list[tuple[str, str, int]]:
+    """Of each camera, and why; of an hour that is over it may be told already."""
+    with closing(open_reader(disk / "index.db")) as reader:
+        reader.execute("BEGIN")
+        rows = reader.execute(
+            "SELECT c.uuid, l.cause, l.count FROM ledger l JOIN camera c ON c.id = l.camera ORDER BY c.priority"
+        ).fetchall()
+        facts = read_facts(reader, 0, 5000)["facts"]
+    told = [(fact["camera"], fact["cause"], fact["count"]) for fact in facts if fact["kind"] == "destroyed"]
+    return [*(tuple(row) for row in rows), *told]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from recorder_process import RecorderProcess, camera, camera_id, orders, recorde
 from short_disk import SHRUNK
 
 FIRST, SECOND, THIRD = (camera_id(n) for n in (1, 2, 3))
-_LEFT_BYTES = 4 << 20  # what the recorder leaves free
+_LEFT_BYTES = 16 << 20  # what the recorder leaves free: the first camera has room there for minutes
+_SHRUNK = f"{SHRUNK}\nwriter.LOW_BYTES = rounds.LOW_BYTES = {_LEFT_BYTES}"
 
 
 async def run(path: Path) -> dict[str, Any]:
@@ -26,7 +27,7 @@ async def run(path: Path) -> dict[str, Any]:
         disk.mkdir()
         await asyncio.to_thread(_mount, disk, "size=64m,mode=750")
     since = datetime.now(UTC)
-    with simulator(path / "simulator", 3) as cameras, recorder(data, SHRUNK, disks[:1]) as process:
+    with simulator(path / "simulator", 3) as cameras, recorder(data, _SHRUNK, disks[:1]) as process:
         ordered = [camera(cameras, n, priority=p, minimum_days=1) for n, p in ((1, 0), (2, 9), (3, 0))]
         await process.order(orders(*ordered[:2]))
         await _until_on(process, {FIRST: "one", SECOND: "one"})

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from recorder_process import RecorderProcess, Simulator, camera, camera_id, orders, recorder, simulator, wait_until
 
-from recorder.feed import FeedBack, FeedEvent, FeedFormat, FeedLost, FeedPacket, PacketFeedClient
+from recorder.feed import FeedBack, FeedEvent, FeedLost, FeedPacket, PacketFeedClient
 from recorder.orders import CameraOrder
+from recorder.utc import at_from_text
 
 # By number of the camera. 0 is given up last.
 PRIORITIES = {1: 0, 2: 0, 3: 4, 4: 9}
@@ -24,12 +25,18 @@ import functools, recorder.main
 from recorder.degradation import BOUNDS, Bounds
 bounds = {**BOUNDS, "sync": Bounds((2.0, 4.0, 6.0), 0.0)}
 recorder.main.START_S = 0.0
-recorder.main.Degradation = functools.partial(recorder.main.Degradation, bounds, 3.0)
+recorder.main.Degradation = functools.partial(recorder.main.Degradation, bounds, calm_s=3.0)
 """
+# Only the disk counts, however slow the machine is; each level lasts for longer than we may stand still, so that it is
+# seen; and cameras stay on the disk that stalls.
 _STALLING = (
     _SHRUNK
     + """
 import os, time
+import recorder.disks
+bounds |= {"load": Bounds((600.0,) * 3, 0.0), "sync": Bounds((2.0, 8.0, 14.0), 0.0)}
+recorder.main.Degradation.keywords["calm_s"] = 6.0
+recorder.disks.STALLED_S = 600.0
 synced = os.fdatasync
 def stalling(fd):
     while os.path.exists("STALL") and "WHERE" in os.readlink(f"/proc/self/fd/{fd}"):
@@ -42,7 +49,7 @@ _STOPPED_S, _RUNNING_S = 2.2, 0.3  # the pace at which a process gets too little
 
 
 def _stalling(stall: Path, where: str) -> str:
-    return _STALLING.replace("STALL", str(stall)).replace("WHERE", f"/{where}/")
+    return _STALLING.replace('"STALL"', repr(str(stall))).replace("WHERE", f"/{where}/")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,11 @@ async def _all_recording(
 ) -> AsyncIterator[tuple[RecorderProcess, datetime]]:
     with recorder(tmp_path / "data", prelude, storage) as process:
         await process.order(orders(*_orders(cameras)))
+
+        async def nothing_given_up() -> bool:
+            return await Watch(process).look() == 0
+
+        await wait_until(nothing_given_up, 60)
         await _until_all_record(process)
         yield process, datetime.now(UTC)
         assert process.stop() == 0
@@ -125,7 +137,6 @@ async def test_a_disk_that_stalls(tmp_path: Path, cameras: Simulator) -> None:
     stall = tmp_path / "stall"
     async with _all_recording(tmp_path, cameras, _stalling(stall, "recordings")) as (process, since):
         watch = Watch(process)
-        assert await watch.look() == 0
         async with PacketFeedClient.open(process.paths.packets_socket) as feed:
             viewer = await feed.subscribe(camera_id(1), "sub")
             detector = await feed.subscribe(camera_id(2), "sub", "analysis")
@@ -138,11 +149,16 @@ async def test_a_disk_that_stalls(tmp_path: Path, cameras: Simulator) -> None:
             async def over() -> bool:
                 return await watch.look() == 0
 
+            async def both_are_shown() -> bool:
+                return all(isinstance(events[-1], FeedPacket) for events in told.values())
+
+            await over()
             stall.touch()
             await wait_until(reached, 60)
             stall.unlink()
             await wait_until(over, 60)
             await _until_all_record(process)
+            await wait_until(both_are_shown)
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
@@ -156,13 +172,13 @@ async def test_a_disk_that_stalls(tmp_path: Path, cameras: Simulator) -> None:
         assert watch.at(3) == subs | {(camera_id(4), "main"), (camera_id(3), "main")}
         for channel in (viewer, detector):
             assert [e.fault for e in told[channel] if isinstance(e, FeedLost)] == ["degraded", "connecting"]
-            kinds = [type(event) for event in told[channel] if not isinstance(event, FeedFormat)]
-            assert (kinds.index(FeedLost) < kinds.index(FeedBack), kinds[-1]) == (True, FeedPacket)
+            kinds = [type(event) for event in told[channel]]
+            assert kinds.index(FeedLost) < kinds.index(FeedBack)
 
         for number, priority in PRIORITIES.items():
             gaps = await _gaps(process, number, since)
             assert {(g["cause"], g["detail"]) for g in gaps} == (set() if priority == 0 else {("ours", "degraded")})
-        facts = [f for f in await process.facts() if f.get("code") == "DEGRADED"]
+        facts = [f for f in await process.facts() if f.get("code") == "DEGRADED" and at_from_text(f["at"]) >= since]
         raised = [f["detail"] for f in facts if f["kind"] == "alarm_raised"]
         assert raised == ["1 sync", "2 sync", "3 sync", "2 sync", "1 sync"]
         assert facts[-1]["kind"] == "alarm_ended"
@@ -177,7 +193,9 @@ async def test_one_of_two_disks_stalls_and_only_its_own_cameras_are_given_up(
         disk.mkdir()
     async with _all_recording(tmp_path, cameras, _stalling(stall, "disk2"), disks) as (process, since):
         watch = Watch(process)
-        there = {n: priority for n, priority in PRIORITIES.items() if (disks[1] / camera_id(n)).exists()}
+        rows = (await process.call("status"))["cameras"]
+        on_second = {row["camera"] for row in rows if row.get("storage") == "disk2"}
+        there = {n: priority for n, priority in PRIORITIES.items() if camera_id(n) in on_second}
         assert 0 < len(there) < len(PRIORITIES)
         stopped = {(camera_id(n), "main") for n, priority in there.items() if priority > min(there.values())}
         deepest = 3 if stopped else 2  # with one priority there nothing is left to give up

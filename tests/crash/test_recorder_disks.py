@@ -13,6 +13,7 @@ import pytest
 from recorder_process import (
     RecorderProcess,
     Simulator,
+    below,
     camera,
     camera_id,
     is_whole,
@@ -126,8 +127,8 @@ async def test_a_stalled_disk_costs_the_other_ones_cameras_nothing(tmp_path: Pat
         await process.order(orders(camera(cameras, 1), camera(cameras, 2)))
         names = await _until_on(process, {"one", "two"})
         stalled, other = sorted(names, key=lambda camera: str(names[camera]))
-        stall.touch()
         stalled_at = datetime.now(UTC)
+        stall.touch()
         await _until_on(process, {"two"})
         assert len((await process.coverage(other, since))["runs"]) == 1
         stall.unlink()
@@ -185,10 +186,11 @@ async def test_a_hold_put_while_a_disk_was_away_is_in_force_before_it_destroys_a
         (tmp_path / "away").rename(disks[0])
 
         async def destroyed() -> bool:
-            return not list((disks[0] / other).rglob("*.mp4")) if (disks[0] / "index.db").exists() else False
+            first, _ = (await process.call("status"))["storage"]  # it destroys before it answers
+            return bool(first["index"]) and not below(disks[0] / other)
 
         await wait_until(destroyed)
-        assert list((disks[0] / held).rglob("*.mp4"))
+        assert below(disks[0] / held)
         assert [one["id"] for one in (await process.call("holds"))["holds"]] == [hold.id]
         erased = Hold(str(uuid.uuid4()), other, hold.from_at, hold.to_at, "PV 2026/2", now)
         with pytest.raises(ChannelError, match="WINDOW_ERASED"):
@@ -197,7 +199,7 @@ async def test_a_hold_put_while_a_disk_was_away_is_in_force_before_it_destroys_a
         await process.call("release", envelope=sign_release(release, key))
 
         async def freed() -> bool:
-            return not list((disks[0] / held).rglob("*.mp4"))
+            return not below(disks[0] / held)
 
         await wait_until(freed)
         with pytest.raises(ChannelError, match="HOLD_RELEASED"):
@@ -217,7 +219,13 @@ async def test_a_second_directory_is_added_to_one_that_records(tmp_path: Path, c
         process.storage = (first, tmp_path / "two")
         process.start()
         await _until_on(process, {"recordings"})  # it stays where it was, however much room there is elsewhere
-        indexes = (await process.call("indexes"))["indexes"]
+        indexes: list[dict[str, Any]] = []
+
+        async def both_answer() -> bool:
+            indexes[:] = (await process.call("indexes"))["indexes"]
+            return len(indexes) == 2
+
+        await wait_until(both_answer)
         assert [one["added"] for one in indexes] == [True, True]
         assert not [f for f in await process.facts() if f["kind"] == "alarm_raised" and f["code"] == "INDEX_NEW"]
         await process.order(orders(camera(cameras, 1), camera(cameras, 2)))

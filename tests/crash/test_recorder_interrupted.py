@@ -60,12 +60,13 @@ async def test_maintenance_is_told_as_such_over_a_restart_and_raises_no_alarm(
         await process.order(orders(camera(cameras, 1)))
         await _until_state(process, "recording")
         since = datetime.now(UTC)
-        window = Interruption("planned", since + timedelta(seconds=6), since + timedelta(seconds=26))
-        await process.order(orders(camera(cameras, 1, interruptions=(window,))))
         async with ChannelClient(cameras.control) as simulated:
             try:
                 await simulated.call("fault", camera=1, fault="reset")
                 await _until_state(process, "lost")
+                now = datetime.now(UTC)
+                window = Interruption("planned", now + timedelta(seconds=8), now + timedelta(seconds=40))
+                await process.order(orders(camera(cameras, 1, interruptions=(window,))))
                 await _until_told(process, since, "planned", window.from_at)
                 process.kill()
                 process.start()
@@ -103,14 +104,14 @@ async def test_a_mask_holds_at_once_and_alone_and_nobody_sees_through(tmp_path: 
         async with PacketFeedClient.open(process.paths.packets_socket) as feed:
             await feed.subscribe(camera_id(1), "main")
             now = datetime.now(UTC)
-            first = Interruption("masked", now - timedelta(hours=1), now + timedelta(seconds=5))
-            second = Interruption("masked", now + timedelta(seconds=12), now + timedelta(seconds=18))
+            first = Interruption("masked", now - timedelta(hours=1), now + timedelta(seconds=10))
+            second = Interruption("masked", now + timedelta(seconds=20), now + timedelta(seconds=26))
             await process.order(orders(camera(cameras, 1, interruptions=(first, second)), camera(cameras, 2)))
             assert await process.state(camera_id(1)) == "masked"
             ordered = datetime.now(UTC)
             seen: list[datetime] = []
             masks = 0
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 async for event in feed.events():
                     if isinstance(event, FeedPacket):
                         seen.append(datetime.fromtimestamp(event.at_us / 1e6, UTC))
@@ -133,7 +134,9 @@ async def test_a_mask_holds_at_once_and_alone_and_nobody_sees_through(tmp_path: 
         masked = [gap for gap in gaps if gap["cause"] == "masked"]
         assert [gap["to"] for gap in masked] == [text_from_at(first.to_at), text_from_at(second.to_at)]
         assert at_from_text(masked[0]["from"]) < ordered + timedelta(milliseconds=100)
-        assert abs(at_from_text(masked[1]["from"]) - second.from_at) < timedelta(milliseconds=100)
+        # From the last picture on; when the camera or the recorder stood still, the last ones before it never came.
+        last_at = max(at for at in seen if at < second.from_at)
+        assert abs(at_from_text(masked[1]["from"]) - last_at) < timedelta(milliseconds=100)
         assert {gap["cause"] for gap in gaps} == {"ours", "masked"}
         status, figures = process.csu(
             "coverage", "--camera", camera_id(1), "--from", masked[1]["from"], "--to", masked[1]["to"]

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import av
 import pytest
-from recorder_process import camera, camera_id, is_whole, orders, recorder, simulator, wait_until
+from recorder_process import Pulse, camera, camera_id, is_whole, orders, recorder, simulator, wait_until
 
 from recorder.recovery import scan_parts
 from recorder.utc import at_from_text
-from streams.awake import running_awake
 
 CAMERAS = 4
 KILLS = 20
@@ -34,42 +33,47 @@ async def test_killed_two_hundred_times(tmp_path: Path) -> None:
 async def _kill(tmp_path: Path, kills: int) -> None:
     source = random.Random(2026)
     since = datetime.now(UTC)
-    kills_at: list[tuple[datetime, datetime, float]] = []  # all recorded, killed, stood still between
+    kills_at: list[tuple[datetime, datetime, float]] = []  # all recorded, killed, stood still before
     with simulator(tmp_path / "simulator", CAMERAS) as simulated, recorder(tmp_path / "data") as process:
         await process.order(orders(*(camera(simulated, n + 1) for n in range(CAMERAS))))
-        awake, began_s = running_awake(), time.monotonic()
+        pulse = Pulse(process, simulated)
+
+        async def all_record() -> bool:
+            await pulse.beat()
+            return all([await process.state(camera_id(n + 1)) == "recording" for n in range(CAMERAS)])
+
         for _ in range(kills):
-            await wait_until(lambda: _all_record(process.state))
+            pulse.begin()
+            await wait_until(all_record)
             recording_at = datetime.now(UTC)
-            await asyncio.sleep(source.uniform(0.0, 2.2))  # at any instant of two parts
+            until_s = time.monotonic() + source.uniform(0.0, 2.2)  # at any instant of two parts
+            while time.monotonic() < until_s:
+                await asyncio.sleep(0.01)
+                await pulse.beat()
             process.kill()
-            kills_at.append((recording_at, datetime.now(UTC), awake.paused_s(began_s, time.monotonic())))
+            killed_at = datetime.now(UTC)
+            await pulse.beat()
+            kills_at.append((recording_at, killed_at, pulse.silent_s))
             _every_file_is_readable(process.paths.recordings)
             process.start()
-            began_s = time.monotonic()
-        await wait_until(lambda: _all_record(process.state))
+        await wait_until(all_record)
         for number in range(1, CAMERAS + 1):
             account = await process.coverage(camera_id(number), since)
             assert is_whole(account)
             ends = [at_from_text(g["from"]) for g in account["gaps"] if g["detail"] == "killed"]
             runs = [(at_from_text(run["from"]), at_from_text(run["to"])) for run in account["runs"]]
-            for recording_at, killed_at, paused_s in kills_at:
+            for recording_at, killed_at, silent_s in kills_at:
                 # Pictures that were held up at a run's beginning are placed from their arrival on (TIME.md).
-                dead_at = killed_at + timedelta(seconds=paused_s)
+                dead_at = killed_at + timedelta(seconds=silent_s)
                 assert not any(from_at <= killed_at and dead_at < to_at for from_at, to_at in runs)
                 # A run of which no part was whole leaves nothing: the gap before goes on over it.
                 lost_from = max([recording_at, *(end for end in ends if end <= killed_at)])
-                assert killed_at - lost_from <= timedelta(seconds=LONGEST_PART_S + ON_THE_WAY_S + paused_s)
+                assert killed_at - lost_from <= timedelta(seconds=LONGEST_PART_S + ON_THE_WAY_S + silent_s)
         assert process.csu("check", "--deep")[1]["ok"]
         process.stop()
         code, report = process.csu("check", "--deep")
         assert (code, report["ok"]) == (0, True)
         assert report["segments"] == len(list(process.paths.recordings.rglob("*.mp4")))
-
-
-async def _all_record(state: object) -> bool:
-    assert callable(state)
-    return all([await state(camera_id(n + 1)) == "recording" for n in range(CAMERAS)])
 
 
 def _every_file_is_readable(recordings: Path) -> None:

@@ -29,6 +29,12 @@ async def test_a_pause_costs_what_the_cameras_could_not_send(tmp_path: Path, opt
         since = datetime.now(UTC)
         await process.order(orders(*(camera(simulated, n, sub=True, priority=n) for n in _CAMERAS)))
         await until_recorded(process, since, 3, *_CAMERAS)
+
+        async def all_are_live() -> bool:
+            states = [(row["stream"], row["state"]) for row in (await process.call("status"))["cameras"]]
+            return sorted(states) == [("main", "recording")] * len(_CAMERAS) + [("sub", "live")] * len(_CAMERAS)
+
+        await wait_until(all_are_live)
         places = {
             row["camera"]: row["storage"] for row in (await process.call("status"))["cameras"] if "storage" in row
         }
@@ -39,8 +45,8 @@ async def test_a_pause_costs_what_the_cameras_could_not_send(tmp_path: Path, opt
         try:
             await asyncio.sleep(_STOPPED_S)
         finally:
+            resumed = datetime.now(UTC)
             process.process.send_signal(signal.SIGCONT)
-        resumed = datetime.now(UTC)
 
         async def all_go_on() -> bool:
             accounts = [await process.coverage(camera_id(n), resumed) for n in _CAMERAS]

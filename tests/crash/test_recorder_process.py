@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 from recorder_process import (
+    Pulse,
     RecorderProcess,
     Simulator,
     camera,
@@ -57,7 +58,7 @@ async def test_records_feeds_and_plays_what_it_records(recording: RecorderProces
     async with PacketFeedClient.open(recording.paths.packets_socket) as feed:
         channels = {await feed.subscribe(camera_id(1), stream) for stream in ("main", "sub")}
         seen: dict[int, list[FeedPacket]] = {channel: [] for channel in channels}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for event in feed.events():
                 if isinstance(event, FeedPacket):
                     seen[event.channel].append(event)
@@ -67,11 +68,16 @@ async def test_records_feeds_and_plays_what_it_records(recording: RecorderProces
         assert packets[0].is_key
         assert all(a.at_us < b.at_us for a, b in itertools.pairwise(packets))
     await until_recorded(recording, since, 5, 1)
-    coverage = await recording.coverage(camera_id(1), since)
-    (run,) = coverage["runs"]
+    runs: list[dict[str, Any]] = []
+
+    async def is_soon_durable() -> bool:
+        runs[:] = (await recording.coverage(camera_id(1), since))["runs"]
+        return datetime.now(UTC) - at_from_text(runs[-1]["to"]) < timedelta(seconds=3.5)
+
+    await wait_until(is_soon_durable)
+    (run,) = runs
     store = PlaybackStore(recording.paths.recordings)
     now = datetime.now(UTC)
-    assert now - at_from_text(run["to"]) < timedelta(seconds=3.5)
     plan = store.plan(camera_id(1), at_from_text(run["from"]), now, now)
     film = VirtualMp4(plan)
     file = recording.data / "film.mp4"
@@ -117,11 +123,14 @@ async def test_every_second_is_in_a_run_or_a_gap_over_an_orderly_restart(
 
 
 async def test_recording_ends_with_the_authorisation(recording: RecorderProcess, cameras: Simulator) -> None:
+    await recording.call("status")
+    pulse = Pulse(recording, cameras)
     since = datetime.now(UTC)
-    until = since + timedelta(seconds=6)
+    until = since + timedelta(seconds=12)
     await recording.order(orders(camera(cameras, 1, record_to_at=until), camera(cameras, 2)))
 
     async def forbidden() -> bool:
+        await pulse.beat()
         return await recording.state(camera_id(1)) == "forbidden"
 
     await wait_until(forbidden)
@@ -134,7 +143,7 @@ async def test_recording_ends_with_the_authorisation(recording: RecorderProcess,
     await wait_until(in_gap)
     end = at_from_text(gaps[-1]["from"])
     # To the picture, which goes on for 40 ms; on a slow machine the last ones before it may not have come.
-    assert until - timedelta(seconds=2) <= end <= until + timedelta(milliseconds=40)
+    assert until - timedelta(seconds=2 + pulse.silent_s) <= end <= until + timedelta(milliseconds=40)
     await _recording(recording, 2)
 
 
@@ -193,7 +202,9 @@ async def test_a_directory_whose_identity_is_gone_is_not_written_to(
 
     await wait_until(refused)
     assert sorted(str(p) for p in recording.paths.recordings.rglob("*")) == before
-    identity.write_bytes(kept)
+    found = identity.with_name("identity.found")
+    found.write_bytes(kept)
+    found.rename(identity)  # at once: half of it would be another's
     await _recording(recording, 1)
     kinds = [(f["kind"], f["code"]) for f in await recording.facts() if f["kind"].startswith("alarm")]
     assert set(kinds) <= {("alarm_raised", "STORAGE_UNMOUNTED"), ("alarm_ended", "STORAGE_UNMOUNTED")}
@@ -206,6 +217,6 @@ async def test_a_second_recorder_on_the_same_data_leaves_the_first_alone(
     second = RecorderProcess(recording.data)
     second.start()
     assert second.process is not None
-    assert await asyncio.to_thread(second.process.wait, 20) == 1
+    assert await asyncio.to_thread(second.process.wait, 60) == 1
     second.process.communicate()
     await _recording(recording, 1)

@@ -47,9 +47,9 @@ def test_a_small_disk_gives_up_in_the_right_order(tmp_path: Path) -> None:
     begins again when there is room. The others have no gap."""
     found = _inside("short_disk.py", tmp_path, timeout_s=300)
     second, third = (camera_id(n) for n in (2, 3))
-    gone = {(camera, cause): count for camera, cause, count in found["gone"]}
+    gone = {(camera, cause) for camera, cause, count in found["gone"] if count}
     assert {cause for _, cause in gone} == {"space"}
-    assert gone[second, "space"] > 0
+    assert (second, "space") in gone
     assert third not in {camera for camera, _ in gone}, "nothing goes below its minimum"
     assert found["third"][-1] == ["storage", "space"]
     for number in ("1", "2"):
