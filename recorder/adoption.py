@@ -14,24 +14,21 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from legal.retention import LONGEST_DAYS, deadline_at
+from legal.retention import deadline_at
 from recorder.accounts import Cause
 from recorder.clock import JUMP_US
 from recorder.dating import forget_empty, note
 from recorder.derived import discard_unknown, doom
 from recorder.files import StorageDirectory
 from recorder.format import (
-    MAX_PART_BYTES,
-    NO_HASH,
     cameras_among,
     file_name,
     hour_directory,
     pack_entry,
     segment_of,
-    start_us_of,
 )
 from recorder.index import CLOSED, Index
-from recorder.recovery import Scan, scan_parts
+from recorder.recovery import Scan, file_unread, is_torn, scan_parts
 from streams.fmp4 import FormatError
 from streams.ticks import at_from_us, us_from_at
 
@@ -46,10 +43,7 @@ _FILES_OF_A_WAVE = 3
 """More files of one camera than a crash leaves without a row."""
 _RECENT_US = 2 * 3_600_000_000
 _LAWFUL_US = 120_000_000
-_LONGEST_US = 120_000_000
-"""No segment is longer."""
 _SPARE_NUMBERS = 1_000_000
-_HEADER_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -111,16 +105,18 @@ class Adoption:
         for camera in cameras_among(self._storage.names("")):
             for number, name in reversed(_newest_hours(self._storage, camera, self._now_us)):
                 scan = _scan(self._storage, name, verify=True)
-                if scan is not None and scan.entries:
-                    if scan.is_of(camera, number) and self._row_of(number) is None:
+                if scan is not None and scan.entries and scan.is_of(name):
+                    if self._row_of(number) is None:
                         self._file(scan)
                     index.set_chain(index.camera(camera), scan.digest)
                     last = max(last, number + _SPARE_NUMBERS)
                     break
-                if self._storage.size(name) < _HEADER_BYTES + MAX_PART_BYTES:
+                if is_torn(self._storage, name):
                     self._storage.unlink(name)
                     self._storage.sync_directory(os.path.dirname(name))
                     self.report.removed += 1
+                else:
+                    last = max(last, number + _SPARE_NUMBERS)
         index.renew(str(uuid.uuid4()))
         index.put(ADOPTING, last)
         index.put(_OLDER, None)
@@ -167,35 +163,13 @@ class Adoption:
                 self.report.conflicts.append(name)
             return
         scan = _scan(self._storage, name, verify=False)
-        if scan is None or not scan.is_of(camera, number) or scan.length < scan.file_size:
+        if scan is None or not scan.is_of(name) or scan.length < scan.file_size:
             self.report.damaged.append(name)
         # Whole and without a part: a kill just after the header was synced. The next file bears its hash.
-        if scan is not None and scan.is_of(camera, number) and (scan.entries or scan.length == scan.file_size):
+        if scan is not None and scan.is_of(name) and (scan.entries or scan.length == scan.file_size):
             self._file(scan)
         else:
-            self._file_unread(camera, number, name, None if scan is None else scan.header.deadline_us)
-
-    def _file_unread(self, camera: str, number: int, name: str, deadline_us: int | None) -> None:
-        """What can't be read isn't shown; but it has a row, so that it dies: when its header says, at the latest after
-        the longest delay of the law."""
-        start_us = start_us_of(os.path.basename(name)) or 0
-        lawful_us = us_from_at(deadline_at(at_from_us(start_us), LONGEST_DAYS))
-        deadline_us = lawful_us if deadline_us is None else min(deadline_us, lawful_us)
-        self._index.execute(
-            "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
-            " authorisation, previous) VALUES (?, ?, 0, ?, ?, ?, ?, 0, ?, '', ?)",
-            (
-                number,
-                self._index.camera(camera),
-                start_us,
-                start_us + _LONGEST_US,
-                CLOSED,
-                self._storage.size(name),
-                deadline_us,
-                NO_HASH,
-            ),
-        )
-        note(self._index, number, start_us, None)
+            file_unread(self._storage, self._index, name, None if scan is None else scan.header.deadline_us)
 
     def _row_of(self, number: int) -> tuple[int, int] | None:
         """Camera and start of the file that has this number, if any is known, also one marked for destruction."""
@@ -261,8 +235,8 @@ class Adoption:
             "SELECT retention_days FROM terms WHERE camera = ? AND authorisation = ?", (camera, header.authorisation)
         )
         if not terms:
-            return header.deadline_us
-        return min(header.deadline_us, us_from_at(deadline_at(at_from_us(header.start_us), terms[0][0])))
+            return scan.deadline_us
+        return min(scan.deadline_us, us_from_at(deadline_at(at_from_us(header.start_us), terms[0][0])))
 
     def _forget_gone(self, camera: int, name: str, limit: int) -> Iterator[None]:
         """Rows of a restored index whose files were destroyed since."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from recorder.derived import DIRECTORY as DERIVED
 from recorder.derived import Derived, read_derived
 from recorder.files import INDEX, walk
-from recorder.format import file_name, read_part_mark, read_segment_header, segment_of
+from recorder.format import HEADER_READ_BYTES, file_name, read_part_mark, read_segment_header, segment_of
 from recorder.index import CLOSED, open_reader
 from streams.fmp4 import FormatError, parse_init, parse_part_header
 
@@ -171,7 +171,7 @@ def _content_holds(path: Path, row: _Row) -> bool:
     with path.open("rb") as file:
         fd = file.fileno()
         try:
-            init = parse_init(os.pread(fd, 64 * 1024, 0))
+            init = parse_init(os.pread(fd, HEADER_READ_BYTES, 0))
             header = read_segment_header(init)
             hasher = hashlib.sha256(os.pread(fd, init.size, 0))
             offset = init.size

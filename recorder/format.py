@@ -28,12 +28,14 @@ NO_HASH = bytes(32)
 MAX_PART_BYTES = 4 * 1024 * 1024
 MAX_PART_SAMPLES = 1000
 HEADER_READ_BYTES = 16 * 1024
-"""Enough to read any part's header: 16 bytes a sample, and the boxes around them."""
+"""Enough to read any file's header, with its parameter sets (`streams/parameters.py`: 4 KiB each), or any part's: 16
+bytes a sample, and the boxes around them."""
 
 _PART = struct.Struct(">qI32s")  # UTC of the first sample in microseconds, RTP packets lost, SHA-256
 _REPAIRED = struct.Struct(">I")  # and only where there are some: pictures whose stamps were put in order
 _CAMERA = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,})\.mp4")
+_NAME = re.compile(r"(\d{8}T\d{6})(\d{6})Z_(\d{10,16})\.mp4")
+_NUMBER_BITS = 55  # of a header's numbers; in microseconds a thousand years
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,31 @@ class SegmentHeader:
 
 
 def read_segment_header(init: Init) -> SegmentHeader:
-    """Raises FormatError when the file isn't one of ours, or of a later format."""
+    """Raises FormatError when the file isn't one of ours, of a later format, or damaged so that a value can't be."""
     try:
         document = json.loads(init.uuids[SEGMENT_BOX])
         version = document.pop("version")
         if version != FORMAT_VERSION:
             raise FormatError(f"expected format version {FORMAT_VERSION}, found {version}")
         document["previous"] = bytes.fromhex(document["previous"])
-        return SegmentHeader(**document)
+        header = SegmentHeader(**document)
     except (KeyError, ValueError, TypeError) as error:
         raise FormatError(f"no readable segment box: {error}") from error
+    texts = (header.index, header.camera, header.stream, header.authorisation, header.boot or "")
+    numbers = (header.segment, header.run, header.run_from_us, header.start_us, header.deadline_us)
+    may_lack = (header.minimum_us, header.clock_offset_us, header.boot_us)
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or not all(_is_number(number) for number in (*numbers, *(one for one in may_lack if one is not None)))
+        or not _CAMERA.fullmatch(header.camera)
+        or len(header.previous) != len(NO_HASH)
+    ):
+        raise FormatError("a segment box with a value that cannot be")
+    return header
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not abs(value) >> _NUMBER_BITS
 
 
 def file_header(header: SegmentHeader, format: VideoFormat) -> bytes:

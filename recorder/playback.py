@@ -22,7 +22,7 @@ from legal.retention import LONGEST_DAYS
 from recorder.bounds import cut_end, first_shown, leading, without
 from recorder.coverage import Account, Coverage, account, read_account, union, unite
 from recorder.files import INDEX
-from recorder.format import PartEntry, file_name, unpack_entries
+from recorder.format import HEADER_READ_BYTES, PartEntry, file_name, unpack_entries
 from recorder.index import open_reader
 from recorder.machine import boot_id
 from streams.fmp4 import FormatError, Samples, parse_init, part_rows
@@ -38,7 +38,6 @@ _DAY_US = 86_400_000_000
 _OVERLAP_US = 600_000_000
 """Segments are a minute or two long: of those that began so long ago, none but the last can still go on."""
 _CHUNK_BYTES = 256 * 1024
-_FILE_HEADER_READ_BYTES = 8 * 1024
 _TOUCHING_US = 200_000
 """Less between two clips is how long a picture lasts, not a gap."""
 
@@ -484,7 +483,7 @@ def _read_exactly(fd: int, offset: int, size: int) -> Iterator[bytes]:
 
 def _read_format(fd: int) -> VideoFormat:
     try:
-        return parse_init(os.pread(fd, _FILE_HEADER_READ_BYTES, 0)).format
+        return parse_init(os.pread(fd, HEADER_READ_BYTES, 0)).format
     except FormatError as error:
         raise PlaybackError(f"unreadable file header: {error}") from error
 

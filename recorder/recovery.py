@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from legal.retention import LONGEST_DAYS, deadline_at
 from recorder.accounts import Accounts, Cause
 from recorder.dating import note
 from recorder.derived import discard_unfinished
@@ -17,6 +18,7 @@ from recorder.destruction import finish_destruction
 from recorder.files import StorageDirectory
 from recorder.format import (
     HEADER_READ_BYTES,
+    NO_HASH,
     PartEntry,
     SegmentHeader,
     file_name,
@@ -24,15 +26,18 @@ from recorder.format import (
     read_part_mark,
     read_segment_header,
     segment_of,
+    start_us_of,
 )
 from recorder.index import CLOSED, OPEN, Index
 from recorder.store import SEGMENT_ROW, SegmentStore
 from streams.fmp4 import FormatError, parse_init, parse_part_header
-from streams.ticks import us_from_90k
+from streams.ticks import at_from_us, us_from_90k, us_from_at
 
 log = logging.getLogger(__name__)
 
-_FILE_HEADER_READ_BYTES = 256 * 1024
+_LONGEST_US = 120_000_000
+"""No segment is longer."""
+_DAY_US = 86_400_000_000
 
 
 @dataclass(slots=True)
@@ -52,9 +57,14 @@ class Scan:
     entries: list[PartEntry]
     digest: bytes
 
-    def is_of(self, camera: str, segment: int) -> bool:
-        """Whether the file says that it is this one."""
-        return (self.header.camera, self.header.segment) == (camera, segment)
+    def is_of(self, name: str) -> bool:
+        """Whether the file says that it is the one of this name."""
+        return file_name(self.header.camera, self.header.start_us, self.header.segment) == name
+
+    @property
+    def deadline_us(self) -> int:
+        """The header's, at most the longest delay of the law: a damaged one must not keep pictures for years."""
+        return min(self.header.deadline_us, self.header.start_us + LONGEST_DAYS * _DAY_US)
 
 
 def scan_parts(fd: int, verify_from: int, lost_from: int | None = None) -> Scan:
@@ -63,7 +73,7 @@ def scan_parts(fd: int, verify_from: int, lost_from: int | None = None) -> Scan:
     Raises FormatError when even the header is torn or foreign, OSError."""
     lost_from = verify_from if lost_from is None else lost_from
     size = os.fstat(fd).st_size
-    head = os.pread(fd, _FILE_HEADER_READ_BYTES, 0)
+    head = os.pread(fd, HEADER_READ_BYTES, 0)
     init = parse_init(head)
     header = read_segment_header(init)
     hasher = hashlib.sha256(head[: init.size])
@@ -112,7 +122,7 @@ def _parts(fd: int, offset: int, size: int, verify_from: int) -> Iterator[tuple[
 
 @dataclass(slots=True)
 class Recovery:
-    """What was found and done. `damaged` names files whose durable part can't be read: never touched, to be told."""
+    """What was found and done. `damaged` names files that had pictures and can't be read: never touched, to be told."""
 
     repaired: int = 0
     filed: int = 0
@@ -161,15 +171,16 @@ def _repair(
 ) -> None:
     """Cut one file to its last whole part and file its row. What was promised durable is never cut away."""
     scan = _scan(storage, name, durable)
-    if scan is None or scan.length < durable:
-        if durable:
-            report.damaged.append(name)
-            index.execute("UPDATE segment SET state = ? WHERE id = ?", (CLOSED, segment_of(os.path.basename(name))))
-        else:
-            _remove(storage, name, report)
+    if durable and (scan is None or scan.length < durable):
+        report.damaged.append(name)
+        index.execute("UPDATE segment SET state = ? WHERE id = ?", (CLOSED, segment_of(os.path.basename(name))))
         return
-    if not scan.entries and not durable:
-        _remove(storage, name, report)
+    if scan is None or not (scan.entries or durable):
+        if is_torn(storage, name):
+            _remove(storage, name, report)
+        else:
+            report.damaged.append(name)
+            file_unread(storage, index, name, None)
         return
     fd = storage.open_existing(name, write=True)
     try:
@@ -184,17 +195,58 @@ def _repair(
 
 
 def _scan(storage: StorageDirectory, name: str, durable: int) -> Scan | None:
-    """None for a file that is missing or whose header can't be read."""
+    """None for a file that is missing, or whose header can't be read or is another file's."""
     try:
         fd = storage.open_existing(name)
     except FileNotFoundError:
         return None
     try:
-        return scan_parts(fd, verify_from=durable)
+        scan = scan_parts(fd, verify_from=durable)
+        return scan if scan.is_of(name) else None
     except FormatError:
         return None
     finally:
         os.close(fd)
+
+
+def is_torn(storage: StorageDirectory, name: str) -> bool:
+    """Whether a file of which no part can be used is what a kill or a power cut leaves: it ends within its header or
+    its first part, or in zeros, where it got its length before its data. Any other held pictures, and is damaged."""
+    fd = storage.open_existing(name)
+    try:
+        size = os.fstat(fd).st_size
+        if not size or os.pread(fd, 1, size - 1) == b"\0":
+            return True
+        first = parse_init(os.pread(fd, HEADER_READ_BYTES, 0)).size
+        return first + parse_part_header(os.pread(fd, HEADER_READ_BYTES, first)).size > size
+    except FormatError:
+        return size < 2 * HEADER_READ_BYTES
+    finally:
+        os.close(fd)
+
+
+def file_unread(storage: StorageDirectory, index: Index, name: str, deadline_us: int | None) -> None:
+    """What can't be read isn't shown; but it has a row, so that it dies: when its header says, at the latest after
+    the longest delay of the law."""
+    camera, number = name.split("/", 1)[0], segment_of(os.path.basename(name)) or 0
+    start_us = start_us_of(os.path.basename(name)) or 0
+    lawful_us = us_from_at(deadline_at(at_from_us(start_us), LONGEST_DAYS))
+    deadline_us = lawful_us if deadline_us is None else min(deadline_us, lawful_us)
+    index.execute(
+        "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
+        " authorisation, previous) VALUES (?, ?, 0, ?, ?, ?, ?, 0, ?, '', ?)",
+        (
+            number,
+            index.camera(camera),
+            start_us,
+            start_us + _LONGEST_US,
+            CLOSED,
+            storage.size(name),
+            deadline_us,
+            NO_HASH,
+        ),
+    )
+    note(index, number, start_us, None)
 
 
 def _remove(storage: StorageDirectory, name: str, report: Recovery) -> None:
@@ -217,7 +269,7 @@ def _file(index: Index, scan: Scan, deadline_us: int | None) -> None:
         CLOSED,
         scan.length,
         scan.media_90k,
-        header.deadline_us if deadline_us is None else min(deadline_us, header.deadline_us),
+        scan.deadline_us if deadline_us is None else min(deadline_us, scan.deadline_us),
         header.minimum_us,
         header.authorisation,
         header.previous,

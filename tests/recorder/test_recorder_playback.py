@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import av
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from recorder_support import CAMERA, DAY_US, OTHER, START_US, Bench, bench, packets, record
+from recorder_support import CAMERA, DAY_US, FORMAT, OTHER, START_US, Bench, bench, packets, record
 
 from recorder.accounts import Cause
+from recorder.check import check
 from recorder.destruction import destroy_due
 from recorder.machine import boot_id
 from recorder.playback import Clip, Gap, Plan, PlaybackClosed, PlaybackError, PlaybackStore, SegmentGone, VirtualMp4
+from streams.packets import VideoFormat
+from streams.parameters import MAX_BYTES
 from streams.ticks import at_from_us
 
 NOW = at_from_us(START_US + 600_000_000)
@@ -78,6 +82,16 @@ def test_the_film_shows_exactly_the_interval(tmp_path: Path) -> None:
     assert film.mime == 'video/mp4; codecs="avc1.4d001e"'
     # The account is of what leaves: the hidden second too, nothing after the end.
     assert film.intervals(0, film.size) == [(_at(60), _at(133))]
+
+
+def test_parameter_sets_may_be_as_long_as_they_are_taken(tmp_path: Path) -> None:
+    long = VideoFormat("h264", 640, 360, FORMAT.sps.ljust(MAX_BYTES, b"\1"), FORMAT.pps.ljust(MAX_BYTES, b"\1"))
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, ((replace(packet, format=long), at_us) for packet, at_us in packets(25 * 10)))
+        film, data = _film(_open(made).plan(CAMERA, _at(0), _at(10), NOW))
+        assert check(made.storage.path, START_US, deep=True).ok
+    assert film.mime == f'video/mp4; codecs="{long.mime}"'
+    assert all(packet.data in data for packet, _ in packets(25 * 10))
 
 
 def test_a_camera_that_moved_is_one_film_and_what_is_away_is_a_gap(tmp_path: Path) -> None:

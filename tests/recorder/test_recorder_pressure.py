@@ -106,7 +106,9 @@ def test_a_camera_comes_only_where_nobody_stops_for_it(
     elif recordings and not decide(room, everybody).stopped:
         first = min(everybody, key=lambda one: (one.priority, one.camera))
         wanted = first.bytes_per_s * (RESUME_S if first.stopped else AHEAD_S)
-        assert wanted > min(_left(room)[: 1 + int(first.minimum_s // STEP_S)]), "only the first is let in without room"
+        assert wanted > min(_room_left(room)[: 1 + int(first.minimum_s // STEP_S)]), (
+            "only the first is let in without room"
+        )
 
 
 def test_an_empty_directory_without_room_takes_nobody() -> None:
@@ -116,7 +118,7 @@ def test_an_empty_directory_without_room_takes_nobody() -> None:
     assert takes(Room(int(RESUME_S) + 11, 10, 0, {}), [], newcomer)
 
 
-def _left(room: Room) -> list[float]:
+def _room_left(room: Room) -> list[float]:
     first = float(room.free_bytes - room.spare_bytes + room.early_bytes)
     return [first, first + room.later_bytes.get(0, 0)]
 

@@ -158,8 +158,34 @@ def _spoil_first_part(file: Path, other: Path) -> None:
     file.write_bytes(content[:at] + b"????" + content[at + 4 :])
 
 
+def _spoil_pictures(file: Path, other: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[content.index(b"mdat") + 20] ^= 1
+    file.write_bytes(content)
+
+
 def _put_another_there(file: Path, other: Path) -> None:
     shutil.copy(other, file)
+
+
+@pytest.mark.parametrize("spoil", [_spoil_header, _spoil_first_part, _spoil_pictures])
+def test_the_newest_files_that_can_not_be_read_stay(
+    tmp_path: Path, recordings: Path, spoil: Callable[[Path, Path], None]
+) -> None:
+    """Though they are short: only what a kill or a power cut leaves of a first part goes."""
+    before = sorted(recordings.rglob("*.mp4"))
+    for file in before:
+        spoil(file, file)
+    _forget_index(recordings)
+    report = _rebuild(tmp_path)
+    assert sorted(recordings.rglob("*.mp4")) == before
+    assert report.removed == 0
+    assert len(report.damaged) == (0 if spoil is _spoil_pictures else len(before))
+    assert check(recordings, NOW_US, deep=False).ok
+    with bench(tmp_path, NOW_US) as again:
+        record(again.store, CAMERA, packets(25 * 20, start=25 * 700))
+        assert destroy_due(again.store, START_US + 31 * DAY_US, NOW_US) == len(before) + 1
+    assert not list(recordings.rglob("*.mp4"))
 
 
 @pytest.mark.parametrize(("spoil", "days"), [(_spoil_header, 30), (_spoil_first_part, 15), (_put_another_there, 15)])

@@ -7,6 +7,8 @@ import av
 import pytest
 from recorder_support import CAMERA, OTHER, START_US, bench, packets, record, start
 
+from recorder.anchors import tell_anchors
+from recorder.check import check
 from recorder.format import file_name, segment_of
 from recorder.recovery import scan_parts
 
@@ -84,6 +86,39 @@ def test_a_flipped_bit_after_the_last_sync_ends_the_file_there(tmp_path: Path) -
     file.write_bytes(data)
     with bench(tmp_path) as again:
         assert again.index.query("SELECT end_us FROM segment") == [(START_US + 3_000_000,)]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_flipped_bit_in_the_header_of_the_file_that_was_written_last_stops_nothing(
+    tmp_path: Path, committed: bool
+) -> None:
+    """Whether the file has a row already or not: it stays, is told where it can't be read, and the directory goes on.
+    What a header says of another camera or number changes no row but its own."""
+    with bench(tmp_path) as first:
+        record(first.store, OTHER, packets(25 * 70, seed=1))
+        record(first.store, CAMERA, packets(25 * 6, gop=25), end=False, wave=101 if committed else 10_000)
+    (file,) = (tmp_path / "recordings" / CAMERA).rglob("*.mp4")
+    content = file.read_bytes()
+    state = {p: p.read_bytes() for p in (tmp_path / "recordings").glob("index.db*")}
+    now_us = START_US + 300_000_000
+    for bit in range(8 * content.index(b"segment"), 8 * content.index(b"moof"), 67):
+        spoiled = bytearray(content)
+        spoiled[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(spoiled)
+        for place, data in state.items():
+            place.write_bytes(data)
+        with bench(tmp_path, now_us) as again:
+            record(again.store, CAMERA, packets(60, start=25 * 250))
+            tell_anchors(again.index, now_us, now_us)
+            again.index.commit()
+            numbers = [number for (number,) in again.index.query("SELECT id FROM segment ORDER BY id")]
+        assert numbers == [1, 2, 3, 4], f"bit {bit}"
+        report = check(tmp_path / "recordings", START_US, deep=True)
+        faults = [*report.missing_files, *report.orphan_files, *report.overdue, *report.bad_hashes]
+        assert set(faults) <= {str(file.relative_to(tmp_path / "recordings"))}, f"bit {bit}"
+        assert report.missing_files == report.orphan_files == []
+        for later in set((tmp_path / "recordings" / CAMERA).rglob("*.mp4")) - {file}:
+            later.unlink()
 
 
 def test_newer_files_of_several_cameras_and_runs_are_filed(tmp_path: Path) -> None:
