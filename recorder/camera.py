@@ -36,7 +36,11 @@ LOST_S = 10.0
 """No picture for longer than this, in a camera's window, is an alarm."""
 OFFSET_MOVED_US = 100_000
 """A camera's clock that moved by more than this since it was noted is noted again: reports come every few seconds."""
+OFFSET_NOTED_S = 1.0
+"""Nor is it noted more often, whatever a camera reports."""
 _DAY_US = 86_400_000_000
+_PART_BYTES, _PICTURE_BYTES = 2048, 128
+"""What a part, and each of its pictures, takes in the queue beside the data."""
 SPACE = "space"
 """Why a run ends, and a gap goes on, of a camera that gives way to others for want of space."""
 
@@ -250,6 +254,7 @@ class RecordedStream(LiveStream):
         self._storage_ready = False
         self.gives_way = False
         self._offset_us: int | None = None  # as the run's row has it
+        self._offset_s = 0.0  # when it was noted there
 
     @property
     def bytes_per_s(self) -> float:
@@ -400,8 +405,9 @@ class RecordedStream(LiveStream):
         offset_us, told_us = self._timeline.clock_offset_us, self._offset_us
         if not self._segmenter.recording or offset_us is None:
             return
-        if told_us is None or abs(offset_us - told_us) > OFFSET_MOVED_US:
-            self._offset_us = offset_us
+        has_moved = told_us is not None and abs(offset_us - told_us) > OFFSET_MOVED_US
+        if told_us is None or (has_moved and received_s - self._offset_s >= OFFSET_NOTED_S):
+            self._offset_us, self._offset_s = offset_us, received_s
             self._submit(partial(_measure_account, camera=self._camera, clock_offset_us=offset_us))
 
     def _interrupt(self) -> None:
@@ -461,7 +467,8 @@ class RecordedStream(LiveStream):
         return cause
 
     def _submit_part(self, part: Part) -> bool:
-        return self._submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=part.data_bytes)
+        nbytes = part.data_bytes + _PART_BYTES + _PICTURE_BYTES * len(part.data)
+        return self._submit(partial(SegmentStore.append, camera=self._camera, part=part), nbytes=nbytes)
 
     def _submit_end(self, end_us: int | None, reason: str, cause: Cause) -> None:
         self._submit(

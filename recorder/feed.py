@@ -39,6 +39,7 @@ from streams.packets import Packet, VideoFormat
 log = logging.getLogger(__name__)
 
 GOP_BYTES = 8 * 1024 * 1024
+_PICTURE_BYTES = 256  # what one takes beside its data
 _SKIP_ABOVE_BYTES = 12 * 1024 * 1024
 _RESUME_BELOW_BYTES = 2 * 1024 * 1024
 _CLIENT_QUEUE_BYTES = 16 * 1024 * 1024
@@ -175,7 +176,7 @@ class StreamFeed:
         if packet.is_key:
             self._gop = []
             self._bytes = 0
-        self._bytes += len(packet.data)
+        self._bytes += len(packet.data) + _PICTURE_BYTES
         if self._bytes <= GOP_BYTES:
             self._gop.append((packet, at_us))
         elif self._gop:

@@ -4,10 +4,12 @@ A *part* ends before a key frame, before it would span more than 2 s or hold mor
 *segment* ends at the first key frame a minute or more after it began; which second of the minute that is differs
 from camera to camera, so that rotation doesn't come in bursts. A *run* ends when it is told to, when the format
 changes, where pictures of more than 3 s are missing, and where time goes back by more than 1 s. Every packet from
-the first key frame on comes out in exactly one part, unchanged and in order. All this goes by decode time, which is a
-key frame's own; pictures that are shown at another time bear their offset.
+the first key frame on comes out in exactly one part, unchanged and in order; but for a camera that changes with each
+picture: each run is a file, and no more than RUNS begin in RUNS_S. All this goes by decode time, which is a key frame's
+own; pictures that are shown at another time bear their offset.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,6 +22,8 @@ PART_90K = 2 * 90_000
 SEGMENT_US = 60_000_000
 MISSING_US = 3_000_000
 BACKWARDS_US = 1_000_000
+RUNS, RUNS_S = 20, 60.0
+"""So many runs of a camera begin in so long, by when their pictures came."""
 _SHORTEST_FIRST_US = 5_000_000
 _UNKNOWN_DURATION_90K = 3600
 LONGEST_SAMPLE_90K = 60 * 90_000
@@ -67,6 +71,7 @@ class Segmenter:
         self._segment_us = segment_us
         self._stagger_us = stagger_us(camera, segment_us)
         self._format: VideoFormat | None = None  # of the open run
+        self._began_s: deque[float] = deque(maxlen=RUNS)  # the last runs, by when their first pictures came
         self._rotate_us = 0
         self._base_90k = 0
         self._clear_part()
@@ -92,7 +97,7 @@ class Segmenter:
     def push(self, packet: Packet, at_us: int) -> Sequence[Event]:
         """Take the next packet, whose decode time is `at_us`. Called for each frame: most often nothing comes out."""
         if self._format is None:
-            return self._start(packet, at_us) if packet.is_key else ()
+            return self._start(packet, at_us)
         if packet.format is not self._format and packet.format != self._format:
             return self._cut(packet, at_us, "format")
         since_us = at_us - self._last_at_us
@@ -148,6 +153,11 @@ class Segmenter:
         self._clear_part()
 
     def _start(self, packet: Packet, at_us: int) -> Sequence[Event]:
+        """Begin a run with this packet, if one may."""
+        began_s = self._began_s
+        if not packet.is_key or (len(began_s) == RUNS and packet.received_s - began_s[0] < RUNS_S):
+            return ()
+        began_s.append(packet.received_s)
         self._format = packet.format
         self._base_90k = 0
         self._rotate_us = at_us + (self._stagger_us - at_us) % self._segment_us
@@ -162,7 +172,7 @@ class Segmenter:
         return (RunStarted(at_us), SegmentOpened(at_us, packet.format))
 
     def _cut(self, packet: Packet, at_us: int, reason: str) -> Sequence[Event]:
-        return (*self.end(reason), *(self._start(packet, at_us) if packet.is_key else ()))
+        return (*self.end(reason), *self._start(packet, at_us))
 
     def _end_part(self, packet: Packet, dts_90k: int, at_us: int) -> Sequence[Event]:
         if not self._data:

@@ -26,6 +26,7 @@ STALL_S = 5.0
 KEY_FRAME_S = 60.0
 _READ_BYTES = BUFFER_BYTES - HEAD_BYTES  # the parser may look a little beyond the end
 _ANSWER_BYTES = 64 * 1024
+_HANDSHAKE_BYTES = 1024 * 1024  # four answers, and what a camera may already send of its tracks
 _MUCH_BYTES = 64 * 1024  # of one read: the kernel's buffer was filling, so the next beat is not left out
 
 _HUNG_UP = (CameraFault.CLOSED, CameraFault.RESET)
@@ -64,6 +65,7 @@ class _Connection:
         session = self._session
         session.start()
         self.flush()
+        come = 0
         while not session.playing:
             try:
                 data = await self._receive()
@@ -73,6 +75,9 @@ class _Connection:
                 raise _broken() from None
             if not data:
                 raise _closed()
+            come += len(data)
+            if come > _HANDSHAKE_BYTES:
+                raise CameraError(CameraFault.GARBAGE, f"no end of its answers in {_HANDSHAKE_BYTES} bytes")
             data = self._rest + data
             self._view[: len(data)] = data
             self._parse(len(data))
@@ -98,6 +103,10 @@ class _Connection:
             self._much = much
         else:
             self._read_connection()
+
+    def let_go(self) -> None:
+        detail = "what it sends takes too long to take apart: empty packets, tiny pictures or the like, too many"
+        self._end(CameraError(CameraFault.GARBAGE, detail))
 
     def _read_connection(self) -> None:
         rest, view = self._rest, self._view

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -218,6 +219,48 @@ def test_what_is_missing_since_a_pause_of_our_own_is_ours(fault: CameraFault, pa
         assert life.store.accounts.gap_cause(CAMERA) == (Cause.OURS if paused else theirs)
         life.stream.lost(CameraError(fault, ""))
         assert life.store.accounts.gap_cause(CAMERA) == theirs
+
+
+class _StandsStill(_AtOnce):
+    """The directory takes nothing: what is handed over stays in memory."""
+
+    def __init__(self, store: SegmentStore) -> None:
+        super().__init__(store)
+        self.jobs: list[Job] = []
+        self.nbytes = 0
+
+    def submit(self, job: Job, nbytes: int = 0) -> bool:
+        self.jobs.append(job)
+        self.nbytes += nbytes
+        return True
+
+
+@pytest.mark.parametrize("gop", [1, 500])
+def test_the_queue_knows_what_pictures_of_a_few_bytes_take_in_memory(gop: int) -> None:
+    with _life() as life:
+        life.act("packets")
+        writer = life.disk.writer = _StandsStill(life.store)
+        began_s = time.monotonic()
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for n in range(5000):
+            pts_90k, data = life._pts_90k + 90 + 9 * n, n.to_bytes(5, "big")
+            life.stream.packet(Packet(data, pts_90k, n % gop == 0, began_s + n / 10_000, FORMAT))
+        life.stream._feed.lost("closed")  # what that remembers is its own
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(writer.jobs) >= 5
+        assert (held - before) / 2 < writer.nbytes
+
+
+def test_a_clock_that_is_reported_otherwise_each_time_is_noted_now_and_then() -> None:
+    with _life() as life:
+        life.act("packets")
+        writer = life.disk.writer = _StandsStill(life.store)
+        now, began_s = datetime.now(UTC), time.monotonic()
+        for n in range(500):
+            life.stream.sender_report(now + timedelta(seconds=n % 2), life._pts_90k, began_s + n / 100)
+        assert 5 <= len(writer.jobs) <= 6
 
 
 def test_a_hole_in_which_we_paused_is_ours() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recorder.feed import (
     DEGRADED,
+    GOP_BYTES,
     UNKNOWN_STREAM,
     FeedBack,
     FeedClosed,
@@ -55,6 +56,22 @@ async def test_last_group_of_pictures_comes_at_once(server: PacketFeedServer, tm
         stream.publish(_packet(13), 13 * 40_000)
         (live,) = await _take(events, 1)
         assert live == FeedPacket(channel, False, 13 * 3600, 13 * 40_000, bytes([13]) * 100)
+
+
+async def test_of_pictures_of_one_byte_no_more_is_remembered_than_fits(
+    server: PacketFeedServer, tmp_path: Path
+) -> None:
+    """Each takes more beside its data than that."""
+    stream = server.stream(CAMERA, "main")
+    for n in range(GOP_BYTES // 200):
+        stream.publish(_packet(n, gop=1 << 30, size=1), n * 40)
+    async with PacketFeedClient.open(tmp_path / "packets.sock") as feed:
+        channel = await feed.subscribe(CAMERA, "main")
+        events = feed.events()
+        stream.lost("closed")
+        assert await _take(events, 1) == [FeedLost(channel, "closed")], (
+            "nothing was remembered for who came before that"
+        )
 
 
 async def test_loss_is_told_and_old_pictures_are_not_shown(server: PacketFeedServer, tmp_path: Path) -> None:

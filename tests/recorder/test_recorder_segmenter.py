@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from recorder_support import CAMERA, FORMAT, OTHER, START_US, packets
 from recorder.format import MAX_PART_BYTES, MAX_PART_SAMPLES, PART_BOX, pack_part, read_part_mark
 from recorder.segmenter import (
     PART_90K,
+    RUNS,
+    RUNS_S,
     SEGMENT_US,
     Event,
     PartReady,
@@ -113,6 +116,20 @@ def test_a_part_is_a_group_of_pictures_and_a_segment_a_minute() -> None:
     assert {b - a for a, b in itertools.pairwise(opened[1:])} == {SEGMENT_US}
     for start_us in opened[1:]:
         assert 0 <= (start_us - stagger_us(CAMERA, SEGMENT_US)) % SEGMENT_US < 2_000_000
+
+
+def test_a_camera_that_changes_with_each_picture_begins_no_more_than_so_many_runs() -> None:
+    segmenter = Segmenter(CAMERA)
+    began_s: list[float] = []
+    recorded = 0
+    for n, (packet, at_us) in enumerate(packets(25 * 300, gop=1)):
+        format = WIDER if n % 2 and n < 25 * 150 else FORMAT
+        events = segmenter.push(replace(packet, format=format), at_us)
+        began_s += [packet.received_s for event in events if isinstance(event, RunStarted)]
+        recorded += segmenter.recording and n >= 25 * 240
+    assert len(began_s) > RUNS
+    assert all(later - first >= RUNS_S for first, later in zip(began_s, began_s[RUNS:], strict=False))
+    assert recorded == 25 * 60, "it is recorded again once it is steady"
 
 
 def test_rotation_differs_between_cameras() -> None:

@@ -73,7 +73,8 @@ class Manners:
     answers: dict[str, bytes] = field(default_factory=dict)  # method -> raw response instead of the right one
     silent: set[str] = field(default_factory=set)  # methods never answered
     stop_after: int = 0  # pictures; 0 = never
-    ending: str = "hang"  # what follows then: "hang", "close", "reset", "goodbye", "garbage"
+    ending: str = "hang"  # what follows then: "hang", "close", "reset", "goodbye", "garbage", or `flood` for ever
+    flood: bytes = b""
     skew_s: float = 0.0  # the camera's clock against ours
     skip_packets: set[int] = field(default_factory=set)  # dropped, counted from the start
     unit_of: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
@@ -271,6 +272,9 @@ class Camera:
             await writer.drain()
             sequence += len(packets)
             sent += 1
+        while manners.flood:
+            writer.write(manners.flood)
+            await writer.drain()
         self._end(writer)
 
     def _end(self, writer: asyncio.StreamWriter) -> None:

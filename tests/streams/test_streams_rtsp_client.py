@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from h264_clip import avcc, make_clip
-from rtsp_camera import PASSWORD, USER, Camera, Manners
+from rtsp_camera import PASSWORD, USER, Camera, Manners, framed, rtp
 from sinks import Collector
 
 from streams.errors import CameraError, CameraFault
 from streams.pull import pull
-from streams.rtsp import client
+from streams.rtsp import client, pace
 from streams.source import SourceConfig
 
 
@@ -185,6 +185,38 @@ async def test_how_a_stream_can_end(ending: str, fault: CameraFault, monkeypatch
     monkeypatch.setattr(client, "STALL_S", 2.0)  # longer than what still counts as waiting when we are held up
     async with Camera(Manners(stop_after=10, ending=ending)) as camera:
         assert (await failure(camera)).fault is fault
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(b"\r\n" * 30_000, id="line ends"),
+        pytest.param(b"$\x05\0\0" * 15_000, id="packets of another channel"),
+        pytest.param(b"".join(framed(0, rtp(n, 90 * n, b"\x65\x88", marker=True)) for n in range(3000)), id="pictures"),
+        pytest.param(
+            b"".join(framed(0, rtp(n, 90 * n, b"\x18" + b"\0\1\x06" * 20_000)) for n in range(4)),
+            id="units of a byte",
+        ),
+    ],
+)
+async def test_a_flood_of_nothing_costs_nobody_but_its_camera(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "DEAR_S", 0.005)  # the flood comes from the same loop, and so in smaller pieces
+    monkeypatch.setattr(pace, "DEBT_S", 0.2)
+    async with Camera(Manners(stop_after=10, flood=flood)) as camera, Camera(Manners(speed=1)) as other:
+        sink = Collector()
+        pulling = asyncio.create_task(pull(SourceConfig(other.url), sink))
+        await sink.wait_packets(1)
+        fault = await failure(camera)
+        assert (fault.fault, "too long" in fault.detail) == (CameraFault.GARBAGE, True)
+        await sink.wait_packets(len(sink.packets) + 5)
+        assert not pulling.done()
+        pulling.cancel()
+        await asyncio.gather(pulling, return_exceptions=True)
+
+
+async def test_a_camera_that_answers_without_end_is_not_listened_to_for_long() -> None:
+    async with Camera(Manners(answers={"DESCRIBE": b"\r\n" * 1_000_000})) as camera:
+        assert (await failure(camera)).fault is CameraFault.GARBAGE
 
 
 async def test_a_pause_of_our_own_is_no_silence_of_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:

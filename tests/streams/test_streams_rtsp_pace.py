@@ -21,10 +21,14 @@ class Counter:
         self.in_hurry = in_hurry
         self.reads = 0
         self.read_once = asyncio.Event()
+        self.was_let_go = False
 
     def read(self) -> None:
         self.reads += 1
         self.read_once.set()
+
+    def let_go(self) -> None:
+        self.was_let_go = True
 
 
 async def test_all_that_joined_are_read_within_a_beat_until_they_leave() -> None:
@@ -72,6 +76,61 @@ async def test_a_loop_that_stood_still_is_late_by_that_once() -> None:
         await reader.read_once.wait()
     assert shared.take_late_s() >= 0.5 - pace.BEAT_S
     assert shared.take_late_s() == 0.0
+    shared.leave(reader)
+
+
+class _Dear(Counter):
+    """Takes so much of the processor at each reading, every so many."""
+
+    def __init__(self, shared: Pace, of_s: float, every: int = 1) -> None:
+        super().__init__()
+        self._shared = shared
+        self._of_s = of_s
+        self._every = every
+
+    def read(self) -> None:
+        super().read()
+        until_s = time.thread_time() + self._of_s
+        while self.reads % self._every == 0 and time.thread_time() < until_s:
+            pass
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._shared.leave(self)
+
+
+class _Slow(Counter):
+    """Stands still at each reading, as where the machine is busy."""
+
+    def read(self) -> None:
+        super().read()
+        time.sleep(2 * pace.DEAR_S)
+
+
+async def test_who_takes_too_much_of_the_processor_again_and_again_is_let_go() -> None:
+    shared = Pace()
+    steadily, at_times = _Dear(shared, 4 * pace.DEAR_S), _Dear(shared, 6 * pace.DEAR_S, every=2)
+    others = [Counter(), _Slow(), _Dear(shared, pace.DEAR_S / 4)]
+    for reader in (steadily, at_times, *others):
+        shared.join(reader)
+    async with asyncio.timeout(120):
+        while not (steadily.was_let_go and at_times.was_let_go):
+            others[0].read_once.clear()
+            await others[0].read_once.wait()
+    assert not any(other.was_let_go for other in others)
+    for reader in others:
+        shared.leave(reader)
+
+
+async def test_who_was_dear_for_a_moment_stays() -> None:
+    shared = Pace()
+    reader = _Dear(shared, 10 * pace.DEAR_S, every=pace.WEIGHED_TURNS // 2)
+    shared.join(reader)
+    async with asyncio.timeout(60):
+        while reader.reads < 5 * pace.WEIGHED_TURNS // 2:
+            reader.read_once.clear()
+            await reader.read_once.wait()
+    assert not reader.was_let_go
     shared.leave(reader)
 
 
