@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -24,7 +25,7 @@ from csu.gateway import peer as peer_module
 from csu.gateway.hub import Hub, LiveStream
 from csu.gateway.peer import PacketTrack, annex_b, bind_only
 from csu.gateway.whep import Session, Whep
-from recorder.feed import GOP_BYTES
+from recorder.feed import GOP_BYTES, PacketFeedClient
 
 ADDRESS = "127.0.0.2"
 
@@ -269,6 +270,21 @@ async def test_a_right_withdrawn_while_the_offer_is_answered_opens_nothing(
         assert (status, json.loads(body)["code"]) == (403, "RIGHT_WITHDRAWN")
         await peer.connection.close()
         await let_go(camera)
+
+
+async def test_a_pause_of_our_own_is_no_recorder_that_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe = PacketFeedClient.subscribe
+
+    async def paused(feed: PacketFeedClient, camera: str, stream: str) -> int:
+        time.sleep(1.5 * hub_module.FIRST_WORD_S)  # noqa: ASYNC251  the whole process stands still before it asks
+        return await subscribe(feed, camera, stream)
+
+    monkeypatch.setattr(PacketFeedClient, "subscribe", paused)
+    async with running(tmp_path, webrtc_addresses=(ADDRESS,)) as centre, peering() as peer:
+        centre.camera(encode(400, gop=50, width=320, height=240)).publish(5)
+        assert (await post(centre, await peer.offer()))[0] == 201
 
 
 async def test_a_used_ticket_opens_nothing(tmp_path: Path) -> None:
