@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 _LOG = logging.getLogger(__name__)
 _CHANNEL = "csu:hints"
-HINTS = ("alarms", "cameras", "recorder", "session")
+HINTS = ("alarms", "cameras", "proposals", "recorder", "session")
 _RETRY_S = 2.0
 # A console that does not read misses hints, which its polling makes up for.
 _QUEUE = 16

@@ -159,6 +159,7 @@ async def propose(
         await connection.execute(insert(_TABLE).values(row))
     except IntegrityError as error:  # somebody else's, in the same instant
         raise _refusal(_CONFLICT) from error
+    visit.hints.add("proposals")
     found = await find(connection, proposal, decision)
     assert found is not None
     return found
@@ -211,12 +212,14 @@ async def confirm(connection: AsyncConnection, visit: Visit, known: Known) -> No
     done = await connection.execute(changing.values(confirmed_at=visit.now, confirmed_by=visit.session.actor.id))
     if done.rowcount == 0:
         raise _refusal(_CONFLICT)
+    visit.hints.add("proposals")
 
 
 async def withdraw(connection: AsyncConnection, visit: Visit, known: Known) -> None:
     """In the transaction of the act that refuses it, or takes it back. Raises Refusal when somebody else came first."""
     if not await close(connection, visit.now, _TABLE.c.id == known.id):
         raise _refusal(_CONFLICT)
+    visit.hints.add("proposals")
 
 
 async def close(connection: AsyncConnection, now: datetime, *of: ColumnElement[bool]) -> int:

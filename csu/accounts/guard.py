@@ -9,7 +9,7 @@ when refused only, and that open no transaction, use `visit.permit`.
 import hmac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -48,6 +48,8 @@ class Visit:
     session: Session
     token: str
     now: datetime
+    # What consoles are to look at again once the act is committed (`csu.events.HINTS`).
+    hints: set[str] = field(default_factory=set)
 
     @property
     def communes(self) -> frozenset[str] | None:
@@ -124,6 +126,8 @@ class Visit:
                 await entries.append(connection, [entry])
             yield connection
         self.centre.journal_grew()
+        for hint in self.hints:
+            await self.centre.events.publish(hint)
 
     @asynccontextmanager
     async def refusing(self, entry: Entry) -> AsyncIterator[None]:

@@ -108,7 +108,7 @@ async def read_checkpoint(visit: Annotated[Visit, Depends(Guard(Act.CHECKPOINT_R
         statement = select(head).order_by(head.c.tree_size.desc()).limit(1)
         row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
-        raise not_found()
+        raise Refusal(404, "NOT_FOUND", "Aucune signature encore : la première est posée dans la minute.")
     return Checkpoint(tree_size=row["tree_size"], root=row["root"].hex(), signed_at=row["signed_at"], key=row["kid"])
 
 

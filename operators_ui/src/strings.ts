@@ -35,6 +35,11 @@ export const fr = {
     retry: "Réessayer",
     retrying: "Nouvel essai en cours.",
   },
+  dates: {
+    shape: { day: "jj/mm/aaaa", instant: "jj/mm/aaaa hh:mm" },
+    day: "Écrivez un jour qui existe, par exemple 26/11/2026.",
+    instant: "Écrivez un jour qui existe et une heure, par exemple 26/11/2026 14:30.",
+  },
   login,
   password,
   lock,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EMPTY, step, type Effect, type LiveEvent, type LiveState } from "../src/live/session-state";
 import type { TicketResult } from "../src/api/types";
+import { knownRefusal } from "../src/wall/layout";
 
 const steady = (): number => 1;
 
@@ -18,7 +19,7 @@ class Play {
   }
 
   want(...cameras: string[]): this {
-    return this.say({ kind: "want", wanted: cameras.map((camera, i) => ({ tile: `t${i}`, camera, stream: "sub" })) });
+    return this.say({ kind: "want", wanted: cameras.map((camera, i) => ({ tile: `t${i}`, camera, stream: "sub", refusal: null })) });
   }
 
   asks(): readonly (readonly string[])[] {
@@ -74,14 +75,14 @@ describe("opening the wall", () => {
   });
 
   it("opens anew when a tile gets another stream", () => {
-    const play = live("a").say({ kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "main" }] });
+    const play = live("a").say({ kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "main", refusal: null }] });
     expect(play.kinds()).toEqual(["asking"]);
     expect(play.sent().at(-1)).toEqual({ type: "close", channel: 1 });
   });
 
   it("does not ask again for a refused camera when only the stream changes", () => {
     const play = new Play().want("a").say({ kind: "linked" }).grant(refused("a"));
-    play.say({ kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "main" }] });
+    play.say({ kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "main", refusal: null }] });
     expect(play.kinds()).toEqual(["refused"]);
   });
 
@@ -201,5 +202,38 @@ describe("what goes wrong", () => {
     const play = live("a");
     const before = play.state;
     expect(play.say({ kind: "tick" }).state).toBe(before);
+  });
+});
+
+describe("what the inventory tells of rights", () => {
+  const convention = { code: "CONVENTION_MISSING", reason: "Aucune convention." };
+  const both = (refusal: typeof convention | null): LiveEvent => ({
+    kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "sub", refusal: null }, { tile: "t1", camera: "b", stream: "sub", refusal }],
+  });
+  it("is shown without asking the centre, whose answer would be an entry of the journal", () => {
+    const play = new Play().say(both(convention)).say({ kind: "linked" });
+    expect(play.asks()).toEqual([["t0#1"]]);
+    expect(play.state.tiles[1]?.state).toEqual({ kind: "refused", ...convention, cut: false });
+    play.say({ kind: "again", tiles: null });
+    expect(play.asks()).toHaveLength(1);
+  });
+  it("is asked of the centre all the same when the person asks", () => {
+    const play = new Play().say(both(convention)).say({ kind: "linked" }).say({ kind: "again", tiles: ["t1"] });
+    expect(play.asks()).toEqual([["t0#1"], ["t1#2"]]);
+  });
+  it("opens nothing by itself when it changes, and cuts nothing: the gateway does", () => {
+    const play = new Play().say(both(convention)).say({ kind: "linked" }).say(both(null));
+    expect(play.kinds()).toEqual(["asking", "refused"]);
+    expect(live("a", "b").say(both(convention)).kinds()).toEqual(["live", "live"]);
+  });
+  it("opens no link where nothing may be seen", () => {
+    const play = new Play().say({ kind: "want", wanted: [{ tile: "t0", camera: "a", stream: "sub", refusal: convention }] });
+    expect([play.effects, play.state.link.kind]).toEqual([[], "down"]);
+  });
+  it("is not taken for what another motif may open", () => {
+    const camera = (code: string): Parameters<typeof knownRefusal>[0] => ({ live: { allowed: false, code, reason: "Non." } });
+    expect(knownRefusal(camera("CONVENTION_MISSING"))).toEqual({ code: "CONVENTION_MISSING", reason: "Non." });
+    expect(knownRefusal(camera("FINALITE_NOT_AUTHORISED"))).toBeNull();
+    expect(knownRefusal({ live: { allowed: true, code: null, reason: null } })).toBeNull();
   });
 });

@@ -40,12 +40,12 @@ async def served(centre: Running) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def page_of(origin: str, login: str, view: str) -> AsyncIterator[Page]:
-    """A person's browser on a view; fails when a script of the page did."""
+async def page_of(origin: str, login: str, view: str, language: str = "fr-FR") -> AsyncIterator[Page]:
+    """A person's browser, in its own language, on a view; fails when a script of the page did."""
     async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu"]
+        arguments = ["--no-sandbox", "--disable-gpu", f"--lang={language}"]
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=PATIENCE_MS)
-        context = await browser.new_context(viewport={"width": 1600, "height": 900}, locale="fr-FR")
+        context = await browser.new_context(viewport={"width": 1600, "height": 900}, locale=language)
         context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         failures: list[str] = []

@@ -219,6 +219,7 @@ async def test_an_act_holds_until_the_day_that_it_says(centre: Running) -> None:
         await expect(due).to_contain_text("31/12/2026")
         await page.get_by_test_id("section-proof").click()
         await page.get_by_test_id("proof-person").select_option(label="Police de Vernon")
+        await page.get_by_test_id("proof-camera").select_option(label="01 Place (Évreux)")
         await page.get_by_test_id("proof-apply").click()
         await expect(page.get_by_test_id("proof-act").filter(has_text="H-9")).to_contain_text(
             re.compile(r" le \d\d/\d\d/\d{4}, du 23/11/2026 au 23/11/2026 inclus$")

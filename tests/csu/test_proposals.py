@@ -10,6 +10,7 @@ from sqlalchemy import text
 from test_holds import CLOSED, Peer, _body, _camera
 from test_interruptions import body, in_hours, supervisors
 
+from csu.events import client
 from csu.settings import Database
 from recorder.channel import ChannelServer
 
@@ -308,3 +309,27 @@ async def test_confirmed_by_two_at_once_it_is_done_once(centre: Running) -> None
         }
     done = [row[1] for row in await journalled(centre, "retention:confirm")]
     assert (done.count(None), len(done)) == (1, 6)
+
+
+async def test_each_step_of_a_proposal_makes_consoles_look_again(centre: Running) -> None:
+    """What is told is that something changed, once it is in the database; a refused step changes nothing."""
+    url = centre.centre.settings.valkey.url.get_secret_value()
+    async with supervisors(centre) as (first, second), client(url) as valkey, valkey.pubsub() as told:
+        await told.subscribe("csu:hints")
+        camera = await _camera(first)
+        kept = {"days": 7, "motif": {"code": "COMMUNE", "reference": "DEL 2026-12"}}
+        asked = await first.post(f"/api/cameras/{camera}/retention", kept)
+        path = f"/api/retentions/{asked.json()['id']}/confirm"
+        assert (await first.post(path)).json()["code"] == "SECOND_PERSON_REQUIRED"
+        assert (await second.post(path)).status_code == 200
+        again = await first.post(f"/api/cameras/{camera}/retention", {**kept, "days": 6})
+        closed = await second.post(f"/api/proposals/{again.json()['id']}/close", {"reason": "Conseil à consulter"})
+        assert closed.status_code == 200
+        await valkey.publish("csu:hints", "the end")
+        heard = []
+        async for message in told.listen():
+            if message["data"] == "the end":
+                break
+            if message["type"] == "message":
+                heard.append(message["data"])
+    assert heard == ["proposals"] * 4

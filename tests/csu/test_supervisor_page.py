@@ -78,10 +78,10 @@ async def test_a_habilitation_of_a_service_of_the_state_names_its_chief(centre: 
         await expect(dialog.locator("select:invalid")).to_have_count(2)  # nobody is chosen beforehand
         await dialog.locator("[name=account]").select_option(label="Opérateur (Opérateur)")
         await dialog.locator("[name=commune]").select_option(label="Vernon")
-        for name, text in (("reference", "HAB-77"), ("signed_by", "Maire de Vernon"), ("signed_on", "2026-11-02")):
+        for name, text in (("reference", "HAB-77"), ("signed_by", "Maire de Vernon"), ("signed_on", "02/11/2026")):
             await dialog.locator(f"[name={name}]").fill(text)
-        await dialog.locator("[name=from]").fill("2032-01-01")
-        await dialog.locator("[name=to]").fill("2032-12-31")
+        await dialog.locator("[name=from]").fill("01/01/2032")
+        await dialog.locator("[name=to]").fill("31/12/2032")
         await dialog.get_by_test_id("grant-submit").click()
         row = page.get_by_test_id("persons-table").locator("tr", has_text="HAB-77")
         await expect(row).to_contain_text("Maire de Vernon")

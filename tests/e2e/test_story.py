@@ -108,6 +108,8 @@ def test_the_operator_watches_goes_back_a_minute_and_is_refused_the_third_commun
     expect(tile(page, refused)).to_have_attribute("data-state", "refused")
     expect(tile(page, refused).get_by_test_id("tile-refused")).to_have_attribute("data-code", "CONVENTION_MISSING")
     expect(tile(page, refused)).to_contain_text("convention")
+    # What the wall knows to be refused it asks for only when told to.
+    tile(page, refused).get_by_text("Redemander").click()
 
     wait_recorded(centre, seen, began, 75)
     tile(page, seen).dblclick()

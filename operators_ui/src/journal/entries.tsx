@@ -11,6 +11,7 @@ import { saveJson } from "../lib/save";
 import { clock, day, dayAndClock } from "../lib/time";
 import { fromLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Badge, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
@@ -86,8 +87,8 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
   const named = (names: Readonly<Record<string, string>>): (readonly [string, string])[] => Object.entries(names);
   return (
     <form className="filters" onSubmit={submit} role="search" aria-label={journal.searchTitle}>
-      <label>{journal.from}<input ref={first} name="from" type="datetime-local" data-testid="journal-from" /></label>
-      <label>{journal.to}<input name="to" type="datetime-local" data-testid="journal-to" /></label>
+      <label>{journal.from}<DateField kind="instant" field={first} name="from" testid="journal-from" /></label>
+      <label>{journal.to}<DateField kind="instant" name="to" testid="journal-to" /></label>
       <Choice label={journal.agent} all={journal.allAgents} name="person" testid="journal-person" options={scope.persons.map(({ id, name }) => [id, name])} />
       <Choice label={journal.camera} all={journal.allCameras} name="camera" testid="journal-camera" options={scope.cameras.map((one) => [one.id, `${one.number} ${one.name} (${one.commune.name})`])} />
       {scope.communes.length > 1 && <Choice label={fr.tables.commune} all={journal.allCommunes} name="commune" testid="journal-commune" options={scope.communes.map(({ insee, name }) => [insee, name])} />}

@@ -1,11 +1,14 @@
 /** A period and whose looks: asked for on submit, never before, since each reading is an entry of the journal. */
 
-import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import { cameras as camerasBody, journalScope, type Camera, type JournalScope } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { journalScope, type Camera, type JournalScope } from "../api/types";
+import { useOffered } from "../lib/asked";
 import { byName } from "../lib/names";
+import { showTyped } from "../lib/typed-dates";
+import { useCameras } from "../recording/camera-choice";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { fr } from "../strings";
 import { lastDays, type Period, type Subject } from "./query";
 
@@ -13,10 +16,8 @@ const NONE: JournalScope = { persons: [], communes: [], ops: [], motifs: [] };
 
 /** Agents and communes that the journal may be searched for, and the cameras. */
 export function useScope(): JournalScope & { cameras: readonly Camera[] } {
-  const { answer } = useAsked("/api/journal/persons", journalScope);
-  const { answer: cameras } = useAsked("/api/cameras", camerasBody);
-  const scope = answer?.kind === "ok" ? answer.value : NONE;
-  return { ...scope, communes: byName(scope.communes), cameras: cameras?.kind === "ok" ? cameras.value : [] };
+  const scope = useOffered("/api/journal/persons", journalScope) ?? NONE;
+  return { ...scope, communes: byName(scope.communes), cameras: useCameras() };
 }
 
 export type Scope = ReturnType<typeof useScope>;
@@ -26,18 +27,19 @@ export function PeriodForm(props: {
 }): ReactNode {
   const { now } = useDesk();
   const { scope, onAsk } = props;
-  const [from, setFrom] = useState(toLocal(props.period.from));
-  const [to, setTo] = useState(toLocal(props.period.to));
   const [subject, setSubject] = useState(props.subject);
   const [isWrong, setWrong] = useState(false);
   useEffect(() => setSubject(props.subject), [props.subject]);
+  const [from, to] = [useRef<HTMLInputElement>(null), useRef<HTMLInputElement>(null)];
   useEffect(() => {
-    setFrom(toLocal(props.period.from));
-    setTo(toLocal(props.period.to));
-  }, [props.period]);
-  const submit = (event: FormEvent): void => {
+    setWrong(false);
+    if (from.current !== null) from.current.value = showTyped("instant", toLocal(props.period.from));
+    if (to.current !== null) to.current.value = showTyped("instant", toLocal(props.period.to));
+  }, [props.period, from, to]);
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const period = { from: fromLocal(from) ?? 0, to: fromLocal(to, true) ?? 0 };
+    const form = new FormData(event.currentTarget);
+    const period = { from: fromLocal(String(form.get("from"))) ?? 0, to: fromLocal(String(form.get("to")), true) ?? 0 };
     setWrong(period.from >= period.to);
     if (period.from < period.to) onAsk(period, subject);
   };
@@ -45,8 +47,8 @@ export function PeriodForm(props: {
   const { journal } = fr;
   return (
     <form className="filters" onSubmit={submit} role="search" aria-label={journal.periodTitle}>
-      <label>{journal.from}<input type="datetime-local" required value={from} onChange={(event) => setFrom(event.target.value)} data-testid="period-from" aria-invalid={isWrong} /></label>
-      <label>{journal.to}<input type="datetime-local" required value={to} onChange={(event) => setTo(event.target.value)} data-testid="period-to" aria-invalid={isWrong} /></label>
+      <label>{journal.from}<DateField kind="instant" field={from} name="from" required testid="period-from" isWrong={isWrong} /></label>
+      <label>{journal.to}<DateField kind="instant" field={to} name="to" required testid="period-to" isWrong={isWrong} /></label>
       {props.hasSubject && (
         <>
           <Choice label={journal.agent} all={journal.allAgents} value={subject.person} onChange={choose("person")} testid="period-person" options={scope.persons.map(({ id, name }) => [id, name])} />

@@ -79,7 +79,7 @@ function Compare(): ReactNode {
       <h2>{journal.compareTitle}</h2>
       <p className="quiet">{journal.compareHelp}</p>
       <div className="filters">
-        <label>{journal.keptFile}<input type="file" accept="application/json,.json" onChange={(event) => void read(event.target)} data-testid="kept-head" /></label>
+        <label className="file">{journal.keptFile}<span className="button">{journal.chooseFile}</span><input type="file" className="visually-hidden" accept="application/json,.json" onChange={(event) => void read(event.target)} data-testid="kept-head" /></label>
       </div>
       <div role="status" data-testid="compared">
         {outcome?.kind === "unreadable" && <p className="notice notice-error">{journal.unreadable}</p>}

@@ -88,7 +88,7 @@ export const journal = {
   keep: "Télécharger la tête signée",
   compareTitle: "Le journal prolonge-t-il une tête gardée ?",
   compareHelp: "Choisissez un fichier téléchargé ici un autre jour (tête ou preuve). Il n'est pas envoyé ; seule sa taille est demandée au centre.",
-  keptFile: "Fichier gardé", unreadable: "Ce fichier n'est ni une tête ni une preuve de ce journal.",
+  keptFile: "Fichier gardé", chooseFile: "Choisir un fichier…", unreadable: "Ce fichier n'est ni une tête ni une preuve de ce journal.",
   differs: (size: number) => `La tête gardée de ${size} écritures n'est pas celle que le journal donne aujourd'hui pour cette taille : il a été réécrit. Prévenez la CNIL et le responsable de traitement.`,
   goesOn: (size: number, at: string, now: number) => `La tête gardée du ${at} (${size} écritures) est bien au journal, qui en compte ${now}. La preuve de cohérence ci-contre le démontre sans faire confiance au centre :`,
   consistencyFile: "Télécharger la preuve de cohérence",

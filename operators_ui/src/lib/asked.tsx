@@ -20,6 +20,20 @@ export function useAsked<T>(path: string, decoder: Decoder<T>): { answer: Answer
   return { answer, retry: useCallback(() => setRound((n) => n + 1), []) };
 }
 
+const RETRY_MS = 3_000;
+
+/** What a form has to choose from; asked again until the centre has told it, null before. */
+export function useOffered<T>(path: string, decoder: Decoder<T>): T | null {
+  const { answer, retry } = useAsked(path, decoder);
+  const isAway = answer?.kind === "failed";
+  useEffect(() => {
+    if (!isAway) return;
+    const timer = window.setTimeout(retry, RETRY_MS);
+    return () => window.clearTimeout(timer);
+  }, [isAway, retry]);
+  return answer?.kind === "ok" ? answer.value : null;
+}
+
 export function Asked<T>(props: { path: string; decoder: Decoder<T>; children: (value: T) => ReactNode }): ReactNode {
   const { answer, retry } = useAsked(props.path, props.decoder);
   const problem = answer === null || answer.kind === "ok" ? null : answer;

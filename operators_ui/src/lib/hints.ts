@@ -1,6 +1,6 @@
 /** The centre's server-sent events: names only, never data. Polling is the base; a hint only makes it ask at once. */
 
-const NAMES = ["alarms", "cameras", "recorder", "session"] as const;
+const NAMES = ["alarms", "cameras", "proposals", "recorder", "session"] as const;
 export type HintName = (typeof NAMES)[number];
 
 export class Hints {

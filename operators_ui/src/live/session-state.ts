@@ -12,7 +12,21 @@ export interface Wanted {
   readonly tile: string;
   readonly camera: string;
   readonly stream: Stream;
+  /** Why the centre's inventory says that this person may not look; null when they may, or when only asking tells. */
+  readonly refusal: Refusal | null;
 }
+
+export interface Refusal {
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** Refusals of a right, which no other motif lifts. Known from the inventory they are shown without being asked for: each
+ * answer of the centre would be an entry of the journal though nobody tried to look. Only a person's own asking is one. */
+export const OF_RIGHTS: ReadonlySet<string> = new Set([
+  "NOT_HABILITE", "OUT_OF_COMMUNE", "AGREMENT_MISSING", "CONVENTION_MISSING", "AUTH_MISSING", "AUTH_EXPIRED", "AUTH_SUSPENDED", "MASK_LOCKED",
+  "DEPORT_NO_ARRETE", "DEPORT_MODE",
+]);
 
 export type TileState =
   | { readonly kind: "idle" }
@@ -55,7 +69,7 @@ export const EMPTY: LiveState = { link: { kind: "down" }, linkAttempt: 0, tiles:
 
 export type LiveEvent =
   | { readonly kind: "want"; readonly wanted: readonly Wanted[] }
-  /** Ask anew for those of these tiles that are refused, or for every such one (null). */
+  /** Ask anew for those of these tiles that are refused; null: for every one that another motif may open. */
   | { readonly kind: "again"; readonly tiles: readonly string[] | null }
   | { readonly kind: "linked" }
   | { readonly kind: "unlinked" }
@@ -98,7 +112,8 @@ function apply(state: LiveState, event: LiveEvent, now: number, random: () => nu
       return want(state, event.wanted, effects);
     case "again":
       return each(state, (tile) => {
-        const meant = event.tiles === null || event.tiles.includes(tile.wanted.tile);
+        const isOfRights = tile.state.kind === "refused" && OF_RIGHTS.has(tile.state.code);
+        const meant = event.tiles === null ? !isOfRights : event.tiles.includes(tile.wanted.tile);
         return meant && (tile.state.kind === "refused" || tile.state.kind === "waiting") ? { ...tile, state: { kind: "idle" } } : tile;
       });
     case "linked":
@@ -168,7 +183,8 @@ function want(state: LiveState, wanted: readonly Wanted[], effects: Effect[]): L
       before.delete(one.tile);
       return { ...old, wanted: one };
     }
-    return { wanted: one, key: "", state: { kind: "idle" }, attempt: 0 };
+    const state: TileState = one.refusal === null ? { kind: "idle" } : { kind: "refused", ...one.refusal, cut: false };
+    return { wanted: one, key: "", state, attempt: 0 };
   });
   for (const old of before.values()) {
     if (old.state.kind === "live") effects.push({ kind: "send", message: { type: "close", channel: old.state.channel } });

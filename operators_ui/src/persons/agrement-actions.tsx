@@ -5,6 +5,7 @@ import type { Person } from "../api/types";
 import { localDay } from "../recording/local-input";
 import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { ReasonButton } from "../shell/parts";
 import { fr } from "../strings";
 import { validity } from "../tables/validity";
@@ -29,12 +30,12 @@ export function AgrementActions({ person, onDone }: { person: Person; onDone: ()
         <p className="quiet">{persons.agrementHelp}</p>
         <label>{persons.decision}<input name="reference" required minLength={3} maxLength={60} autoComplete="off" autoFocus /></label>
         <label>{persons.prefet}<input name="prefet" required minLength={3} maxLength={80} autoComplete="off" defaultValue={agrement?.prefet ?? ""} /></label>
-        <label>{persons.departementsField}<input name="departements" required pattern="[0-9AB]{2,3}([ ,]+[0-9AB]{2,3})*" autoComplete="off" defaultValue={agrement?.departements.join(", ") ?? ""} /></label>
+        <label>{persons.departementsField}<input name="departements" required pattern="[0-9AB]{2,3}([ ,]+[0-9AB]{2,3})*" title={persons.departementsHint} autoComplete="off" defaultValue={agrement?.departements.join(", ") ?? ""} /></label>
         <div className="pair">
-          <label>{tables.from}<input name="from" type="date" required defaultValue={localDay(now())} /></label>
-          <label>{persons.agrementTo}<input name="to" type="date" /></label>
+          <label>{tables.from}<DateField kind="day" name="from" required defaultValue={localDay(now())} /></label>
+          <label>{persons.agrementTo}<DateField kind="day" name="to" /></label>
         </div>
-        <label>{persons.inquiryOn}<input name="inquiry" type="date" /></label>
+        <label>{persons.inquiryOn}<DateField kind="day" name="inquiry" /></label>
       </Step>{" "}
       {standing !== "over" && (standing === "suspended"
         ? <ReasonButton label={persons.agrementResume} title={tables.resumeTitle(persons.agrementOf(person.name))} warning={null} path={`${path}/resume`} testid="resume-agrement" id={person.id} onDone={onDone} />

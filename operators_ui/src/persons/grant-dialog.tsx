@@ -3,6 +3,7 @@ import { nothing, type Failed, type Refused } from "../api/client";
 import type { Person } from "../api/types";
 import { endOf } from "../recording/local-input";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Dialog, Problem } from "../shell/parts";
 import { fr } from "../strings";
 
@@ -52,9 +53,9 @@ export function GrantDialog(props: {
         </fieldset>
         <label>{tables.reference}<input name="reference" required minLength={3} maxLength={60} autoComplete="off" /></label>
         <label>{tables.signedBy}<input name="signed_by" required minLength={3} maxLength={80} autoComplete="off" /></label>
-        <label>{tables.signedOn}<input name="signed_on" type="date" required /></label>
-        <label>{tables.from}<input name="from" type="date" required /></label>
-        <label>{tables.to}<input name="to" type="date" required /></label>
+        <label>{tables.signedOn}<DateField kind="day" name="signed_on" required /></label>
+        <label>{tables.from}<DateField kind="day" name="from" required /></label>
+        <label>{tables.to}<DateField kind="day" name="to" required /></label>
         <div className="actions">
           <button type="button" onClick={props.onClose}>{tables.cancel}</button>
           <button type="submit" className="primary" data-testid="grant-submit">{tables.confirm}</button>

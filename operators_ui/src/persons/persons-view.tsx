@@ -2,7 +2,7 @@
 
 import { useCallback, useMemo, useState, type ReactNode } from "react";
 import { journalScope, personsPage } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useOffered } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { useDesk } from "../shell/context";
 import { Loaded } from "../shell/parts";
@@ -19,8 +19,8 @@ type Section = (typeof SECTIONS)[number];
 export function PersonsView(): ReactNode {
   const { api } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/persons", personsPage), [api]), PERIOD_MS);
-  const { answer } = useAsked("/api/journal/persons", journalScope);
-  const names = useMemo(() => new Map(answer?.kind === "ok" ? answer.value.communes.map((one) => [one.insee, one.name]) : []), [answer]);
+  const scope = useOffered("/api/journal/persons", journalScope);
+  const names = useMemo(() => new Map(scope?.communes.map((one) => [one.insee, one.name])), [scope]);
   const [section, setSection] = useState<Section>("habilitations");
   return (
     <div className="table-page sections">

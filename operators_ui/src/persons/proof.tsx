@@ -2,13 +2,14 @@
 
 import { useState, type FormEvent, type ReactNode } from "react";
 import type { Failed, Refused } from "../api/client";
-import { cameras as camerasBody, habilitationAnswer, type Person } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { habilitationAnswer, type Person } from "../api/types";
 import { fields, type Decoded } from "../lib/decode";
 import { saveJson } from "../lib/save";
 import { day, dayAndClock, lastDay, MINUTE_MS } from "../lib/time";
+import { useCameras } from "../recording/camera-choice";
 import { fromLocal, toLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Badge, Problem } from "../shell/parts";
 import { dayNumber } from "../statements/months";
 import { fr } from "../strings";
@@ -23,7 +24,7 @@ interface Answered {
 
 export function Proof({ persons: all }: { persons: readonly Person[] }): ReactNode {
   const { api, now } = useDesk();
-  const { answer: cameras } = useAsked("/api/cameras", camerasBody);
+  const cameras = useCameras();
   const [answered, setAnswered] = useState<Answered | null>(null);
   const [problem, setProblem] = useState<Refused | Failed | null>(null);
   const { persons } = fr;
@@ -44,8 +45,8 @@ export function Proof({ persons: all }: { persons: readonly Person[] }): ReactNo
       <p className="quiet">{persons.proofHelp}</p>
       <form className="filters" onSubmit={(event) => void submit(event)}>
         <label>{persons.who}<select name="person" required data-testid="proof-person">{all.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}</select></label>
-        <label>{fr.tables.camera}<select name="camera" required data-testid="proof-camera">{cameras?.kind === "ok" && cameras.value.map((one) => <option key={one.id} value={one.id}>{one.number} {one.name} ({one.commune.name})</option>)}</select></label>
-        <label>{persons.at}<input name="at" type="datetime-local" required defaultValue={toLocal(now())} data-testid="proof-at" /></label>
+        <label>{fr.tables.camera}<select name="camera" required data-testid="proof-camera">{cameras.map((one) => <option key={one.id} value={one.id}>{one.number} {one.name} ({one.commune.name})</option>)}</select></label>
+        <label>{persons.at}<DateField kind="instant" name="at" required defaultValue={toLocal(now())} testid="proof-at" /></label>
         <button type="submit" className="primary" data-testid="proof-apply">{persons.take}</button>
       </form>
       {problem && <Problem problem={problem} />}

@@ -19,7 +19,7 @@ export const persons = {
   agrementNew: "Nouvel agrément", agrementRenew: "Renouveler l'agrément", agrementTitle: (who: string) => `Agrément : ${who}`,
   agrementHelp: "La décision du préfet, telle qu'elle est prise (CSI L.132-14-1). Elle remplace l'agrément précédent ; une suspension demeure jusqu'à ce qu'elle soit levée.",
   agrementOf: (who: string) => `agrément de ${who}`, agrementSuspend: "Suspendre l'agrément", agrementResume: "Rétablir l'agrément",
-  decision: "Référence de la décision", prefet: "Préfet qui l'a prise", departementsField: "Départements (27, 76)", agrementTo: "Jusqu'au (inclus, si un terme est fixé)",
+  decision: "Référence de la décision", prefet: "Préfet qui l'a prise", departementsField: "Départements (27, 76)", departementsHint: "Des numéros de département séparés par des virgules sont attendus.", agrementTo: "Jusqu'au (inclus, si un terme est fixé)",
   inquiryOn: "Date de l'enquête administrative (celle du début si elle n'est pas connue)",
   inquiry: "Enquête avant le", departements: (list: string) => `${list.includes(",") ? "départements" : "département"} ${list}`,
   review: "Revue annuelle", confirmedAt: (at: string, who: string | null) => (who === null ? `le ${at}` : `le ${at} par ${who}`), never: "jamais confirmé", reviewBy: (at: string) => `avant le ${at}`,

@@ -2,10 +2,11 @@
 
 import { useCallback, type ReactNode } from "react";
 import { bases as basesBody, territory as territoryBody, type Basis } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useOffered } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Badge, Loaded } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
@@ -82,8 +83,7 @@ function Row({ one, decides, onDone }: { one: Basis; decides: boolean; onDone: (
 /** Every camera is offered: for one on the street the centre refuses, and says by which text. */
 function BasisFields(): ReactNode {
   const { now } = useDesk();
-  const { answer } = useAsked("/api/territory", territoryBody);
-  const communes = answer?.kind === "ok" ? answer.value : [];
+  const communes = useOffered("/api/territory", territoryBody) ?? [];
   return (
     <>
       <p className="quiet">{words.proposeHelp}</p>
@@ -107,8 +107,8 @@ function BasisFields(): ReactNode {
       </label>
       <label>{words.reference}<input name="reference" required minLength={3} maxLength={120} autoComplete="off" /></label>
       <div className="pair">
-        <label>{fr.tables.from}<input name="from" type="date" required defaultValue={localDay(now())} /></label>
-        <label>{fr.tables.to}<input name="to" type="date" required /></label>
+        <label>{fr.tables.from}<DateField kind="day" name="from" required defaultValue={localDay(now())} /></label>
+        <label>{fr.tables.to}<DateField kind="day" name="to" required /></label>
       </div>
     </>
   );

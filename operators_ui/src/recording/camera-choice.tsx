@@ -1,20 +1,11 @@
-import { useEffect, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { cameras as camerasBody, type Camera } from "../api/types";
-import { useDesk } from "../shell/context";
+import { useOffered } from "../lib/asked";
 import { fr } from "../strings";
 import { grouped } from "../wall/inventory";
 
-/** The person's cameras, asked for once; empty until they are there. */
-export function useCameras(): readonly Camera[] {
-  const { api } = useDesk();
-  const [cameras, setCameras] = useState<readonly Camera[]>([]);
-  useEffect(() => {
-    void api.get("/api/cameras", camerasBody).then((answer) => {
-      if (answer.kind === "ok") setCameras(answer.value);
-    });
-  }, [api]);
-  return cameras;
-}
+/** The person's cameras, not polled; empty until they are there. */
+export const useCameras = (): readonly Camera[] => useOffered("/api/cameras", camerasBody) ?? [];
 
 export function CameraChoice({ cameras }: { cameras: readonly Camera[] }): ReactNode {
   return (

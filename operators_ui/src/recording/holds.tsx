@@ -3,6 +3,7 @@ import type { Failed, Refused } from "../api/client";
 import { holds as holdsBody, putHold, type Camera, type Hold, type PutHold } from "../api/types";
 import { dayAndClock, HOUR_MS } from "../lib/time";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Badge, Dialog, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
@@ -116,8 +117,8 @@ function PutDialog(props: { cameras: readonly Camera[]; onClose: () => void; onD
         {problem && <Problem problem={problem} />}
         <label>{words.requisition}<input name="requisition" required maxLength={80} autoComplete="off" data-testid="hold-requisition" /></label>
         <CameraChoice cameras={props.cameras} />
-        <label>{words.from}<input name="from" type="datetime-local" required defaultValue={toLocal(now() - HOUR_MS)} /></label>
-        <label>{words.to}<input name="to" type="datetime-local" required defaultValue={toLocal(now())} /></label>
+        <label>{words.from}<DateField kind="instant" name="from" required defaultValue={toLocal(now() - HOUR_MS)} /></label>
+        <label>{words.to}<DateField kind="instant" name="to" required defaultValue={toLocal(now())} /></label>
         <p className="quiet">{fr.recording.interruptions.localTime}</p>
         <div className="actions">
           <button type="button" onClick={props.onClose}>{fr.tables.cancel}</button>

@@ -4,6 +4,7 @@ import { interruptions as interruptionsBody, type Interruption, type Interruptio
 import { usePolled } from "../lib/poll";
 import { clock, dayAndClock, HOUR_MS } from "../lib/time";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Badge, Dialog, Loaded, Problem } from "../shell/parts";
 import { fr } from "../strings";
 import { Table } from "../tables/parts";
@@ -141,8 +142,8 @@ function Announce(props: {
             </select>
           </label>
         )}
-        <label>{words.from}<input name="from" type="datetime-local" required defaultValue={toLocal(now())} /></label>
-        <label>{words.to}<input name="to" type="datetime-local" required defaultValue={toLocal(now() + HOUR_MS)} /></label>
+        <label>{words.from}<DateField kind="instant" name="from" required defaultValue={toLocal(now())} /></label>
+        <label>{words.to}<DateField kind="instant" name="to" required defaultValue={toLocal(now() + HOUR_MS)} /></label>
         <p className="quiet">{words.localTime}</p>
         <div className="actions">
           <button type="button" onClick={props.onClose}>{fr.tables.cancel}</button>

@@ -1,7 +1,7 @@
 /** All that waits for a second person. What has a page of its own is confirmed there, with what must be known for it; all of
  * it is refused here by another person, and taken back by who proposed it. */
 
-import { useCallback, type ReactNode } from "react";
+import { useCallback, useEffect, type ReactNode } from "react";
 import { proposals as proposalsBody, type WaitingProposal } from "../api/types";
 import { usePolled } from "../lib/poll";
 import { clock, day, dayAndClock, lastDay } from "../lib/time";
@@ -23,8 +23,9 @@ const PAGES: Readonly<Record<string, Section>> = {
 const PATHS: Readonly<Record<string, string>> = { retention: "/api/retentions", legal_basis: "/api/legal-bases" };
 
 export function Waiting(props: { onSection: (section: Section) => void }): ReactNode {
-  const { api } = useDesk();
+  const { api, hints } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/proposals", proposalsBody), [api]), PERIOD_MS);
+  useEffect(() => hints.on("proposals", poke), [hints, poke]);
   return (
     <>
       <header><h1>{waiting.title}</h1></header>

@@ -145,7 +145,7 @@ function useLeaseChecks(controller: ReplayController): void {
 function useLivePicture(live: LiveSession, camera: Camera, isLive: boolean): void {
   const stream = "main";
   useEffect(() => {
-    live.want(isLive ? [{ tile: TILE, camera: camera.id, stream }] : []);
+    live.want(isLive ? [{ tile: TILE, camera: camera.id, stream, refusal: null }] : []);
   }, [live, camera.id, isLive]);
   useEffect(() => () => live.want([]), [live]);
 }

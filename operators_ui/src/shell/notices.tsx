@@ -52,8 +52,8 @@ function SessionEnd(): ReactNode {
 function ToConfirm({ onOpen }: Props): ReactNode {
   const { api, hints } = useDesk();
   const { value, poke } = usePolled(useCallback(() => api.get("/api/proposals", proposalsBody), [api]), PROPOSALS_PERIOD_MS);
-  useEffect(() => hints.on("recorder", poke), [hints, poke]);
-  useEffect(() => hints.on("cameras", poke), [hints, poke]);
+  useEffect(() => hints.on("proposals", poke), [hints, poke]);
+  useEffect(() => hints.on("cameras", poke), [hints, poke]); // a mask that is taken back
   const first = firstToConfirm(value ?? []);
   if (first === null) return null;
   return (

@@ -1,7 +1,7 @@
 import { useCallback, useState, type FormEvent, type ReactNode } from "react";
 import { nothing, type Failed, type Refused } from "../api/client";
 import { accounts as accountsBody, createdAccount, territory as territoryBody, type Account, type TerritoryCommune } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useOffered } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day } from "../lib/time";
 import { Step } from "../recording/step";
@@ -15,8 +15,7 @@ const PERIOD_MS = 15_000;
 export function Accounts(): ReactNode {
   const { api } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/accounts", accountsBody), [api]), PERIOD_MS);
-  const { answer } = useAsked("/api/territory", territoryBody);
-  const communes = answer?.kind === "ok" ? answer.value : [];
+  const communes = useOffered("/api/territory", territoryBody) ?? [];
   const [creating, setCreating] = useState(false);
   const { tables } = fr;
   return (
@@ -147,7 +146,7 @@ function NewAccount(props: { communes: readonly TerritoryCommune[]; onClose: () 
       <form onSubmit={(event) => void submit(event)}>
         <p className="quiet">{tables.createHelp}</p>
         {problem && <Problem problem={problem} />}
-        <label>{tables.login}<input name="login" required pattern="[a-z0-9][a-z0-9._\-]{1,63}" autoComplete="off" autoFocus /></label>
+        <label>{tables.login}<input name="login" required pattern="[a-z0-9][a-z0-9._\-]{1,63}" title={tables.loginHint} autoComplete="off" autoFocus /></label>
         <label>{tables.name}<input name="name" required minLength={2} maxLength={80} autoComplete="off" /></label>
         <Choice label={tables.role} name="role" options={fr.roles} />
         <Choice label={tables.category} name="category" options={fr.categories} />

@@ -12,7 +12,7 @@ export const watching = {
 export const tables = {
   suspend: "Suspendre", resume: "Rétablir", close: "Clôturer", create: "Créer un compte", confirm: "Confirmer",
   cancel: "Annuler", reason: "Raison (portée au journal, sans nom ni plaque)", state: "État", name: "Nom",
-  role: "Rôle", login: "Identifiant", commune: "Commune", convention: "Convention", authorisation: "Autorisation",
+  role: "Rôle", login: "Identifiant", loginHint: "Deux caractères au moins sont attendus : minuscules, chiffres, points, tirets.", commune: "Commune", convention: "Convention", authorisation: "Autorisation",
   conventions: "Conventions", authorisationsInForce: "Autorisations enregistrées, par caméras",
   category: "Qualité", employer: "Commune employeuse", noEmployer: "Aucune (centre, syndicat, service de l'État)", rights: "Droits",
   period: "Validité", deadline: "Échéance", validity: "Validité", site: "Lieu", camera: "Caméra", cameras: "Caméras", pictures: "Images",

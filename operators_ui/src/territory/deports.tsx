@@ -2,9 +2,10 @@
 
 import { useCallback, useState, type ReactNode } from "react";
 import { deports as deportsBody, personsPage, territory as territoryBody, type Deport, type Person, type TerritoryCommune } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useOffered } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { Loaded } from "../shell/parts";
 import { endOf, localDay } from "../recording/local-input";
 import { MotifFields, motifIn } from "../recording/motif-fields";
@@ -90,11 +91,10 @@ function Change(props: { one: Deport; verb: "suspend" | "resume" | "end"; what: 
 
 function Fields(): ReactNode {
   const { now } = useDesk();
-  const { answer: territory } = useAsked("/api/territory", territoryBody);
-  const { answer: known } = useAsked("/api/persons", personsPage);
+  const communes = useOffered("/api/territory", territoryBody) ?? [];
+  const known = useOffered("/api/persons", personsPage);
   const [insee, setInsee] = useState("");
-  const communes = territory?.kind === "ok" ? territory.value : [];
-  const agents = known?.kind === "ok" ? known.value.persons.filter(isOfTheState) : [];
+  const agents = known?.persons.filter(isOfTheState) ?? [];
   return (
     <>
       <p className="quiet">{words.enterHelp}</p>
@@ -122,8 +122,8 @@ function Fields(): ReactNode {
       </fieldset>
       <label>{words.keepsDays}<input name="recipient_days" type="number" required min={1} max={31} defaultValue={30} /></label>
       <div className="pair">
-        <label>{tables.from}<input name="from" type="date" required defaultValue={localDay(now())} /></label>
-        <label>{tables.to}<input name="to" type="date" required /></label>
+        <label>{tables.from}<DateField kind="day" name="from" required defaultValue={localDay(now())} /></label>
+        <label>{tables.to}<DateField kind="day" name="to" required /></label>
       </div>
       <MotifFields act="deport" />
     </>

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { authorisations as authorisationsBody, territory as territoryBody, type Authorisation, type TerritoryCommune } from "../api/types";
-import { useAsked } from "../lib/asked";
+import { useOffered } from "../lib/asked";
 import { usePolled } from "../lib/poll";
 import { day, dayAndClock, lastDay } from "../lib/time";
 import { useDesk } from "../shell/context";
@@ -22,15 +22,15 @@ const { dossiers } = fr;
 export function Dossiers(): ReactNode {
   const { api, session } = useDesk();
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/authorisations", authorisationsBody), [api]), PERIOD_MS);
-  const { answer: territory } = useAsked("/api/territory", territoryBody);
+  const territory = useOffered("/api/territory", territoryBody);
   const [chosen, setChosen] = useState<string | null>(null);
   const decides = MAY_DECIDE.has(session.account.role);
-  const camerasOf = (insee: string): TerritoryCommune["cameras"] => (territory?.kind === "ok" ? (territory.value.find((known) => known.insee === insee)?.cameras ?? []) : []);
+  const camerasOf = (insee: string): TerritoryCommune["cameras"] => territory?.find((known) => known.insee === insee)?.cameras ?? [];
   return (
     <>
       <header>
         <h1>{dossiers.title}</h1>
-        {decides && territory?.kind === "ok" && <NewDossier communes={territory.value} onDone={poke} />}
+        {decides && territory !== null && <NewDossier communes={territory} onDone={poke} />}
       </header>
       <Loaded value={value} problem={problem} onRetry={poke}>
         {(list) => (

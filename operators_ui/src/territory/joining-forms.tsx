@@ -5,9 +5,10 @@ import { listedCommunes, type ListedCommune, type TerritoryCommune } from "../ap
 import { localDay } from "../recording/local-input";
 import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { fr } from "../strings";
 import { cameraOf, communeOf, conventionOf, onboardingOf, siteOf, sourceOf } from "./joining";
-import { DEGREES, Together } from "./together";
+import { DEGREES, DEGREES_HINT, Together } from "./together";
 import { joining } from "./words";
 
 const { persons, tables } = fr;
@@ -71,8 +72,8 @@ function Answered({ commune }: { commune: TerritoryCommune | null }): ReactNode 
         <label>{joining.controller}<input name="controller" minLength={2} maxLength={200} autoComplete="off" defaultValue={commune?.controller ?? ""} /></label>
         <label>{joining.dpo}<input name="dpo" minLength={2} maxLength={200} autoComplete="off" defaultValue={commune?.dpo ?? ""} /></label>
       </div>
-      <Together first={{ label: joining.deliberation, name: "deliberation", value: commune?.deliberation }} second={{ label: joining.deliberationOn, name: "deliberation_on", type: "date", value: commune?.deliberation_on }} />
-      <Together first={{ label: joining.cnil, name: "cnil_receipt", value: commune?.cnil_receipt }} second={{ label: joining.cnilOn, name: "cnil_sent_on", type: "date", value: commune?.cnil_sent_on }} />
+      <Together first={{ label: joining.deliberation, name: "deliberation", value: commune?.deliberation }} second={{ label: joining.deliberationOn, name: "deliberation_on", isDay: true, value: commune?.deliberation_on }} />
+      <Together first={{ label: joining.cnil, name: "cnil_receipt", value: commune?.cnil_receipt }} second={{ label: joining.cnilOn, name: "cnil_sent_on", isDay: true, value: commune?.cnil_sent_on }} />
     </>
   );
 }
@@ -89,8 +90,8 @@ export function EnterConvention({ commune, onDone }: Props): ReactNode {
       <label>{joining.conventionReference}<input name="reference" required minLength={3} maxLength={60} autoComplete="off" /></label>
       <label>{joining.partner}<input name="partner" required minLength={2} maxLength={200} autoComplete="off" /></label>
       <div className="pair">
-        <label>{tables.from}<input name="from" type="date" required defaultValue={localDay(now())} /></label>
-        <label>{joining.conventionTo}<input name="to" type="date" /></label>
+        <label>{tables.from}<DateField kind="day" name="from" required defaultValue={localDay(now())} /></label>
+        <label>{joining.conventionTo}<DateField kind="day" name="to" /></label>
       </div>
     </Step>
   );
@@ -107,8 +108,8 @@ export function EnterSite({ commune, site, onDone }: Props & { site: TerritoryCo
       <label>{joining.siteName}<input name="name" required minLength={2} maxLength={200} autoComplete="off" readOnly={site !== null} defaultValue={site?.name ?? ""} /></label>
       <label>{joining.address}<input name="address" minLength={2} maxLength={200} autoComplete="off" defaultValue={site?.address ?? ""} /></label>
       <Together
-        first={{ label: joining.latitude, name: "latitude", pattern: DEGREES, value: site?.latitude?.toString() }}
-        second={{ label: joining.longitude, name: "longitude", pattern: DEGREES, value: site?.longitude?.toString() }}
+        first={{ label: joining.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: site?.latitude?.toString() }}
+        second={{ label: joining.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: site?.longitude?.toString() }}
       />
     </Step>
   );
@@ -119,7 +120,7 @@ export function EnterCamera({ commune, onDone }: Props): ReactNode {
     <Step label={joining.camera} title={`${joining.camera} : ${commune.name}`} path="/api/cameras" testid="enter-camera" onDone={onDone} body={cameraOf(commune.insee)} wide>
       <p className="quiet">{joining.cameraHelp}</p>
       <div className="pair">
-        <label>{joining.number}<input name="number" required pattern="[0-9A-Za-z\-]{1,20}" autoComplete="off" autoFocus /></label>
+        <label>{joining.number}<input name="number" required pattern="[0-9A-Za-z\-]{1,20}" title={joining.number} autoComplete="off" autoFocus /></label>
         <label>{joining.cameraName}<input name="name" required minLength={2} maxLength={200} autoComplete="off" /></label>
       </div>
       <div className="pair">
@@ -146,7 +147,7 @@ function SourceFields(): ReactNode {
     <>
       <label>{joining.main}<input name="main" required pattern={ADDRESS} title={joining.main} maxLength={500} autoComplete="off" /></label>
       <label>{joining.sub}<input name="sub" pattern={ADDRESS} title={joining.main} maxLength={500} autoComplete="off" /></label>
-      <Together first={{ label: joining.username, name: "username", pattern: "[^:]+" }} second={{ label: joining.password, name: "password", type: "password", autoComplete: "new-password" }} />
+      <Together first={{ label: joining.username, name: "username", pattern: "[^:]+", hint: joining.usernameHint }} second={{ label: joining.password, name: "password", type: "password", autoComplete: "new-password" }} />
       <label>{joining.certificate}<input name="certificate" pattern="([0-9A-Fa-f]{2}:?){32}" title={joining.certificate} autoComplete="off" /></label>
       <label>
         {joining.adapter}

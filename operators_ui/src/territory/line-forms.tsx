@@ -6,7 +6,7 @@ import { Step } from "../recording/step";
 import { fr } from "../strings";
 import { Terms } from "./step-forms";
 import { lineOf, purposesOf } from "./steps";
-import { DEGREES, Together } from "./together";
+import { DEGREES, DEGREES_HINT, Together } from "./together";
 import { lines as words } from "./words";
 
 type TerritoryCamera = TerritoryCommune["cameras"][number];
@@ -81,8 +81,8 @@ function Technical({ line }: { line: AuthorisationLine | undefined }): ReactNode
         <label>{words.exemption}<input name="exemption" minLength={3} maxLength={120} autoComplete="off" defaultValue={line?.exemption ?? ""} /></label>
       </div>
       <Together
-        first={{ label: words.latitude, name: "latitude", pattern: DEGREES, value: latitude?.toString() }}
-        second={{ label: words.longitude, name: "longitude", pattern: DEGREES, value: longitude?.toString() }}
+        first={{ label: words.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: latitude?.toString() }}
+        second={{ label: words.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: longitude?.toString() }}
       />
       <p className="quiet">{words.kept}</p>
     </>

@@ -5,6 +5,7 @@ import type { Authorisation, AuthorisationLine, TerritoryCommune } from "../api/
 import { localDay } from "../recording/local-input";
 import { Step } from "../recording/step";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { fr } from "../strings";
 import { bodyOf, CLOSING, draftOf, fieldsOf, purposesOf, type Field } from "./steps";
 
@@ -34,17 +35,17 @@ function FieldOf({ field, one }: { field: Field; one: Authorisation }): ReactNod
   const { now } = useDesk();
   const today = localDay(now());
   switch (field) {
-    case "on": return <label>{dossiers.on}<input name="on" type="date" required defaultValue={today} /></label>;
+    case "on": return <label>{dossiers.on}<DateField kind="day" name="on" required defaultValue={today} /></label>;
     case "reference": return <label>{dossiers.arrete}<input name="reference" required minLength={3} maxLength={60} autoComplete="off" /></label>;
     case "period": return (
       <div className="pair">
-        <label>{tables.from}<input name="from" type="date" required defaultValue={today} /></label>
-        <label>{tables.to}<input name="to" type="date" required /></label>
+        <label>{tables.from}<DateField kind="day" name="from" required defaultValue={today} /></label>
+        <label>{tables.to}<DateField kind="day" name="to" required /></label>
       </div>
     );
     case "service": return (
       <>
-        <label>{dossiers.serviceOn}<input name="service_on" type="date" required defaultValue={today} /></label>
+        <label>{dossiers.serviceOn}<DateField kind="day" name="service_on" required defaultValue={today} /></label>
         <Lines label={dossiers.notified} lines={one.lines.filter((line) => line.in_service_at === null)} areChosen />
       </>
     );

@@ -1,14 +1,19 @@
 import { useState, type ReactNode } from "react";
+import { DateField } from "../shell/date-field";
 
 /** Degrees, with a point or the comma of French keyboards. */
 export const DEGREES = "-?[0-9]{1,3}([.,][0-9]+)?";
+export const DEGREES_HINT = "Des degrés décimaux sont attendus, par exemple 49,0241.";
 
 interface Half {
   readonly label: string;
   readonly name: string;
   readonly value?: string | null | undefined;
   readonly type?: string;
+  readonly isDay?: boolean;
   readonly pattern?: string;
+  /** The sentence that says which form the pattern wants. */
+  readonly hint?: string;
   readonly autoComplete?: string;
 }
 
@@ -16,16 +21,16 @@ interface Half {
 export function Together({ first, second }: { first: Half; second: Half }): ReactNode {
   const [values, setValues] = useState([first.value ?? "", second.value ?? ""]);
   const [a = "", b = ""] = values;
+  const set = (at: number) => (text: string): void => setValues(at === 0 ? [text, b] : [a, text]);
   const required = a !== "" || b !== "";
   return (
     <div className="pair">
       {[first, second].map((half, at) => (
         <label key={half.name}>
           {half.label}
-          <input
-            name={half.name} type={half.type ?? "text"} pattern={half.pattern} maxLength={200} autoComplete={half.autoComplete ?? "off"} required={required} value={at === 0 ? a : b}
-            onChange={(event) => setValues(at === 0 ? [event.target.value, b] : [a, event.target.value])}
-          />
+          {half.isDay
+            ? <DateField kind="day" name={half.name} required={required} defaultValue={half.value ?? ""} onText={set(at)} />
+            : <input name={half.name} type={half.type ?? "text"} pattern={half.pattern} title={half.hint} maxLength={200} autoComplete={half.autoComplete ?? "off"} required={required} value={at === 0 ? a : b} onChange={(event) => set(at)(event.target.value)} />}
         </label>
       ))}
     </div>

@@ -105,7 +105,7 @@ export const joining = {
   camera: "Enregistrer une caméra", cameraHelp: "Rien n'en est enregistré ni montré avant qu'un arrêté la mette en service.",
   number: "Numéro (lettres, chiffres, tirets)", cameraName: "Nom", priority: "Priorité (0 à 1000 ; les plus basses sont abandonnées d'abord si la machine ne suit plus)",
   source: "Changer l'accès", sourceTitle: (camera: string) => `Accès à la caméra ${camera}`, sourceHelp: "L'accès se saisit en entier, mot de passe compris : celui qui était enregistré n'est jamais envoyé à une autre adresse.",
-  main: "Flux principal (rtsp:// ou rtsps://, sans utilisateur ni mot de passe)", sub: "Flux réduit, s'il y en a un", username: "Utilisateur de la caméra", password: "Mot de passe de la caméra",
+  main: "Flux principal (rtsp:// ou rtsps://, sans utilisateur ni mot de passe)", sub: "Flux réduit, s'il y en a un", username: "Utilisateur de la caméra", usernameHint: "Un nom sans deux-points est attendu.", password: "Mot de passe de la caméra",
   certificate: "Empreinte SHA-256 du certificat (rtsps, si la caméra signe le sien ; mesurée par csu camera probe)", adapter: "Lecteur",
   adapters: { native: "native : RTSP du centre", pyav: "pyav : FFmpeg, pour une caméra que le premier ne lit pas" },
 } as const;

@@ -7,6 +7,7 @@ import { usePolled } from "../lib/poll";
 import { dayAndClock, HOUR_MS, MINUTE_MS } from "../lib/time";
 import { fromLocal } from "../recording/local-input";
 import { useDesk } from "../shell/context";
+import { DateField } from "../shell/date-field";
 import { fr } from "../strings";
 import { colourOf, draw, HEIGHT_PX, type Scene } from "./draw";
 import * as scale from "./scale";
@@ -117,7 +118,7 @@ function GoTo(props: { onGo: (at: number) => void; onPick: (at: number) => void 
   };
   return (
     <form className="go-to" onSubmit={submit}>
-      <label>{fr.timeline.goTo} <input name="at" type="datetime-local" step={1} required aria-invalid={isWrong} data-testid="go-to" /></label>
+      <label>{fr.timeline.goTo} <DateField kind="instant" name="at" required isWrong={isWrong} testid="go-to" /></label>
       <button type="submit" data-testid="go-to-replay">{fr.motif.submit}</button>
       <button type="submit" data-act="look" data-testid="go-to-look">{fr.timeline.look}</button>
       {isWrong && <small className="wrong" role="alert">{fr.timeline.notYet}</small>}

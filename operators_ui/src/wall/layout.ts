@@ -1,6 +1,7 @@
 /** The wall's arrangement: which camera in which slot, which slots are shown, where the keyboard is. Pure. */
 
 import type { Camera, Stream } from "../api/types";
+import { OF_RIGHTS, type Refusal } from "../live/session-state";
 import { array, DecodeError, nullable, number, object, string } from "../lib/decode";
 
 export const LAYOUTS = [1, 4, 9, 16] as const;
@@ -50,6 +51,10 @@ export function askedWith(wall: Wall, slot: number, isOpen: (camera: string) => 
     return one === slot || (camera !== null && isOpen(camera));
   });
 }
+
+/** What the inventory tells of a right that is missing; a refusal that hangs on the motif is told by asking only. */
+export const knownRefusal = ({ live }: Pick<Camera, "live">): Refusal | null =>
+  live.allowed || live.code === null || !OF_RIGHTS.has(live.code) ? null : { code: live.code, reason: live.reason ?? "" };
 
 export type Move = "ArrowLeft" | "ArrowRight" | "ArrowUp" | "ArrowDown";
 

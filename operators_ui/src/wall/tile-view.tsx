@@ -3,7 +3,7 @@ import type { Camera } from "../api/types";
 import { announcement } from "../lib/announcement";
 import { age as ageText } from "../lib/time";
 import type { LiveSession } from "../live/live-session";
-import type { Tile, TileState } from "../live/session-state";
+import { OF_RIGHTS, type Tile, type TileState } from "../live/session-state";
 import { useDesk } from "../shell/context";
 import { fr } from "../strings";
 import { phaseOf } from "./phase";
@@ -112,17 +112,13 @@ export function TileNotice(props: { state: TileState; camera: Camera; onAgain: (
   }
 }
 
-/** Refusals that end when a right is given back: the reason shown is then no longer true. */
-const OF_RIGHTS = new Set([
-  "NOT_HABILITE", "OUT_OF_COMMUNE", "AGREMENT_MISSING", "CONVENTION_MISSING", "AUTH_MISSING", "AUTH_EXPIRED", "AUTH_SUSPENDED", "MASK_LOCKED",
-  "DEPORT_NO_ARRETE", "DEPORT_MODE",
-]);
 /** The inventory is asked for every few seconds: before that it may be of before the refusal. */
 const INVENTORY_IS_NEWER_MS = 12_000;
 
 function TileRefusal(props: { state: Extract<TileState, { kind: "refused" }>; camera: Camera; onAgain: () => void }): ReactNode {
   const { state, camera } = props;
   const [since] = useState(() => Date.now());
+  // The reason that is shown is then no longer true.
   const isBack = camera.live.allowed && OF_RIGHTS.has(state.code) && Date.now() - since > INVENTORY_IS_NEWER_MS;
   if (state === NO_MOTIF) return <p className="tile-cover" data-testid="tile-refused" data-code={state.code}>{state.reason}</p>;
   return (

@@ -110,7 +110,7 @@ function WallBar(props: {
 }): ReactNode {
   const { wall } = props;
   const { link, tiles } = useStore(props.live.state);
-  const down = tiles.length > 0 && (link.kind === "waiting" || link.kind === "down");
+  const down = tiles.some((tile) => tile.state.kind !== "refused") && (link.kind === "waiting" || link.kind === "down");
   return (
     <div className="wall-bar">
       <div role="group" aria-label={fr.wall.layouts} className="segmented">
@@ -162,7 +162,7 @@ function useWanted(live: LiveSession, wall: layout.Wall, byId: ReadonlyMap<strin
     const camera = byId.get(layout.cameraIn(wall, slot) ?? "");
     if (camera === undefined || width_px === null) continue;
     const stream: Stream = layout.streamFor(width_px, camera.streams);
-    wanted.push({ tile: tileName(slot), camera: camera.id, stream });
+    wanted.push({ tile: tileName(slot), camera: camera.id, stream, refusal: layout.knownRefusal(camera) });
   }
   const fingerprint = JSON.stringify(wanted);
   const newest = useRef(wanted);
