@@ -107,7 +107,9 @@ class Child:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops its children in order
             )
-        self._pid_file.write_text(str(self._process.pid))
+        new = self._pid_file.with_suffix(".new")
+        new.write_text(str(self._process.pid))
+        new.replace(self._pid_file)  # whoever reads it, also after a kill, finds the one or the other
 
 
 @contextlib.contextmanager

@@ -355,6 +355,7 @@ class Writer:
         if is_done:
             index.put("playback_boot", boot_id() if state.trusted else None)
         if self._told_clock is None or self._told_clock.freeze != state.freeze:
+            index.commit()  # who is told that the clock is trusted finds playback open
             self._loop.call_soon_threadsafe(self._on_clock, state)
         self._told_clock = state
         return not is_done

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,30 +24,13 @@ _ENCODED = Path(__file__).parents[2] / "var" / "simulator"
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float, what: str, every_s: float = 0.1) -> T:
+def wait_for(condition: Callable[[], T], what: str, seconds: float = 90, every_s: float = 0.1) -> T:
     """What the condition gives once it is true; fails with `what` when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
         time.sleep(every_s)
     return found
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports of 127.0.0.1 that nobody listens on."""
-    for first in range(20_000 + os.getpid() % 5_000, 32_000, count):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
 
 
 def copy_encoded(data: Path) -> None:
@@ -87,7 +69,7 @@ class Centre:
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(90)
+        status = self.process.wait(120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
@@ -123,7 +105,7 @@ class Centre:
         """An HTTP client logged in as this role, as the console would be."""
         account = self.account(role)
         body = {"login": account["login"], "password": account["password"], **login}
-        with httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=20) as client:
+        with httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=60) as client:
             answer = client.post("/api/session", json=body)
             assert answer.status_code == 200, answer.text
             client.headers["X-CSRF-Token"] = answer.json()["csrf"]

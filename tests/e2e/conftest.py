@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from centre_process import Centre, copy_encoded, free_ports
-from playwright.sync_api import Browser, sync_playwright
+from centre_process import Centre, copy_encoded
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.ports import free_ports
 from tests.programs import CHROMIUM
+
+# On a machine that is slow, or stands still for seconds, what is expected comes all the same.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +28,6 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=120_000,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
         )

@@ -88,14 +88,14 @@ async def test_its_pictures_are_recorded_watched_and_replayed_bit_for_bit(
     port, truth = served
     import_camera(centre, port, tmp_path)
     with centre.client("operator", shift_motif="SECURITE") as client:
-        camera = wait_for(lambda: find_recording(client), 30, "the real camera to record")
+        camera = wait_for(lambda: find_recording(client), "the real camera to record")
         began = datetime.now(UTC)
         watched = await watch(centre, client, camera, seconds=10)
         assert len(watched) > 60
         assert is_within(watched, truth)
 
         folder = centre.data / "recordings" / camera
-        recorded = wait_for(lambda: whole_clip(folder, truth), 130, "the whole clip on disk", every_s=1)
+        recorded = wait_for(lambda: whole_clip(folder, truth), "the whole clip on disk", 200, every_s=1)
         assert recorded == truth
 
         replayed = await replay(centre, client, camera, began + timedelta(seconds=5), began + timedelta(seconds=35))

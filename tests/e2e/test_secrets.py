@@ -70,10 +70,10 @@ def looked(operator: httpx.Client, camera: str) -> set[str]:
         results = operator.post("/api/tickets", json=asked).json()["results"]
         return [one["ticket"] for one in results] if all("ticket" in one for one in results) else None
 
-    tickets = wait_for(granted, 30, "tickets")
+    tickets = wait_for(granted, "tickets")
     gateway = operator.get("/api/session").json()["gateway_origin"]
     origin = {"Origin": operator.headers["Origin"]}
-    with httpx.Client(base_url=gateway, headers=origin, timeout=30) as door:
+    with httpx.Client(base_url=gateway, headers=origin, timeout=60) as door:
         altered = tickets[1][:-4] + "AAAA"
         assert door.post("/playback", json={"ticket": altered}).status_code == 403
         opened = door.post("/playback", json={"ticket": tickets[1]})

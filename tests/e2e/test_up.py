@@ -8,11 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from centre_process import free_ports, wait_for
+from centre_process import wait_for
 
 from csu import engines
 from csu.settings import SAMPLE_PASSWORD, Paths
 from csu.supervisor import answers
+from tests.ports import free_ports
 
 SAMPLE = Path(__file__).parents[2] / "config" / "csu.toml"
 
@@ -53,16 +54,16 @@ def test_the_centre_of_a_settings_file_starts_serves_and_ends(config: Path) -> N
         centre = subprocess.Popen([*command, "up", "--config", str(config)], stdout=output, stderr=output)
     try:
         url = next(line for line in config.read_text().splitlines() if "origin" in line).split('"')[1]
-        wait_for(lambda: answers(f"{url}/api/health") or centre.poll() is not None, 60, "the centre")
+        wait_for(lambda: answers(f"{url}/api/health") or centre.poll() is not None, "the centre", 150)
         assert centre.poll() is None, log.read_text()
         made = subprocess.run([*command, "admin", "create", "--config", str(config)], capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
         login, password = made.stdout.strip().split("\t")
         body = {"login": login, "password": password}
-        answer = httpx.post(f"{url}/api/session", json=body, headers={"Origin": url})
+        answer = httpx.post(f"{url}/api/session", json=body, headers={"Origin": url}, timeout=60)
         assert answer.status_code == 200, answer.text
         assert answer.json()["account"]["role"] == "administrator"
     finally:
         centre.send_signal(signal.SIGINT)
-        status = centre.wait(60)
+        status = centre.wait(120)
     assert status == 0
