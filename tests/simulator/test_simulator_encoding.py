@@ -62,9 +62,12 @@ def test_an_interrupt_ends_it_soon_and_leaves_nothing_half_done(tmp_path: Path) 
     words = [sys.executable, str(script), str(out)]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(words, env=env, stderr=subprocess.PIPE) as process:
-        while not list(out.glob("*.partial.mp4")):
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=90)
+        try:
+            while not list(out.glob("*.partial.mp4")):
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=90)
+        finally:
+            process.kill()  # where it has not ended
     assert process.returncode != 0
     assert [file for file in out.glob("*.mp4") if "partial" not in file.name] == []
