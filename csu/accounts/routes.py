@@ -104,7 +104,7 @@ async def read_session(visit: Annotated[Visit, Depends(Guard(Act.SESSION_READ))]
 async def log_out(visit: Annotated[Visit, Depends(Guard(Act.SESSION_CLOSE))], response: Response) -> None:
     """Close the session; what it had opened at the gateway is cut."""
     async with visit.perform(whole_centre=True) as connection:
-        await sessions.alter(connection, visit.session.id, ended_at=visit.now)
+        await sessions.alter(connection, visit.session.id, ended_at=visit.now, ended_as=sessions.Ending.LEFT)
     visit.centre.rights_changed()
     response.delete_cookie(visit.centre.cookie_name, secure=visit.centre.is_secure, httponly=True, samesite="strict")
 
@@ -139,7 +139,8 @@ async def change_password(body: NewPassword, visit: Annotated[Visit, Depends(Gua
         await connection.execute(
             update(tables.account).where(tables.account.c.id == account).values(password_hash=hashed)
         )
-        await sessions.end_all(connection, account, visit.now, but=visit.session.id)
+        ending = sessions.Ending.CHANGED
+        await sessions.end_all(connection, account, visit.now, ending, but=visit.session.id)
     visit.centre.rights_changed()
     return Done()
 
@@ -224,7 +225,7 @@ async def _open(
             await _login_failed(centre, known, workstation)
         row = None if former is None else await sessions.find(connection, former)
         if row is not None and sessions.in_force(row, now):
-            await sessions.alter(connection, row["id"], ended_at=now)
+            await sessions.alter(connection, row["id"], ended_at=now, ended_as=sessions.Ending.RETAKEN)
         await sessions.open_session(connection, account, token, motif, workstation, now)
         opened = await sessions.find(connection, token)
         assert opened is not None

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import uuid4
 
 from sqlalchemy import RowMapping, Select, insert, select, update
@@ -28,10 +29,32 @@ SEEN_EVERY = timedelta(seconds=30)
 _ACCOUNT_CLOSED = "Votre compte est fermé depuis le {} : voyez votre superviseur."
 _IDLE = "La session s'est fermée le {} : ce poste n'a rien demandé pendant 15 minutes (veille, ou réseau coupé)."
 _LONGEST = "La session s'est fermée le {} : elle durait depuis 12 heures, la plus longue durée permise."
-_ENDED = (
-    "La session a été fermée le {} : poste quitté ou repris dans une autre page, mot de passe changé ou remplacé, ou "
-    "heure du centre corrigée."
-)
+
+
+class Ending(StrEnum):
+    """What ended a session before its time, other than its account."""
+
+    LEFT = "left"
+    RETAKEN = "retaken"
+    CHANGED = "changed"  # the password, by oneself at another post
+    REPLACED = "replaced"  # the password, by an administrator
+    CLOCK = "clock"
+
+
+_ENDED = {
+    Ending.LEFT: "La session a été fermée le {} : le poste a été quitté.",
+    Ending.RETAKEN: "La session a été fermée le {} : le poste a été repris dans ce navigateur.",
+    Ending.CHANGED: (
+        "La session a été fermée le {} : votre mot de passe a été changé depuis un autre poste. "
+        "Si ce n'était pas vous, prévenez votre superviseur."
+    ),
+    Ending.REPLACED: (
+        "La session a été fermée le {} : un administrateur a remplacé votre mot de passe, et vous remet le nouveau."
+    ),
+    Ending.CLOCK: "La session a été fermée le {} : l'heure du centre a été corrigée. Reprenez le poste.",
+}
+# One that ended before the centre kept what ended it.
+_ENDED_UNTOLD = "La session a été fermée le {}."
 
 _ROLE_NAMES = {
     Role.OPERATOR: "opérateur",
@@ -129,7 +152,7 @@ def how_ended(row: RowMapping, now: datetime) -> str:
     """Why and when a session that is not in force any more ended, in French: of what ends one, what came first."""
     causes = (
         (row["closed_at"] or row["closes_at"], _ACCOUNT_CLOSED),
-        (row["ended_at"], _ENDED),
+        (row["ended_at"], _ENDED.get(row["ended_as"], _ENDED_UNTOLD)),
         (row["seen_at"] + IDLE, _IDLE),
         (row["expires_at"], _LONGEST),
     )
@@ -168,13 +191,15 @@ async def alter(connection: AsyncConnection, session: str, **values: datetime | 
     await connection.execute(update(tables.session).where(tables.session.c.id == session).values(values))
 
 
-async def end_all(connection: AsyncConnection, account: str, now: datetime, *, but: str | None = None) -> None:
-    """End the sessions of an account, except one."""
+async def end_all(
+    connection: AsyncConnection, account: str, now: datetime, ending: Ending | None, *, but: str | None = None
+) -> None:
+    """End the sessions of an account, except one; None: with the account, which says by itself when."""
     session = tables.session
     statement = update(session).where(session.c.account == account, session.c.ended_at.is_(None))
     if but is not None:
         statement = statement.where(session.c.id != but)
-    await connection.execute(statement.values(ended_at=now))
+    await connection.execute(statement.values(ended_at=now, ended_as=ending))
 
 
 def _select() -> Select[tuple[object, ...]]:

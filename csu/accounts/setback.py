@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
+from csu.accounts.sessions import Ending
 from csu.audit import entries
 from csu.audit.entries import SYSTEM, Entry
 from csu.centre_state import Centre
@@ -29,7 +30,8 @@ async def heed(centre: Centre, now: datetime) -> None:
         return
     session, proposal = tables.session, tables.proposal
     async with centre.store.transaction(None) as connection:
-        ended = await connection.execute(update(session).where(session.c.ended_at.is_(None)).values(ended_at=now))
+        ending = update(session).where(session.c.ended_at.is_(None))
+        ended = await connection.execute(ending.values(ended_at=now, ended_as=Ending.CLOCK))
         open_still = proposal.c.confirmed_at.is_(None), proposal.c.closed_at.is_(None)
         closed = await connection.execute(update(proposal).where(*open_still).values(closed_at=now))
         detail = {"before": iso(latest), "sessions": ended.rowcount, "proposals": closed.rowcount}

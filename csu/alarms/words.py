@@ -27,7 +27,7 @@ _MESSAGES = {
     "ORDERS_REFUSED": "L'enregistreur refuse ses consignes et suit les dernières qu'il a acceptées. {detail}",
     "INDEX_UNKNOWN": "L'enregistreur présente un index inconnu : des enregistrements peuvent manquer.",
     "CAMERA_LOST": "Caméra {subject} : plus d'image. {detail}",
-    "CAMERA_CLOCK": "Caméra {subject} : son horloge et celle de l'enregistreur ne s'accordent pas. {detail}",
+    "CAMERA_CLOCK": "Caméra {subject} : son heure n'est pas celle de l'enregistreur, qui date les images. {detail}",
     "OVERDUE": "Caméra {subject} : des enregistrements sont encore là après leur échéance.",
     "CLOCK_UNTRUSTED": "Effacement et relecture sont suspendus. {detail}",
     "DESTRUCTION_BREAKER": "Des effacements attendent deux personnes. {detail}",

@@ -120,7 +120,9 @@ async def _end_access(visit: Visit, account_id: UUID, **values: Any) -> str:
         demand(SELF if str(account_id) == visit.session.actor.id else None, 422)
         if (await connection.execute(statement.values(values))).rowcount == 0:
             raise not_found()
-        await sessions.end_all(connection, str(account_id), visit.now)
+        # Its account's end tells by itself when; of a password only the session does.
+        ending = None if "closed_at" in values else sessions.Ending.REPLACED
+        await sessions.end_all(connection, str(account_id), visit.now, ending)
     visit.centre.rights_changed()
     return str(login)
 

@@ -44,7 +44,7 @@ async def _close_leavers(connection: AsyncConnection, now: datetime) -> bool:
     statement = update(account).where(due).values(closed_at=account.c.closes_at)
     rows = (await connection.execute(statement.returning(account.c.id, account.c.login))).all()
     for row in rows:
-        await sessions.end_all(connection, row[0], now)
+        await sessions.end_all(connection, row[0], now, None)
         detail = {"account": row[0], "about": row[1], "cause": persons.Due.LEAVER}
         await entries.append(connection, [Entry(Act.ACCOUNT_CLOSE, now, SYSTEM, detail=detail)])
     return bool(rows)

@@ -257,7 +257,7 @@ async def _alter(
         demand(fault, 422)
         await connection.execute(update(account_table).where(account_table.c.id == account, *unless).values(values))
         if "closed_at" in values:
-            await sessions.end_all(connection, account, visit.now)
+            await sessions.end_all(connection, account, visit.now, None)
     await _changed(visit)
 
 

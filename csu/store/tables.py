@@ -280,6 +280,7 @@ session = Table(
     _at("expires_at", nullable=False),
     _at("locked_at"),
     _at("ended_at"),
+    _text("ended_as"),
 )
 
 alarm = Table(

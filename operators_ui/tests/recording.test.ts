@@ -4,6 +4,7 @@ import { announcement } from "../src/lib/announcement";
 import { balance, days, size } from "../src/recording/arithmetic";
 import { fromLocal, toLocal } from "../src/recording/local-input";
 import { sectionsOf } from "../src/recording/sections";
+import { current, isAhead } from "../src/shell/alarm-order";
 import { firstToConfirm, notices, sessionEndsSoon } from "../src/shell/banner";
 
 const at = (iso: string): number => Date.parse(iso);
@@ -49,15 +50,16 @@ describe("local times that a person types", () => {
   });
 });
 
+const alarm = (code: string, ended: number | null = null, since = 5): Alarm => ({
+  id: code, code, subject: "machine", message: `${code}.`, since, ended, is_event: false,
+});
+
 describe("the banner", () => {
   it("tells of the end of a session a quarter of an hour before, and until it comes", () => {
     const end = Date.parse("2026-11-27T05:00:00Z");
     expect([end - 15 * 60_000 - 1, end - 15 * 60_000, end].map((now) => sessionEndsSoon(end, now))).toEqual([false, true, true]);
   });
 
-  const alarm = (code: string, ended: number | null = null): Alarm => ({
-    id: code, code, subject: "machine", message: `${code}.`, since: 5, ended, is_event: false,
-  });
   it("tells of what is suspended or given up now, the clock first", () => {
     const shown = notices([alarm("DEGRADED"), alarm("CAMERA_LOST"), alarm("CLOCK_UNTRUSTED")], false);
     expect(shown.map((one) => [one.code, one.since])).toEqual([["CLOCK_UNTRUSTED", 5], ["DEGRADED", 5]]);
@@ -94,4 +96,11 @@ describe("what waits for a second person", () => {
     expect(firstToConfirm([...others, proposal("mask", 5, false, false)])).toMatchObject({ count: 1, decision: null, camera: null });
     expect(firstToConfirm([proposal("clock_release", 1, true)])).toBeNull();
   });
+});
+
+it("tells what is wrong now before what falls due, each the newest first, and what is over not at all", () => {
+  const list = [alarm("INQUIRY_DUE", null, 9), alarm("CAMERA_LOST", null, 3), alarm("STORAGE_LOW", null, 7), alarm("REVIEW_DUE", null, 12)];
+  const told = current([...list, alarm("VALKEY_DOWN", 21, 20)]);
+  expect(told.map((alarm) => alarm.code)).toEqual(["STORAGE_LOW", "CAMERA_LOST", "REVIEW_DUE", "INQUIRY_DUE"]);
+  expect(told.map(isAhead)).toEqual([false, false, true, true]);
 });

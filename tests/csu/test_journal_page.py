@@ -70,7 +70,7 @@ async def test_an_auditor_searches_the_journal_by_keyboard_and_takes_proofs(day:
         await expect(rows).to_have_count(3)
         await expect(rows.first).to_contain_text("NOT_HABILITE")
         await expect(page.get_by_test_id("journal-table").locator("caption")).to_have_text(
-            "3 écritures, de la plus récente à la plus ancienne"
+            "3 écritures, de la plus récente à la plus ancienne (heure de Paris)"
         )
         assert await page.get_by_test_id("journal-table").locator('th[scope="col"]').count() == 10
         await shot(page, "journal-entries")

@@ -113,7 +113,7 @@ async def test_logging_out_ends_the_session_itself(centre: Running) -> None:
         centre.clock.advance(hours=13)
         told = (await operator.get("/api/session")).json()
         assert told["code"] == "SESSION_EXPIRED"
-        assert "a été fermée le 23/11/2026 à 15:30 : poste quitté" in told["reason"]
+        assert "a été fermée le 23/11/2026 à 15:30 : le poste a été quitté." in told["reason"]
 
 
 async def test_a_change_of_agent_closes_the_session_of_before(centre: Running) -> None:
@@ -122,7 +122,9 @@ async def test_a_change_of_agent_closes_the_session_of_before(centre: Running) -
         assert (await post.log_in("auditeur")).status_code == 200
         post.http.cookies.clear()
         post.http.cookies.set("csu_session", former)
-        assert (await post.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+        told = (await post.get("/api/session")).json()
+        assert told["code"] == "SESSION_EXPIRED"
+        assert "le poste a été repris" in told["reason"]
 
 
 async def test_a_locked_post_opens_again_with_its_password_only(centre: Running) -> None:
@@ -187,11 +189,23 @@ async def test_many_tries_at_once_are_no_more_than_one_after_another(centre: Run
     assert told[-1] == "TOO_MANY_ATTEMPTS", "the right one among the guesses opens nothing either"
 
 
+async def test_a_session_whose_password_was_replaced_says_so(centre: Running) -> None:
+    async with centre.person("administrateur") as administrator, centre.person("operateur") as operator:
+        accounts = (await administrator.get("/api/accounts")).json()["accounts"]
+        account = next(one["id"] for one in accounts if one["login"] == "operateur")
+        assert (await administrator.post(f"/api/accounts/{account}/password")).status_code == 200
+        told = (await operator.get("/api/session")).json()
+        assert told["code"] == "SESSION_EXPIRED"
+        assert "un administrateur a remplacé votre mot de passe" in told["reason"]
+
+
 async def test_one_changes_the_own_password(centre: Running) -> None:
     async with centre.person("operateur") as post, centre.person("operateur") as elsewhere:
         assert (await post.send("PUT", "/api/session/password", {"password": PASSWORD, "new": NEW})).status_code == 200
         assert (await post.get("/api/session")).status_code == 200
-        assert (await elsewhere.get("/api/session")).json()["code"] == "SESSION_EXPIRED"
+        told = (await elsewhere.get("/api/session")).json()
+        assert told["code"] == "SESSION_EXPIRED"
+        assert "mot de passe a été changé depuis un autre poste" in told["reason"]
         assert centre.centre.renewer_wake.is_set()
         assert (await elsewhere.log_in("operateur")).status_code == 401
         assert (await elsewhere.log_in("operateur", password=NEW)).status_code == 200

@@ -27,6 +27,7 @@ async def test_sessions_and_proposals_that_ran_out_stay_out(centre: Running) -> 
         for person in (first, second):
             answer = await person.get("/api/session")
             assert (answer.status_code, answer.json()["code"]) == (401, "SESSION_EXPIRED")
+            assert "l'heure du centre a été corrigée" in answer.json()["reason"]
     async with centre.browser() as again:
         await again.log_in("superviseur")
         assert (await again.get("/api/session")).status_code == 200

@@ -51,9 +51,10 @@ async def test_an_auditor_reads_and_downloads(centre: Running, tmp_path: Path) -
         rows = table.locator("tbody tr")
         await expect(rows).to_have_count(3)
         await expect(rows.first).to_contain_text("2 données manquantes")
+        await expect(rows.first).not_to_contain_text("0 fichier")  # not told is not none
         await expect(rows.nth(1)).to_contain_text("Complet")
         assert await table.locator("caption").inner_text() == (
-            "Effacements, inventaire et enregistrement de chaque journée, Évreux"
+            "Effacements, inventaire et enregistrement de chaque journée, Évreux (heure de Paris)"
         )
         assert await table.locator('thead th[scope="col"]').count() == 10
         assert await table.locator('tbody th[scope="row"]').count() == 3

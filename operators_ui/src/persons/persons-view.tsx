@@ -3,6 +3,7 @@
 import { useCallback, useMemo, useState, type ReactNode } from "react";
 import { journalScope, personsPage } from "../api/types";
 import { useOffered } from "../lib/asked";
+import { byName } from "../lib/names";
 import { usePolled } from "../lib/poll";
 import { useDesk } from "../shell/context";
 import { Loaded } from "../shell/parts";
@@ -21,6 +22,7 @@ export function PersonsView(): ReactNode {
   const { value, problem, poke } = usePolled(useCallback(() => api.get("/api/persons", personsPage), [api]), PERIOD_MS);
   const scope = useOffered("/api/journal/persons", journalScope);
   const names = useMemo(() => new Map(scope?.communes.map((one) => [one.insee, one.name])), [scope]);
+  const persons = useMemo(() => byName(value?.persons ?? []), [value]);
   const [section, setSection] = useState<Section>("habilitations");
   return (
     <div className="table-page sections">
@@ -31,7 +33,7 @@ export function PersonsView(): ReactNode {
       </nav>
       <header><h1>{fr.persons.titles[section]}</h1></header>
       <Loaded value={value} problem={problem} onRetry={poke}>
-        {({ persons, inquiry_blocks }) => (
+        {({ inquiry_blocks }) => (
           <>
             {section === "habilitations" && <Habilitations persons={persons} names={names} onDone={poke} />}
             {section === "dues" && <Dues persons={persons} names={names} />}

@@ -33,7 +33,7 @@ export const persons = {
     `${basis} ${reference}, ${by === null ? "signataire non enregistré" : `signé par ${by}`}${on === null ? "" : ` le ${on}`}`,
   deport: (reference: string) => `Déport ${reference}`,
   proofHelp: "Le centre répond par un fichier signé, qui vaut pour la caméra et l'instant choisis, et porte la demande au journal.",
-  at: "À la date du", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, camera: string, at: string) =>
+  at: "À la date du (heure de Paris)", take: "Demander la réponse", answer: (who: string, isHabilite: boolean, camera: string, at: string) =>
     `${who} : ${isHabilite ? "habilité" : "pas habilité"} pour la caméra ${camera} le ${at}.`,
   allowed: "permis", file: "Télécharger la réponse signée", checkHelp: "Vérification :",
 } as const;

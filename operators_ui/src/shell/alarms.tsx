@@ -7,13 +7,12 @@ import type { Hints } from "../lib/hints";
 import { usePolled, type Polled } from "../lib/poll";
 import { clock, day, dayAndClock } from "../lib/time";
 import { fr } from "../strings";
+import { current, isAhead } from "./alarm-order";
 import { useDesk } from "./context";
 import { ReasonButton } from "./parts";
 
 const PERIOD_MS = 4_000;
 
-export const current = (alarms: readonly Alarm[]): Alarm[] =>
-  alarms.filter((alarm) => alarm.ended === null).sort((a, b) => b.since - a.since);
 
 export type PolledAlarms = Polled<Alarm[]> & { readonly poke: () => void };
 
@@ -31,19 +30,21 @@ export function AlarmsBar(props: { polled: PolledAlarms; open: boolean; onToggle
   const { value, problem, poke } = props.polled;
   const alarms = current(value ?? []);
   const newest = alarms[0];
-  const tone = problem !== null || value === null ? "unknown" : newest ? "raised" : "quiet";
+  const isUnknown = problem !== null || value === null;
+  const tone = isUnknown ? "unknown" : newest === undefined ? "quiet" : isAhead(newest) ? "ahead" : "raised";
+  const count = newest && isAhead(newest) ? fr.alarms.ahead(alarms.length) : fr.alarms.count(alarms.filter((alarm) => !isAhead(alarm)).length);
   return (
     <div className="alarms">
       <button
         type="button" className={`alarms-button alarms-${tone}`} aria-expanded={props.open} aria-controls={list}
         data-testid="alarms-button" data-count={alarms.length} onClick={props.onToggle}
       >
-        <strong>{problem ? fr.alarms.unknown : newest ? fr.alarms.count(alarms.length) : fr.alarms.none}</strong>
+        <strong>{problem ? fr.alarms.unknown : newest ? count : fr.alarms.none}</strong>
         {newest && <span className="alarms-newest">{newest.message}</span>}
         {newest && <time>{at(newest.since, now())}</time>}
       </button>
-      <span className="visually-hidden" role="status">{newest ? `${fr.alarms.count(alarms.length)} : ${newest.message}` : ""}</span>
-      {props.open && <AlarmsPanel id={list} alarms={value ?? []} isStale={tone === "unknown"} onDone={poke} />}
+      <span className="visually-hidden" role="status">{newest ? `${count} : ${newest.message}` : ""}</span>
+      {props.open && <AlarmsPanel id={list} alarms={value ?? []} isStale={isUnknown} onDone={poke} />}
     </div>
   );
 }

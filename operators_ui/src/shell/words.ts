@@ -3,6 +3,7 @@
 export const alarms = {
   none: "Aucune alarme",
   count: (n: number) => (n === 1 ? "1 alarme" : `${n} alarmes`),
+  ahead: (n: number) => (n === 1 ? "1 échéance" : `${n} échéances`),
   unknown: "Alarmes : sans nouvelles du centre",
   title: "Alarmes du centre",
   since: "depuis le",

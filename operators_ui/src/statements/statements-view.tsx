@@ -103,7 +103,7 @@ function Days(props: {
             </th>
             <td>{line.number}</td>
             <td><State line={line} superseded={corrected.has(line.number)} /></td>
-            <td>{statements.files(totals.destroyed.count)}<small>{size(totals.destroyed.bytes)}</small></td>
+            <td>{isUnknown && totals.destroyed.count === 0 ? "—" : <>{statements.files(totals.destroyed.count)}<small>{size(totals.destroyed.bytes)}</small></>}</td>
             <td>{isUnknown ? "—" : <>{statements.files(totals.files)}<small>{size(totals.bytes)}</small></>}</td>
             <td className="line">{totals.oldest === null ? "—" : dayAndClock(totals.oldest)}</td>
             <td>{totals.overdue > 0 ? <Badge tone="bad">{totals.overdue}</Badge> : isUnknown ? "—" : 0}</td>

@@ -98,7 +98,7 @@ function Detail({ one, onStep, cameras }: { one: Authorisation; onStep: (() => v
         ))}
       </Table>
       {one.deadlines.length > 0 && (
-        <Table label={dossiers.deadlines} caption={dossiers.deadlines} heads={[dossiers.next, fr.tables.deadline]} empty={false} testid="dossier-deadlines">
+        <Table label={dossiers.deadlines} caption={dossiers.deadlines} heads={[fr.tables.deadline, fr.journal.at]} empty={false} testid="dossier-deadlines">
           {one.deadlines.map((due, at) => <tr key={at}><th scope="row">{dossiers.deadline(due.code)}</th><td>{dueDay(due)}</td></tr>)}
         </Table>
       )}
