@@ -41,9 +41,7 @@ def test_each_level_of_the_degraded_mode_says_what_is_given_up_and_why() -> None
     ],
 )
 def test_a_clock_that_is_off_is_told_in_words(detail: str, told: str) -> None:
-    is_off = (
-        "Caméra 01 Place (Évreux) : son heure n'est pas celle de l'enregistreur, qui date les images."
-    )
+    is_off = "Caméra 01 Place (Évreux) : son heure n'est pas celle de l'enregistreur, qui date les images."
     assert message("CAMERA_CLOCK", "01 Place (Évreux)", detail) == f"{is_off} {told}"
     assert message("CAMERA_CLOCK", "01 Place (Évreux)", "something new").rstrip() == is_off
 
