@@ -21,8 +21,9 @@ DEADLINE, RELEASED, SPACE = "deadline", "released", "space"
 _LEAF = struct.Struct(">Q32s")  # in the ledger: a segment's number and its hash
 
 
-def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATCH) -> int:
-    """Destroy up to `limit` segments whose deadline is at or before `due_us`; how many there were.
+def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATCH, after_us: int = 0) -> int:
+    """Destroy up to `limit` segments whose deadline is at or before `due_us`, and after `after_us`; how many there
+    were.
 
     An open segment is left until it is closed: a deadline is days away from it. What a hold names stays. The cause of
     what a hold kept beyond its deadline is its release.
@@ -30,8 +31,8 @@ def destroy_due(store: SegmentStore, due_us: int, now_us: int, limit: int = BATC
     store.index.begin()  # holds are read in the transaction that marks: there is no instant between
     rows = store.index.query(
         "SELECT id, camera, start_us, end_us, length, hash, previous, CASE WHEN released THEN ? ELSE ? END FROM unheld"
-        " WHERE deadline_us <= ? AND state = ? ORDER BY deadline_us LIMIT ?",
-        (RELEASED, DEADLINE, due_us, CLOSED, limit),
+        " WHERE deadline_us > ? AND deadline_us <= ? AND state = ? ORDER BY deadline_us LIMIT ?",
+        (RELEASED, DEADLINE, after_us, due_us, CLOSED, limit),
     )
     _destroy(store, rows, now_us)
     return len(rows)

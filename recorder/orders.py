@@ -23,6 +23,9 @@ from recorder.utc import at_from_text, text_from_at
 Adapter = Literal["native", "pyav"]
 InterruptionCause = Literal["planned", "masked"]
 _DOMAIN = b"csu orders 1\n"
+MAX_PRIORITY = 1000
+MAX_TEXT_BYTES, MAX_AUTHORISATION_BYTES = 4096, 256
+"""The second goes into each file's header (`format.HEADER_READ_BYTES`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class CameraOrder:
     """Record `main` from `record_from_at` until just before `record_to_at`; pull `sub` for the live feed only.
 
     `authorisation` is the arrêté under which it is done; `retention_days` and `minimum_days` are that arrêté's.
-    `priority`: 0 is given up last. `adapter`: "native" or "pyav".
+    `priority`: 0 to MAX_PRIORITY, 0 is given up last. `adapter`: "native" or "pyav".
     """
 
     camera: str
@@ -103,6 +106,10 @@ def _check(orders: Orders) -> None:
             check_retention(order.retention_days, order.minimum_days)
         except RetentionRefused as error:
             raise OrderRefused(error.code, f"camera {order.camera}: {error} ({error.source})") from error
+        if not 0 <= order.priority <= MAX_PRIORITY:
+            raise OrderRefused("ORDER_INVALID", f"camera {order.camera}: expected a priority of 0 to {MAX_PRIORITY}")
+        if len(order.authorisation.encode()) > MAX_AUTHORISATION_BYTES:
+            raise OrderRefused("ORDER_INVALID", f"camera {order.camera}: the authorisation's name is too long")
         if any(i.to_at <= i.from_at for i in order.interruptions):
             raise OrderRefused("ORDER_INVALID", f"camera {order.camera}: an interruption ends before it begins")
 
@@ -187,12 +194,16 @@ def _address_from_json(document: dict[str, Any]) -> StreamAddress:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected text")
+    if len(value.encode()) > MAX_TEXT_BYTES:  # a ValueError too where it is none that can be encoded
+        raise ValueError("expected a shorter text")
     return value
 
 
 def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("expected an integer")
+    if abs(value) >> 62:
+        raise ValueError("expected an integer of 63 bits")
     return value
 
 

@@ -1,12 +1,14 @@
 """An independent look at the disk: what is the oldest of each camera, and is anything overdue (invariant 6).
 
 It reads files, not the index that destruction goes by, so that what an index forgot shows too. Read-only, in a thread
-of its own; only the oldest hour directory of each camera unless the whole inventory is asked for.
+of its own; only the oldest hour directory of each camera that isn't wholly held, unless the whole inventory is asked
+for: a month that is held would be 40,000 files to read each minute.
 """
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from recorder.derived import DIRECTORY as DERIVED
 from recorder.derived import read_name
 from recorder.format import HEADER_READ_BYTES, cameras_among, read_segment_header, segment_of, start_us_of
 from recorder.holds import DIRECTORY, read_hold_file
+from recorder.index import HOUR_US
 from streams.fmp4 import FormatError, parse_init
 from streams.ticks import at_from_us, us_from_at
 
@@ -60,7 +63,10 @@ def _look(storage: Path, camera: str, now_us: int, holds: list[tuple[str, int, i
     files, size, oldest_us = 0, 0, None
     overdue: list[str] = []
     held: list[Path] = []
+    windows = [] if whole else [(from_us, to_us) for held_camera, from_us, to_us in holds if held_camera == camera]
     for hour in _hours(storage / camera, 4):
+        if any(_is_within(hour, *window) for window in windows):
+            continue
         names = sorted(name for name in _names(hour) if segment_of(name) is not None)
         last = _read(hour / names[-1]) if names else None
         # As a rule what was recorded later is due later; not where an authorisation gave way to a shorter one.
@@ -98,6 +104,16 @@ def _late_derived(
                 yield str((hour / name).relative_to(storage))
         if told and not whole:
             return
+
+
+def _is_within(hour: Path, from_us: int, to_us: int) -> bool:
+    """Whether all that began in an hour, by its directory's name, did so in this window."""
+    try:
+        begins_at = datetime.strptime("/".join(hour.parts[-4:]), "%Y/%m/%d/%H").replace(tzinfo=UTC)
+    except ValueError:
+        return False  # not an hour's name: what is in it is looked at
+    begins_us = us_from_at(begins_at)
+    return from_us <= begins_us and begins_us + HOUR_US <= to_us
 
 
 def _is_held(told: _Told, holds: list[tuple[str, int, int]]) -> bool:

@@ -43,6 +43,9 @@ FIRST_DESTROY_S = 3.0
 DESTROY_S = 0.3
 """Of each wave, while more is due; playback stays closed until what fell due in the outage is gone."""
 _FIRST_BATCH, _BATCH = 2000, 200
+HELD_SHARE, HELD_S = 0.02, 120.0
+"""What is due and held is looked at again with this share of the time, after so long at the latest: a month of 250
+cameras that is held takes seconds."""
 COUNT_S = 0.2
 """Of each wave, while the hours of an index of before are added up."""
 _COUNTED_AT_ONCE = 10_000
@@ -131,6 +134,8 @@ class Writer:
         self._destroying = threading.Lock()
         self.free_bytes = 0  # as of the last wave
         self._wanted_bytes = 0  # to be freed of what is past its minimum
+        self._held_us = 0  # what is due up to then was looked at: what is left of it is held
+        self._held_until_s = 0.0  # until then by the monotonic clock, that isn't looked at again
         self._waved_s: float | None = None  # when the last wave ended, by the monotonic clock
 
     def start(self) -> None:
@@ -260,6 +265,7 @@ class Writer:
             if index.created and storage.fresh:
                 index.put(ADDED, index.uuid)
             self._ruled.clear()
+            self._held_until_s = 0.0
             self._adoption = None
             if is_older:
                 self._adoption = Adoption(storage, index, now_us())
@@ -347,7 +353,8 @@ class Writer:
             if not self._ruled.is_set():
                 self._ruled.set()
                 restore_holds(store.storage, index, self._rulings, now_us())
-            destroyed = destroy_due(store, due_us, now_us(), limit) if may_destroy else 0
+                self._held_until_s = 0.0
+            destroyed = self._destroy_due(store, due_us, limit) if may_destroy else 0
             if may_destroy and self._wanted_bytes > 0:
                 freed = destroy_for_space(store, self._wanted_bytes, due_us, now_us(), limit)
                 self._wanted_bytes = max(0, self._wanted_bytes - freed) if freed else 0
@@ -359,6 +366,19 @@ class Writer:
             self._loop.call_soon_threadsafe(self._on_clock, state)
         self._told_clock = state
         return not is_done
+
+    def _destroy_due(self, store: SegmentStore, due_us: int, limit: int) -> int:
+        """How many were due and not held."""
+        if time.monotonic() >= self._held_until_s:
+            self._held_us = 0
+        began_s = time.thread_time()
+        destroyed = destroy_due(store, due_us, now_us(), limit, self._held_us)
+        if destroyed < limit:
+            if not self._held_us:
+                rest_s = min((time.thread_time() - began_s) / HELD_SHARE, HELD_S)
+                self._held_until_s = time.monotonic() + rest_s
+            self._held_us = max(self._held_us, due_us)
+        return destroyed
 
     def _report(self, recovery: Recovery | None = None) -> None:
         """Tell the loop when something changed: ready, full, low on space."""

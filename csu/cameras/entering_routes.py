@@ -69,7 +69,7 @@ class GivenSource(Body):
 
 
 class NewCamera(GivenSource):
-    """`priority`: cameras with a greater one are given up last where the machine can't do all."""
+    """`priority`: 0 is the highest, given up last where the machine can't do all or space runs short."""
 
     number: Annotated[str, Field(pattern=NUMBER)]
     commune: Insee

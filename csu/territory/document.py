@@ -95,6 +95,8 @@ class Site(Place, _Item):
 
 
 class Camera(Source, _Item):
+    """`priority`: 0 is the highest, given up last where the machine can't do all or space runs short."""
+
     number: Annotated[str, Field(pattern=NUMBER)]
     commune: Insee
     name: Text

@@ -59,6 +59,19 @@ def _interrupted(cause: Any, from_at: datetime, to_at: datetime) -> dict[str, st
     return sign(replace(ORDERS, cameras=[replace(CAMERA, interruptions=(window,))]), KEY)
 
 
+def _with_authorisation(text: str) -> dict[str, str]:
+    """Also what can't be written as UTF-8; JSON may say it."""
+    document = json.loads(base64.b64decode(sign(ORDERS, KEY)["payload"]))
+    document["cameras"][0]["authorisation"] = text
+    payload = json.dumps(document).encode()
+    signature = KEY.sign(_DOMAIN + payload)
+    return {
+        "kid": key_id(KEY.public_key()),
+        "payload": base64.b64encode(payload).decode(),
+        "sig": base64.b64encode(signature).decode(),
+    }
+
+
 def test_altered_or_foreign_orders_are_refused() -> None:
     envelope = sign(ORDERS, KEY)
     other = sign(ORDERS, Ed25519PrivateKey.generate())
@@ -72,6 +85,11 @@ def test_altered_or_foreign_orders_are_refused() -> None:
         (sign(replace(ORDERS, cameras=[replace(CAMERA, adapter="shell")]), KEY), "ORDER_INVALID"),
         (_interrupted("upside down", NOW, NOW + timedelta(hours=1)), "ORDER_INVALID"),
         (_interrupted("masked", NOW, NOW), "ORDER_INVALID"),
+        (sign(replace(ORDERS, cameras=[replace(CAMERA, priority=-1)]), KEY), "ORDER_INVALID"),
+        (sign(replace(ORDERS, cameras=[replace(CAMERA, priority=1001)]), KEY), "ORDER_INVALID"),
+        (sign(replace(ORDERS, cameras=[replace(CAMERA, authorisation="x" * 257)]), KEY), "ORDER_INVALID"),
+        (sign(replace(ORDERS, version=1 << 70), KEY), "ORDER_INVALID"),
+        (_with_authorisation("\ud800"), "ORDER_INVALID"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, retention_days=32)]), KEY), "RETENTION_TOO_LONG"),
         (sign(replace(ORDERS, cameras=[replace(CAMERA, minimum_days=16)]), KEY), "RETENTION_INVALID"),
     ]

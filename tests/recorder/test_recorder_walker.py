@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recorder_support import CAMERA, DAY_US, OTHER, START_US, bench, packets, record, remember_clock
 
 from legal.retention import LONGEST_DAYS, deadline_at
+from recorder import walker
 from recorder.clock import ClockState
 from recorder.control import Control
 from recorder.decisions import Hold, sign_hold
 from recorder.derived import put_derived
 from recorder.destruction import destroy_due
 from recorder.files import StorageDirectory
+from recorder.format import start_us_of
 from recorder.holds import put_hold
 from recorder.index import open_reader
 from recorder.machine import now_us
@@ -105,6 +107,29 @@ def test_a_held_hour_hides_nothing_that_comes_after(tmp_path: Path) -> None:
         put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
     (one,) = look(tmp_path / "recordings", late_us)
     assert (one.held > 0, len(one.overdue) > 0, one.oldest_us) == (True, True, START_US + hour_us)
+
+
+def test_an_hour_that_is_wholly_held_is_not_read_each_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it can be overdue; what is counted in the night is read."""
+    late_us, hour_us = START_US + 16 * DAY_US, 3_600_000_000
+    with bench(tmp_path) as made:
+        for hours in range(3):
+            shifted = ((packet, at_us + hours * hour_us) for packet, at_us in packets(25 * 20))
+            record(made.store, CAMERA, shifted)
+        held_us = START_US - START_US % hour_us + hour_us
+        begins_at, ends_at = at_from_us(held_us), at_from_us(held_us + hour_us)
+        hold = Hold(str(uuid4()), CAMERA, begins_at, ends_at, "PV 1", begins_at)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, KEY), START_US)
+        destroy_due(made.store, START_US + 15 * DAY_US + hour_us // 2, late_us)
+    seen: list[int] = []
+    real = walker._read
+    monkeypatch.setattr(walker, "_read", lambda path: (seen.append(start_us_of(path.name) // hour_us), real(path))[1])
+    (one,) = look(tmp_path / "recordings", late_us)
+    assert set(seen) == {held_us // hour_us + 1}
+    assert len(one.overdue) > 0
+    (one,) = look(tmp_path / "recordings", late_us, whole=True)
+    assert held_us // hour_us in seen
+    assert one.held > 0
 
 
 def test_what_was_derived_is_overdue_when_it_outlives_its_deadline_and_is_not_held(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from recorder_support import CAMERA, OTHER, START_US, apply, bench, packets, rec
 from recorder.accounts import Cause
 from recorder.check import check
 from recorder.clock import ClockState
-from recorder.decisions import Hold, sign_hold
+from recorder.decisions import Hold, Release, sign_hold, sign_release
+from recorder.destruction import destroy_due
 from recorder.disks import STALLED_S
 from recorder.files import StorageDirectory
-from recorder.holds import Rulings
+from recorder.holds import Rulings, put_hold
 from recorder.index import read_facts
 from recorder.machine import MachineClock, boot_id, now_us
 from recorder.segmenter import Event, PartReady, Segmenter
@@ -417,6 +418,54 @@ async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_
         while OTHER in dict(await loop.writer.ask(look)):
             pass
     assert dict(await loop.writer.ask(look)) == {CAMERA: 3}
+    await loop.writer.stop()
+
+
+async def test_what_is_held_is_not_gone_through_in_each_wave_and_dies_with_its_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What falls due after that look dies all the same."""
+    monkeypatch.setattr("recorder.writer.HELD_SHARE", 1e-9)
+    begins_at = at_from_us(START_US)
+    hold = Hold(str(uuid.uuid4()), CAMERA, begins_at, begins_at + timedelta(hours=1), "PV 12/2026", begins_at)
+    key = Ed25519PrivateKey.generate()
+    with bench(tmp_path) as made:
+        for camera in (CAMERA, OTHER):
+            record(made.store, camera, packets(25 * 130))
+        due_us = [START_US, now_us() + 10**12]
+        made.index.execute("UPDATE segment SET deadline_us = CASE camera WHEN 1 THEN ? ELSE ? END", due_us)
+        put_hold(made.storage, made.index, hold, sign_hold(hold, key), START_US)
+        remember_clock(made.index)
+    loop = Loop(tmp_path)
+    looked: list[tuple[int, int]] = []
+
+    def look(store: SegmentStore, due_us: int, now_us: int, limit: int, after_us: int) -> int:
+        looked.append((after_us, due_us))
+        return destroy_due(store, due_us, now_us, limit, after_us)
+
+    monkeypatch.setattr("recorder.writer.destroy_due", look)
+    loop.writer.start()
+    await loop.until(lambda state: state.ready)
+
+    def left(store: SegmentStore) -> list[str]:
+        query = "SELECT DISTINCT c.uuid FROM segment s JOIN camera c ON c.id = s.camera"
+        return [camera for (camera,) in store.index.query(query)]
+
+    soon_us = now_us() + 500_000
+    await loop.writer.ask(
+        lambda store: store.index.execute("UPDATE segment SET deadline_us = ? WHERE camera = 2", (soon_us,))
+    )
+    async with asyncio.timeout(60):
+        while OTHER in await loop.writer.ask(left):
+            pass
+    assert await loop.writer.ask(left) == [CAMERA]
+    assert len([0 for after_us, _ in looked if not after_us]) == 1, "gone through once"
+    release = Release("hold", hold.id, ("first", "second"))
+    loop.writer._rulings.release(release, sign_release(release, key))
+    await loop.writer.obey_rulings()
+    async with asyncio.timeout(60):
+        while await loop.writer.ask(left):
+            pass
     await loop.writer.stop()
 
 

@@ -103,7 +103,7 @@ export const joining = {
   latitude: "Latitude (degrés, WGS 84)", longitude: "Longitude (degrés, WGS 84)", sites: (commune: string) => `Lieux, ${commune}`, changeSite: (name: string) => `Lieu : ${name}`,
   cameras: (commune: string) => `Caméras, ${commune}`, regime: "Régime", more: "Ce dont répond la commune, ses lieux et ses caméras",
   camera: "Enregistrer une caméra", cameraHelp: "Rien n'en est enregistré ni montré avant qu'un arrêté la mette en service.",
-  number: "Numéro (lettres, chiffres, tirets)", cameraName: "Nom", priority: "Priorité (0 à 1000 ; les plus basses sont abandonnées d'abord si la machine ne suit plus)",
+  number: "Numéro (lettres, chiffres, tirets)", cameraName: "Nom", priority: "Priorité (0 à 1000 ; 0 est la plus haute : abandonnée en dernier si la machine ou la place ne suffisent plus)",
   source: "Changer l'accès", sourceTitle: (camera: string) => `Accès à la caméra ${camera}`, sourceHelp: "L'accès se saisit en entier, mot de passe compris : celui qui était enregistré n'est jamais envoyé à une autre adresse.",
   main: "Flux principal (rtsp:// ou rtsps://, sans utilisateur ni mot de passe)", sub: "Flux réduit, s'il y en a un", username: "Utilisateur de la caméra", usernameHint: "Un nom sans deux-points est attendu.", password: "Mot de passe de la caméra",
   certificate: "Empreinte SHA-256 du certificat (rtsps, si la caméra signe le sien ; mesurée par csu camera probe)", adapter: "Lecteur",
