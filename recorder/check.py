@@ -13,12 +13,11 @@ from pathlib import Path
 
 from recorder.derived import DIRECTORY as DERIVED
 from recorder.derived import Derived, read_derived
-from recorder.files import INDEX, walk
+from recorder.files import INDEX, cameras_on, walk, walk_camera
 from recorder.format import HEADER_READ_BYTES, file_name, read_part_mark, read_segment_header, segment_of
 from recorder.index import CLOSED, open_reader
 from streams.fmp4 import FormatError, parse_init, parse_part_header
 
-_READ_BYTES = 8 * 1024 * 1024
 OVERDUE_US = 600_000_000
 """A deadline passed by this much, with the file still there, is a fault."""
 
@@ -54,34 +53,80 @@ class _Row:
 
 
 def check(storage: Path, now_us: int, deep: bool, progress: Progress | None = None) -> Report:
-    """Compare one storage directory's index and files. Raises sqlite3.Error, OSError."""
-    # Files first: one that comes after them is in the index or newer than it; one that goes, goes from both.
-    files = dict(walk(storage))
+    """Compare one storage directory's index and files, camera by camera: a month of 250 has ten million segments, and
+    memory that this took would be the recorder's. Raises sqlite3.Error, OSError."""
+    report = Report()
     copies = dict(walk(storage, DERIVED))
     with closing(open_reader(storage / INDEX)) as connection:
-        connection.execute("BEGIN")
-        rows = _rows(connection)
-        held = _held(connection)
-        doomed = _doomed(connection)
         derived = read_derived(connection)
-        active = {name for (name,) in connection.execute("SELECT name FROM active_directory")}
+        (total,) = connection.execute("SELECT coalesce(sum(length), 0) FROM segment").fetchone()
+        known = {camera for (camera,) in connection.execute("SELECT uuid FROM camera")}
+        for camera in sorted(known.union(cameras_on(storage))):
+            # Files first: one that comes after them is in the index or newer than it; one that goes, goes from both.
+            files = dict(walk_camera(storage, camera))
+            one = _read_camera(connection, camera)
+            _check_camera(storage, files, one, now_us, report)
+            if deep:
+                _check_content(storage, one, total, report, progress)
+    _check_derived(storage, copies, derived, now_us, report)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Camera:
+    """What the index says of one camera at one instant. `held`: segments that a hold keeps, whatever their deadline;
+    `doomed`: files marked for destruction; `active`: directories that may hold files with numbers over `last`."""
+
+    rows: list[_Row]
+    held: set[int]
+    doomed: set[str]
+    active: set[str]
+    last: int
+    bridges: set[tuple[bytes, bytes]]
+
+
+def _read_camera(connection: sqlite3.Connection, camera: str) -> _Camera:
+    connection.execute("BEGIN")
+    try:
+        (number,) = connection.execute("SELECT id FROM camera WHERE uuid = ?", (camera,)).fetchone() or (None,)
         (last,) = connection.execute("SELECT value FROM meta WHERE key = 'last_segment'").fetchone()
-        bridges = _bridges(connection)
-    report = Report(segments=len(rows))
-    for name in sorted(files.keys() - {row.name for row in rows} - doomed):
+        rows = connection.execute(
+            "SELECT id, start_us, state, length, deadline_us, previous, hash FROM segment WHERE camera = ? ORDER BY id",
+            (number,),
+        )
+        held = connection.execute(
+            "SELECT s.id FROM hold h CROSS JOIN segment s ON s.camera = h.camera AND s.start_us < h.to_us"
+            " AND s.end_us > h.from_us WHERE h.camera = ?",
+            (number,),
+        )
+        doomed = connection.execute("SELECT start_us, segment FROM destroy WHERE camera = ?", (number,))
+        active = connection.execute("SELECT name FROM active_directory WHERE name LIKE ?", (f"{camera}/%",))
+        return _Camera(
+            rows=[
+                _Row(segment, camera, file_name(camera, start_us, segment), *rest) for segment, start_us, *rest in rows
+            ],
+            held={segment for (segment,) in held},
+            doomed={file_name(camera, start_us, segment) for start_us, segment in doomed},
+            active={name for (name,) in active},
+            last=last,
+            bridges=set(connection.execute("SELECT before, after FROM bridge WHERE camera = ?", (number,))),
+        )
+    finally:
+        connection.execute("COMMIT")
+
+
+def _check_camera(storage: Path, files: dict[str, int], camera: _Camera, now_us: int, report: Report) -> None:
+    report.segments += len(camera.rows)
+    for name in sorted(files.keys() - {row.name for row in camera.rows} - camera.doomed):
         number = segment_of(os.path.basename(name))
-        newer = number is not None and number > last and os.path.dirname(name) in active
+        newer = number is not None and number > camera.last and os.path.dirname(name) in camera.active
         if not newer and (storage / name).exists():
             report.orphan_files.append(name)
-    for row in rows:
-        if row.deadline_us + OVERDUE_US < now_us and row.state == CLOSED and row.segment not in held:
+    for row in camera.rows:
+        if row.deadline_us + OVERDUE_US < now_us and row.state == CLOSED and row.segment not in camera.held:
             report.overdue.append(row.name)
         if _is_missing(storage, row, files.get(row.name)):
             report.missing_files.append(row.name)
-    _check_derived(storage, copies, derived, now_us, report)
-    if deep:
-        _check_content(storage, rows, bridges, report, progress)
-    return report
 
 
 def _check_derived(storage: Path, files: dict[str, int], derived: list[Derived], now_us: int, report: Report) -> None:
@@ -98,36 +143,6 @@ def _check_derived(storage: Path, files: dict[str, int], derived: list[Derived],
             report.overdue.append(one.name)
 
 
-def _rows(connection: sqlite3.Connection) -> list[_Row]:
-    cursor = connection.execute(
-        "SELECT s.id, c.uuid, s.start_us, s.state, s.length, s.deadline_us, s.previous, s.hash"
-        " FROM segment s JOIN camera c ON c.id = s.camera ORDER BY s.camera, s.id"
-    )
-    return [
-        _Row(segment, camera, file_name(camera, start_us, segment), state, length, deadline_us, previous, digest)
-        for segment, camera, start_us, state, length, deadline_us, previous, digest in cursor
-    ]
-
-
-def _held(connection: sqlite3.Connection) -> set[int]:
-    """Segments that a hold keeps, whatever their deadline."""
-    cursor = connection.execute(
-        "SELECT s.id FROM hold h CROSS JOIN segment s ON s.camera = h.camera AND s.start_us < h.to_us"
-        " AND s.end_us > h.from_us"
-    )
-    return {segment for (segment,) in cursor}
-
-
-def _doomed(connection: sqlite3.Connection) -> set[str]:
-    cursor = connection.execute("SELECT d.segment, c.uuid, d.start_us FROM destroy d JOIN camera c ON c.id = d.camera")
-    return {file_name(camera, start_us, segment) for segment, camera, start_us in cursor}
-
-
-def _bridges(connection: sqlite3.Connection) -> set[tuple[str, bytes, bytes]]:
-    cursor = connection.execute("SELECT c.uuid, b.before, b.after FROM bridge b JOIN camera c ON c.id = b.camera")
-    return set(cursor)
-
-
 def _is_missing(storage: Path, row: _Row, size: int | None) -> bool:
     """Not there, or shorter than its durable length; looked at again, since the walk was before the index."""
     if size is not None and size >= row.length:
@@ -138,21 +153,12 @@ def _is_missing(storage: Path, row: _Row, size: int | None) -> bool:
         return True
 
 
-def _check_content(
-    storage: Path,
-    rows: list[_Row],
-    bridges: set[tuple[str, bytes, bytes]],
-    report: Report,
-    progress: Progress | None,
-) -> None:
+def _check_content(storage: Path, camera: _Camera, total_bytes: int, report: Report, progress: Progress | None) -> None:
     missing = set(report.missing_files)
-    total = sum(row.length for row in rows)
-    chain: tuple[str, bytes | None] = ("", None)
-    for row in rows:
-        camera, digest = chain
-        broken = camera == row.camera and digest is not None and digest != row.previous
-        broken = broken and (camera, digest, row.previous) not in bridges
-        chain = (row.camera, row.digest)
+    before: bytes | None = None
+    for row in camera.rows:
+        broken = before is not None and before != row.previous and (before, row.previous) not in camera.bridges
+        before = row.digest
         if row.name in missing:
             continue
         try:
@@ -163,7 +169,7 @@ def _check_content(
             report.bad_hashes.append(row.name)
         report.bytes_read += row.length
         if progress is not None:
-            progress(report.bytes_read, total)
+            progress(report.bytes_read, max(total_bytes, report.bytes_read))
 
 
 def _content_holds(path: Path, row: _Row) -> bool:
@@ -176,7 +182,7 @@ def _content_holds(path: Path, row: _Row) -> bool:
             hasher = hashlib.sha256(os.pread(fd, init.size, 0))
             offset = init.size
             while offset < row.length:
-                offset += _part_holds(fd, offset, hasher)
+                offset += _part_holds(fd, offset, row.length, hasher)
         except FormatError:
             return False
     if offset != row.length or (header.segment, header.camera) != (row.segment, row.camera):
@@ -184,12 +190,15 @@ def _content_holds(path: Path, row: _Row) -> bool:
     return header.previous == row.previous and (row.state != CLOSED or hasher.digest() == row.digest)
 
 
-def _part_holds(fd: int, offset: int, hasher: "hashlib._Hash") -> int:
-    """The part's size. Raises FormatError where its data differ from its hash."""
-    buffer = os.pread(fd, _READ_BYTES, offset)
-    part = parse_part_header(buffer)
+def _part_holds(fd: int, offset: int, end: int, hasher: "hashlib._Hash") -> int:
+    """The part's size. Raises FormatError where it reaches beyond `end`, or its data differ from its hash."""
+    head = os.pread(fd, HEADER_READ_BYTES, offset)
+    part = parse_part_header(head)
     mark = read_part_mark(part)
-    if len(buffer) < part.size or hashlib.sha256(buffer[part.header_size : part.size]).digest() != mark.sha256:
+    if offset + part.size > end:
+        raise FormatError(f"part at {offset} of {part.size} bytes")
+    data = os.pread(fd, part.size - part.header_size, offset + part.header_size)
+    if hashlib.sha256(data).digest() != mark.sha256:
         raise FormatError(f"part at {offset} differs from its hash")
-    hasher.update(buffer[: part.header_size])
+    hasher.update(head[: part.header_size])
     return part.size

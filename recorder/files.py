@@ -297,15 +297,24 @@ def lock_file(path: Path) -> int:
 
 def walk(directory: Path, below: str = "") -> list[tuple[str, int]]:
     """Every file of the cameras' directories with its size, by relative name. For the checker: reads only."""
-    found: list[tuple[str, int]] = []
-    if not (directory / below).exists():
-        return found
-    for top in sorted((directory / below).iterdir()):
+    return [
+        file for camera in cameras_on(directory, below) for file in walk_camera(directory, os.path.join(below, camera))
+    ]
+
+
+def cameras_on(directory: Path, below: str = "") -> list[str]:
+    """The names of the cameras' directories there."""
+    found: list[str] = []
+    for name in sorted(os.listdir(directory / below)) if (directory / below).exists() else ():
         with contextlib.suppress(ValueError):
-            uuid.UUID(top.name)
-            for folder, _, names in os.walk(top):
-                found += _sized(directory, folder, names)
+            uuid.UUID(name)
+            found.append(name)
     return found
+
+
+def walk_camera(directory: Path, camera: str) -> list[tuple[str, int]]:
+    """As `walk`, of one camera's directory."""
+    return [file for folder, _, names in os.walk(directory / camera) for file in _sized(directory, folder, names)]
 
 
 def _sized(directory: Path, folder: str, names: Sequence[str]) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,36 @@ def test_missing_orphan_and_short_files(recordings: Path) -> None:
     assert not report.ok
     assert report.missing_files == [str(p.relative_to(recordings)) for p in (first, second)]
     assert report.orphan_files == [str(orphan.relative_to(recordings))]
+
+
+def _peak_of_a_check(path: Path, cameras: int) -> int:
+    """Bytes, with so many cameras of 400 segments each."""
+    with bench(path) as made:
+        for n in range(cameras):
+            camera = f"{n:08x}-0000-4000-8000-000000000000"
+            number = made.index.camera(camera)
+            times_us = [(n * 400 + i + 1, START_US + i * 60_000_000) for i in range(400)]
+            made.index.execute_many(
+                "INSERT INTO segment(id, camera, run, start_us, end_us, state, length, media_90k, deadline_us,"
+                f" authorisation, previous, hash) VALUES (?, {number}, 1, ?2, ?2, 1, 0, 0, ?2 * 2, 'a', ?, ?)",
+                [(segment, at_us, bytes(32), bytes(32)) for segment, at_us in times_us],
+            )
+            for segment, at_us in times_us:
+                file = path / "recordings" / file_name(camera, at_us, segment)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+        made.index.commit()
+    tracemalloc.start()
+    report = check(path / "recordings", NOW_US, False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (report.ok, report.segments) == (True, 400 * cameras)
+    return peak
+
+
+def test_a_check_takes_the_memory_of_one_camera(tmp_path: Path) -> None:
+    """A month of 250 cameras has ten million segments, and the recorder runs beside it."""
+    assert _peak_of_a_check(tmp_path / "eight", 8) < 3 * _peak_of_a_check(tmp_path / "one", 1)
 
 
 def test_overdue(recordings: Path) -> None:
