@@ -39,6 +39,10 @@ LABELS: dict[str, str] = {
     "TICKET_LATE": "Ticket d'accès présenté trop tard",
     "ORIGIN_REFUSED": "Images demandées depuis une autre page que la console",
     "STEPS_REFUSED": "Récit de relecture d'une page, démenti par ce qui lui a été servi",
+    "LEASE_FOREIGN": "Relecture de cette personne demandée sans le témoin de son navigateur",
+    "UNKNOWN_PARAMETER": "Adresse demandée avec un paramètre que la console n'y met pas",
+    "BAD_REQUEST": "Demande d'images mal formée, qu'aucune page de la console ne fait",
+    "BAD_MESSAGE": "Message du direct mal formé, qu'aucune page de la console n'envoie",
     "SECRET_READABLE": "Réglages ou clé du centre lisibles par d'autres",
     "PEER_REFUSED": "Programme refusé à une prise interne",
 }

@@ -55,6 +55,8 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Of requests that no page of the console makes.
+_OF_FORGERS = frozenset({"ORIGIN_REFUSED", "UNKNOWN_PARAMETER", "BAD_REQUEST"})
 
 
 def refusal(refused: Refused) -> web.Response:
@@ -67,25 +69,26 @@ def create_app(
 ) -> web.Application:
     """`note` is told the code of each request that no page of the console makes."""
 
-    def refuse_origin() -> web.Response:
-        note("ORIGIN_REFUSED")
-        return refusal(Refused("ORIGIN_REFUSED"))
+    def refuse(refused: Refused) -> web.Response:
+        if refused.code in _OF_FORGERS:
+            note(refused.code)
+        return refusal(refused)
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         if origin is not None and origin != console_origin:
-            return refuse_origin()
+            return refuse(Refused("ORIGIN_REFUSED"))
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_PREFLIGHT if origin else {})
         if origin is None and request.method not in _SAFE_METHODS:
-            return refuse_origin()
+            return refuse(Refused("ORIGIN_REFUSED"))
         try:
             if request.query_string and request.match_info.http_exception is None:
                 raise Refused("UNKNOWN_PARAMETER")
             return await handler(request)
         except Refused as refused:
-            return refuse_origin() if refused.code == "ORIGIN_REFUSED" else refusal(refused)
+            return refuse(refused)
         except web.HTTPException as error:
             return refusal(Refused(_BY_STATUS.get(error.status, "BAD_REQUEST")))
         except ConnectionError:

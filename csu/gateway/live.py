@@ -194,6 +194,7 @@ class Viewer:
 
     def bad_message(self) -> bool:
         self._bad += 1
+        self._desk.refused("BAD_MESSAGE")
         self._refuse("", Refused("BAD_MESSAGE"))
         return self._bad < MAX_BAD_MESSAGES
 

@@ -53,6 +53,11 @@ class Replay:
     def path(self) -> str:
         return f"/playback/{self.id}"
 
+    @property
+    def actor(self) -> str | None:
+        """Whose it is; None while its ticket is being redeemed."""
+        return None if self.opened is None else self.opened.lease.ticket.actor
+
     def lease_ended(self, code: str, reason: str) -> None:
         self._owner.ended(self, code, reason)
         for transport in list(self.transports):
@@ -218,7 +223,8 @@ class Playback:
         return data
 
     def _find(self, request: web.Request) -> tuple[Replay, Opened]:
-        """The replay of this address, or why it ended, for whoever has its cookie; to all others it does not exist."""
+        """The replay of this address, or why it ended, for whoever has its cookie; to all others it does not exist, and
+        that they asked for it is a security event."""
         name, secret = request.match_info["lease"], request.cookies.get(COOKIE, "")
         replay = self._replays.get(name)
         if replay is not None and _same(secret, replay.secret) and replay.opened is not None:
@@ -226,6 +232,8 @@ class Playback:
         ended = self._ended.get(name)
         if ended is not None and _same(secret, ended[0]):
             raise Refused(*ended[1:])
+        if replay is not None or ended is not None:
+            self._desk.refused("LEASE_FOREIGN", None if replay is None else replay.actor)
         raise Refused("LEASE_UNKNOWN")
 
     async def _in_thread(self, call: Any, *args: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from gateway_video import FPS, STEP_90K, STEP_US, encode
 
 from csu.gateway.desk import Clock, SystemClock
 from csu.gateway.main import GatewayConfig, gateway
+from csu.gateway.spool import Spool
 from csu.keys import ensure_keys, load_private
 from csu.tickets import Ticket, sign
 from recorder.channel import ChannelClient
@@ -197,6 +199,20 @@ async def running(root: Path, clock: Clock | None = None, **changes: Any) -> Asy
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
     ):
         yield Centre(root, port, feeds, control, session)
+
+
+async def refusals(root: Path) -> Counter[str]:
+    """The security events that a gateway, stopped since, has told, by code."""
+    spool = Spool(root / "gateway")
+    spool.open(datetime.now(UTC))
+    try:
+        told: Counter[str] = Counter()
+        for line in await spool.read(0, 1000):
+            if line["kind"] == "refused":
+                told[line["code"]] += line["count"]
+        return told
+    finally:
+        spool.close()
 
 
 def in_future(**span: float) -> datetime:

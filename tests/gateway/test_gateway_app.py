@@ -3,16 +3,13 @@
 import asyncio
 import contextlib
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
-from gateway_centre import ORIGIN, PATIENCE_S, running
+from gateway_centre import ORIGIN, PATIENCE_S, refusals, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from csu.gateway.spool import Spool
 
 
 async def test_health_and_headers(tmp_path: Path) -> None:
@@ -144,10 +141,17 @@ async def test_other_pages_are_told_as_security_events(tmp_path: Path) -> None:
                 assert (response.status, (await response.json())["code"]) == (403, "ORIGIN_REFUSED")
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await centre.session.ws_connect(f"{centre.url}/live")
-    spool = Spool(tmp_path / "gateway")
-    spool.open(datetime.now(UTC))
-    try:
-        told = await spool.read(0, 10)
-    finally:
-        spool.close()
-    assert [(line["kind"], line["code"], line["count"]) for line in told] == [("refused", "ORIGIN_REFUSED", 4)]
+    assert await refusals(tmp_path) == {"ORIGIN_REFUSED": 4}
+
+
+async def test_what_no_page_of_the_console_asks_is_told_as_security_events(tmp_path: Path) -> None:
+    async with running(tmp_path) as centre:
+        for body in ({}, {"ticket": 1}, {"camera": "x"}):
+            async with centre.session.post(f"{centre.url}/playback", json=body, headers={"Origin": ORIGIN}) as response:
+                assert (response.status, (await response.json())["code"]) == (400, "BAD_REQUEST")
+        async with centre.session.get(f"{centre.url}/health?face=x") as response:
+            assert (response.status, (await response.json())["code"]) == (400, "UNKNOWN_PARAMETER")
+        async with centre.browser() as browser:
+            await browser.say(type="open", tile="t", camera="x")
+            assert (await browser.told("refused"))["code"] == "BAD_MESSAGE"
+    assert await refusals(tmp_path) == {"BAD_REQUEST": 3, "UNKNOWN_PARAMETER": 1, "BAD_MESSAGE": 1}

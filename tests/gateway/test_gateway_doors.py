@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from gateway_centre import ORIGIN, Centre, running
+from gateway_centre import ORIGIN, Centre, refusals, running
 from gateway_recordings import recordings
 from gateway_support import make_replay, make_ticket
 
@@ -116,7 +116,9 @@ async def test_a_replay_is_its_cookies_alone(tmp_path: Path, door: str) -> None:
         }
         await centre.control.call("renew", cut=[{"ticket": ticket, "code": "RIGHT_WITHDRAWN", "reason": "x."}])
         found["droit retiré"] = await ask(method, url, cookie)
+        assert await ask(method, centre.url + path.format(lease="made-up"), cookie) == "LEASE_UNKNOWN"
         assert found == {name: ROWS[door][name] for name in found}
+    assert await refusals(tmp_path) == {"LEASE_FOREIGN": 3, "ORIGIN_REFUSED": 1}
 
 
 async def test_what_needs_no_ticket_and_what_no_ticket_opens(tmp_path: Path) -> None:
