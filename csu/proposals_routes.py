@@ -51,9 +51,11 @@ class Proposals(BaseModel):
 
 @router.get("/proposals")
 async def list_proposals(visit: Annotated[Visit, Depends(Guard(Act.PROPOSAL_LIST))]) -> Proposals:
-    """Those that expire first come first."""
+    """Those that expire first come first; of a hold, for those who may know of one."""
+    is_secret = isinstance(visit.decide(Act.HOLD_LIST), Refused)
+    told_of = [decision for decision in Decision if decision is not Decision.HOLD_RELEASE or not is_secret]
     async with visit.perform() as connection:
-        waiting = [one for decision in Decision for one in await proposals.open_ones(connection, decision, visit.now)]
+        waiting = [one for decision in told_of for one in await proposals.open_ones(connection, decision, visit.now)]
         named = await _cameras_of(connection, waiting)
     async with visit.centre.store.facts() as reading:
         cameras = await facts.cameras(reading, {camera for camera in named.values() if camera is not None})

@@ -11,7 +11,6 @@ from legal.acts import Act, Allowed, Refused
 from legal.facts import FOREVER, Actor, Role, Subject
 from legal.motifs import Motif
 from legal.rules import Rule, for_roles
-from legal.scope import KNOW_REQUISITIONS
 
 
 def decide(actor: Actor, act: Act, subject: Subject, motif: Motif | None, at: datetime) -> Allowed | Refused:
@@ -78,7 +77,6 @@ _everyone = for_roles(*Role, source="CSI R.253-3")
 _administers = for_roles(Role.ADMINISTRATOR, source="CSI R.253-2")
 _supervises = for_roles(Role.SUPERVISOR, source="CSI R.253-3")
 _knows_persons = for_roles(Role.SUPERVISOR, Role.DELEGATE, Role.AUDITOR, source="CSI R.253-3")
-_knows_holds = for_roles(*KNOW_REQUISITIONS, source="CPP 11, CSI R.253-4 al. 3")
 _ends_holds = for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4 al. 3")
 _runs_the_centre = for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-2")
 _ends_freezes = for_roles(Role.SUPERVISOR, Role.ADMINISTRATOR, source="CSI R.253-4")
@@ -152,9 +150,9 @@ RULES: dict[Act, tuple[Rule, ...]] = {
     Act.HABILITATION_PROVE: (_knows_persons, rules.within_scope),
     Act.HABILITATION_RESUME: (rules.habilitates,),
     Act.HABILITATION_SUSPEND: (rules.habilitates,),
-    Act.HOLD_LIST: (_knows_holds,),
-    Act.HOLD_PUT: (_supervises,),
-    Act.HOLD_RELEASE: (_ends_holds,),
+    Act.HOLD_LIST: (rules.handles_requisitions,),
+    Act.HOLD_PUT: (rules.handles_requisitions, _supervises),
+    Act.HOLD_RELEASE: (rules.handles_requisitions, _ends_holds),
     Act.INTERRUPTION_CONFIRM: (_masks,),
     Act.INTERRUPTION_END: (_runs_the_centre,),  # one that masks is ended by who may mask
     Act.INTERRUPTION_LIST: (_knows_interruptions, rules.delegation_in_force),

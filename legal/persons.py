@@ -74,6 +74,19 @@ def fault_of_account(login: str, name: str, others: Iterable[str]) -> Refused | 
     return None
 
 
+_OF_THE_ELECTED = frozenset({Role.DELEGATE, Role.OPERATOR})
+
+
+def fault_of_office(role: Role, category: Category) -> Refused | None:
+    """Why a person of a category can't have a role in the centre; None when they can. The elected see what concerns
+    their commune, and know of no requisition: they neither run the centre nor control it whole (CSI R.253-3 II 2° a,
+    CPP 11)."""
+    if category is not Category.ELU or role in _OF_THE_ELECTED:
+        return None
+    reason = "Un élu est délégué du maire, pour sa commune : il ne dirige, n'administre ni ne contrôle tout le centre."
+    return Refused("REGIME_ROLE_FORBIDDEN", reason, "CSI R.253-3 II 2° a, CPP 11")
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(word for word in re.split(r"[^a-z]+", _plain(text)) if word)
 

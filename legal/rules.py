@@ -29,7 +29,7 @@ from legal.facts import (
 )
 from legal.motifs import Motif
 from legal.retention import PARIS, RetentionRefused, check_retention
-from legal.scope import SIGHT, is_open_to, scope
+from legal.scope import SIGHT, is_open_to, knows_requisitions, scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,14 @@ def for_roles(*roles: Role, source: str) -> Rule:
         return Refused("REGIME_ROLE_FORBIDDEN", "Votre fonction ne permet pas cet acte.", source)
 
     return rule
+
+
+def handles_requisitions(case: Case) -> datetime | Refused:
+    """A hold tells of a requisition, which is secret (CPP 11, CP 226-13)."""
+    if knows_requisitions(case.actor):
+        return FOREVER
+    source = "CPP 11, CSI R.253-4 al. 3"
+    return Refused("REGIME_ROLE_FORBIDDEN", "Votre fonction ne permet pas cet acte.", source)
 
 
 _NO_PICTURES = {

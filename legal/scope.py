@@ -6,8 +6,13 @@ from legal.acts import Act
 from legal.facts import Actor, Category, Role
 from legal.motifs import MotifKind
 
-# Who may know that requisitions exist (CPP 11, CP 226-13): who handles them and who controls them.
-KNOW_REQUISITIONS = frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR})
+# Who handles requisitions, and who controls them (CPP 11, CP 226-13).
+_OF_REQUISITIONS = frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR})
+
+
+def knows_requisitions(actor: Actor) -> bool:
+    """Whether a person may know that requisitions exist; the elected never, whatever their role (CPP 11)."""
+    return actor.role in _OF_REQUISITIONS and actor.category is not Category.ELU
 
 
 def scope(actor: Actor, at: datetime) -> frozenset[str] | None:

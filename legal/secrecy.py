@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from legal import motifs
 from legal.acts import Act
 from legal.facts import Actor
-from legal.scope import KNOW_REQUISITIONS
+from legal.scope import knows_requisitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,4 @@ _OF_REQUISITIONS = Secrets(
 
 def secrets_from(reader: Actor) -> Secrets:
     """What is kept from a person who reads the journal, by whatever door."""
-    return _NOTHING if reader.role in KNOW_REQUISITIONS else _OF_REQUISITIONS
+    return _NOTHING if knows_requisitions(reader) else _OF_REQUISITIONS

@@ -86,6 +86,7 @@ async def create_account(
     }
     detail = {"account": row["id"], "about": body.login, "role": body.role, "category": body.category}
     async with visit.perform(detail=detail) as connection:
+        demand(persons.fault_of_office(body.role, body.category), 422)
         demand(persons.fault_of_account(body.login, body.name, await open_names(connection)))
         await connection.execute(insert(tables.account).values(row))
     return CreatedAccount(id=row["id"], login=body.login, password=password)

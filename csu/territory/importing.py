@@ -335,11 +335,12 @@ class Importer:
             values |= _agrement(item.agrement)
         first = {}
         known = await connection.scalar(select(table.c.name).where(table.c.login == item.login))
-        if known != item.name:
+        fault = persons.fault_of_office(item.role, item.category)
+        if fault is None and known != item.name:
             others = select(table.c.name).where(table.c.closed_at.is_(None), table.c.login != item.login)
             fault = persons.fault_of_account(item.login, item.name, (await connection.scalars(others)).all())
-            if fault is not None:
-                raise DocumentError(f"account {item.login}: {fault.code}: {fault.reason}")
+        if fault is not None:
+            raise DocumentError(f"account {item.login}: {fault.code}: {fault.reason}")
         if known is None:
             self.made[item.login] = self._given.get(item.login) or passwords.generate()
             first = {

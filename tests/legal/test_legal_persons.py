@@ -39,6 +39,7 @@ from legal.persons import (
     fault_of_designator,
     fault_of_habilitation,
     fault_of_leaving,
+    fault_of_office,
     inquiry_by,
     months_later,
     review_at,
@@ -83,6 +84,13 @@ class TestAccounts:
         fault = fault_of_account(login, name, ())
         assert fault is not None
         assert fault.code == "SHARED_LOGIN"
+
+    @pytest.mark.parametrize("role", Role)
+    def test_row_36_the_elected_run_and_control_no_centre(self, role: Role) -> None:
+        fault = fault_of_office(role, Category.ELU)
+        assert (fault is None) == (role in (Role.DELEGATE, Role.OPERATOR))
+        assert fault is None or fault.code == "REGIME_ROLE_FORBIDDEN"
+        assert fault_of_office(role, Category.PM) is None
 
     @pytest.mark.parametrize(
         ("login", "name"),

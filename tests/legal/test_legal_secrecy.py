@@ -47,14 +47,19 @@ def test_row_72_no_replay_is_told_from_another_by_its_motif(reader: Actor, code:
     assert secrets.withholds("RETIRED") == secrets.withholds("REQUISITION")
 
 
+@pytest.mark.parametrize("category", [Category.PM, Category.ELU])
 @pytest.mark.parametrize("role", Role)
-def test_row_72_whose_secret_it_is(role: Role) -> None:
-    secrets = secrets_from(replace(ELECTED, role=role))
-    assert secrets.withholds("REQUISITION") == (role in (Role.OPERATOR, Role.DELEGATE))
+def test_row_72_whose_secret_it_is(role: Role, category: Category) -> None:
+    """Never the elected's, whatever role they were given."""
+    reader = replace(ELECTED, role=role, category=category)
+    secrets = secrets_from(reader)
+    kept = category is Category.ELU or role in (Role.OPERATOR, Role.DELEGATE)
+    assert secrets.withholds("REQUISITION") == kept
     assert not secrets.withholds("SECURITE")
     assert not secrets.withholds(None)
-    listed = decide(replace(ELECTED, role=role), Act.HOLD_LIST, Subject(), None, AT)
-    assert isinstance(listed, Allowed) == (secrets.ops == frozenset())
+    for act in (Act.HOLD_LIST, Act.HOLD_PUT, Act.HOLD_RELEASE):
+        assert not (kept and isinstance(decide(reader, act, Subject(), None, AT), Allowed))
+    assert isinstance(decide(reader, Act.HOLD_LIST, Subject(), None, AT), Allowed) == (secrets.ops == frozenset())
 
 
 def test_row_72_the_elected_replay_nothing_for_a_requisition() -> None:
