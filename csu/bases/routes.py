@@ -19,6 +19,7 @@ from csu.proposals import Waiting
 from csu.schemas import Body, CameraRef, Instant, Line
 from csu.store import facts, tables
 from csu.store.facts import KnownCamera
+from csu.territory.acting import change
 from legal.acts import Act
 from legal.bases import LABELS, Function, fault_of
 from legal.facts import Validity
@@ -139,7 +140,7 @@ async def confirm_basis(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act
 
 @router.post("/{fact_id}/end")
 async def end_basis(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.BASIS_END))]) -> BasisBody:
-    """One person is enough: it closes, and opens nothing. One that has ended keeps its date."""
+    """One person is enough: it closes, and opens nothing."""
     await visit.demand()
     async with visit.centre.store.transaction(visit.communes) as connection:
         found = select(_TABLE).where(_TABLE.c.id == str(fact_id))
@@ -149,9 +150,8 @@ async def end_basis(fact_id: UUID, visit: Annotated[Visit, Depends(Guard(Act.BAS
     camera = await camera_of(visit, row["camera"])
     ended = {"ended_at": visit.now, "ended_by": visit.session.actor.id}
     async with visit.perform(camera.subject, camera=camera, detail={"basis": row["id"]}) as connection:
-        await connection.execute(
-            update(_TABLE).where(_TABLE.c.id == row["id"], _TABLE.c.ended_at.is_(None)).values(ended)
-        )
+        can = _TABLE.c.id == row["id"], _TABLE.c.ended_at.is_(None)
+        await change(connection, update(_TABLE).where(*can).values(ended))
         row = (await connection.execute(found)).mappings().one()
     return _shown(row, camera)
 

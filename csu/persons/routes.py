@@ -15,7 +15,7 @@ from csu.accounts.guard import Guard, Visit
 from csu.errors import not_found
 from csu.schemas import Body, Day, Done, Insee, Line, Reason
 from csu.store import facts, tables
-from csu.territory.acting import demand
+from csu.territory.acting import change, demand
 from csu.territory.suspensions import SELF, add_suspensions, alter
 from legal import facts as law
 from legal import persons
@@ -107,8 +107,7 @@ async def grant_habilitation(
     subject = CENTRE if commune is None else Subject(commune.legal)
     outcome = visit.decide(visit.act, subject)
     if isinstance(outcome, Refused) and outcome.code == "OUT_OF_COMMUNE":
-        await visit.record(visit.entry(visit.act, commune=body.commune, detail=detail).refused(outcome))
-        raise not_found()
+        await visit.hide(visit.entry(visit.act, commune=body.commune, detail=detail), outcome)
     async with visit.perform(subject, detail=detail) as connection:
         if commune is None:
             raise not_found()
@@ -137,8 +136,7 @@ async def end_habilitation(
     """The designation is over, for good; one that has not begun will hold for no more than an instant."""
     table = tables.habilitation
     ends = func.greatest(visit.now, table.c.from_at + _INSTANT)
-    not_over = or_(table.c.to_at.is_(None), table.c.to_at > visit.now)
-    await alter(visit, table, fact_id, body, {"to_at": ends}, not_over)
+    await alter(visit, table, fact_id, body, {"to_at": ends}, or_(table.c.to_at.is_(None), table.c.to_at > ends))
     return Done()
 
 
@@ -171,7 +169,8 @@ async def suspend_agrement(
     """The person loses all pictures for which an agrément is needed at once (CSI L.132-14-1)."""
     account = tables.account
     values = {"agrement_suspended_at": visit.now, "agrement_suspended_reason": body.reason}
-    await _alter(visit, account_id, values, await _given(visit, body), account.c.agrement_suspended_at.is_(None))
+    can = account.c.agrement_from_at.is_not(None) & account.c.agrement_suspended_at.is_(None)
+    await _alter(visit, account_id, values, await _given(visit, body), can)
     return Done()
 
 
@@ -179,9 +178,9 @@ async def suspend_agrement(
 async def resume_agrement(
     account_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.AGREMENT_RESUME))]
 ) -> Done:
-    await _alter(
-        visit, account_id, {"agrement_suspended_at": None, "agrement_suspended_reason": None}, await _given(visit, body)
-    )
+    values = {"agrement_suspended_at": None, "agrement_suspended_reason": None}
+    can = tables.account.c.agrement_suspended_at.is_not(None)
+    await _alter(visit, account_id, values, await _given(visit, body), can)
     return Done()
 
 
@@ -220,7 +219,8 @@ async def cancel_leaving(
     account_id: UUID, body: Reason, visit: Annotated[Visit, Depends(Guard(Act.PERSON_STAY))]
 ) -> Done:
     """The person was marked in error, or stays after all."""
-    await _alter(visit, account_id, {"leaving_at": None, "closes_at": None}, await _given(visit, body))
+    values = {"leaving_at": None, "closes_at": None}
+    await _alter(visit, account_id, values, await _given(visit, body), tables.account.c.leaving_at.is_not(None))
     return Done()
 
 
@@ -246,7 +246,7 @@ async def _alter(
     account_id: UUID,
     values: dict[str, Any],
     detail: dict[str, Any],
-    *unless: ColumnElement[bool],
+    *can: ColumnElement[bool],
     fault: Refused | None = None,
 ) -> None:
     """Change another person's open account where the conditions hold."""
@@ -255,7 +255,7 @@ async def _alter(
     async with visit.perform(detail=detail) as connection:
         await _person(visit, connection, account)
         demand(fault, 422)
-        await connection.execute(update(account_table).where(account_table.c.id == account, *unless).values(values))
+        await change(connection, update(account_table).where(account_table.c.id == account, *can).values(values))
         if "closed_at" in values:
             await sessions.end_all(connection, account, visit.now, None)
     await _changed(visit)

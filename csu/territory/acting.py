@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from sqlalchemy import Update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from csu.accounts.guard import Visit
 from csu.errors import Refusal, not_found
 from csu.store import facts
@@ -15,6 +18,12 @@ def demand(fault: Refused | None, status: int = 409) -> None:
     """Raise Refusal where there is a fault; within `visit.perform`, which journals it."""
     if fault is not None:
         raise Refusal(status, fault.code, fault.reason)
+
+
+async def change(connection: AsyncConnection, statement: Update) -> None:
+    """Raise Refusal where nothing is left to change: the journal has no act that did nothing."""
+    if (await connection.execute(statement)).rowcount == 0:
+        raise Refusal(409, "ALREADY_DONE", "C'est déjà ainsi : il n'y a rien à changer.")
 
 
 async def subject_of(visit: Visit, insee: str) -> Subject:

@@ -19,7 +19,7 @@ from csu.schemas import CameraRef, CommuneRef, Day, Done, Insee, Line, WithMotif
 from csu.store import facts, tables
 from csu.territory import deports
 from csu.territory.acting import demand, subject_of
-from csu.territory.suspensions import SELF, alter
+from csu.territory.suspensions import SELF, alter, lifting, suspension
 from legal import facts as law
 from legal import motifs, persons
 from legal.acts import Act
@@ -156,10 +156,10 @@ async def enter_deport(body: NewDeport, visit: Annotated[Visit, Depends(Guard(Ac
 async def suspend_deport(
     fact_id: UUID, body: WithMotif, visit: Annotated[Visit, Depends(Guard(Act.DEPORT_SUSPEND))]
 ) -> Done:
-    """From now on it opens nothing; one that is suspended already keeps its date."""
+    """From now on it opens nothing."""
     motif = await _motif(visit, fact_id, body)
-    values = {"suspended_at": visit.now, "suspended_reason": f"{motifs.KINDS[motif.code].label}, {motif.reference}"}
-    await alter(visit, _TABLE, fact_id, motif, values, _TABLE.c.suspended_at.is_(None))
+    reason = f"{motifs.KINDS[motif.code].label}, {motif.reference}"
+    await alter(visit, _TABLE, fact_id, motif, *suspension(_TABLE, visit.now, reason))
     return Done()
 
 
@@ -168,7 +168,7 @@ async def resume_deport(
     fact_id: UUID, body: WithMotif, visit: Annotated[Visit, Depends(Guard(Act.DEPORT_RESUME))]
 ) -> Done:
     motif = await _motif(visit, fact_id, body)
-    await alter(visit, _TABLE, fact_id, motif, {"suspended_at": None, "suspended_reason": None})
+    await alter(visit, _TABLE, fact_id, motif, *lifting(_TABLE))
     return Done()
 
 
@@ -176,8 +176,8 @@ async def resume_deport(
 async def end_deport(fact_id: UUID, body: WithMotif, visit: Annotated[Visit, Depends(Guard(Act.DEPORT_END))]) -> Done:
     """It is over, for good; one that has not begun will hold for no more than an instant."""
     motif = await _motif(visit, fact_id, body)
-    ends = func.least(_TABLE.c.to_at, func.greatest(visit.now, _TABLE.c.from_at + _INSTANT))
-    await alter(visit, _TABLE, fact_id, motif, {"to_at": ends})
+    ends = func.greatest(visit.now, _TABLE.c.from_at + _INSTANT)
+    await alter(visit, _TABLE, fact_id, motif, {"to_at": ends}, _TABLE.c.to_at > ends)
     return Done()
 
 

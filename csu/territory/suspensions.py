@@ -1,6 +1,7 @@
 """Suspending a legal fact and lifting the suspension: effective at once on live sessions (CSI R.254-2, L.132-14-1)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,14 +9,15 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import ColumnElement, Table, select, update
 
 from csu.accounts.guard import Guard, Visit
-from csu.errors import Refusal, not_found
+from csu.errors import Refusal
 from csu.schemas import Done, Reason
 from csu.store import facts
-from csu.territory.acting import demand
+from csu.territory.acting import change, demand
 from legal.acts import Act, Refused
 from legal.facts import CENTRE, Subject
 from legal.motifs import Motif
 
+Values = Mapping[str, Any]
 _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
 SELF = Refused(
     "SECOND_PERSON_REQUIRED",
@@ -30,15 +32,24 @@ def add_suspensions(router: APIRouter, path: str, table: Table) -> None:
 
     @router.post(f"/{path}/{{fact_id}}/suspend", name=f"suspend_{table.name}")
     async def suspend(fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(suspending)]) -> Done:
-        """From now on the fact is not in force; one that is suspended already keeps its date."""
-        values = {"suspended_at": visit.now, "suspended_reason": body.reason}
-        await alter(visit, table, fact_id, body, values, table.c.suspended_at.is_(None))
+        """From now on the fact is not in force."""
+        await alter(visit, table, fact_id, body, *suspension(table, visit.now, body.reason))
         return Done()
 
     @router.post(f"/{path}/{{fact_id}}/resume", name=f"resume_{table.name}")
     async def resume(fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(resuming)]) -> Done:
-        await alter(visit, table, fact_id, body, {"suspended_at": None, "suspended_reason": None})
+        await alter(visit, table, fact_id, body, *lifting(table))
         return Done()
+
+
+def suspension(table: Table, now: datetime, reason: str) -> tuple[Values, ColumnElement[bool]]:
+    """What is written of a fact that is suspended, and of which it can be: `alter` takes both."""
+    return {"suspended_at": now, "suspended_reason": reason}, table.c.suspended_at.is_(None)
+
+
+def lifting(table: Table) -> tuple[Values, ColumnElement[bool]]:
+    """The same of a suspension that is lifted."""
+    return {"suspended_at": None, "suspended_reason": None}, table.c.suspended_at.is_not(None)
 
 
 async def alter(
@@ -46,11 +57,11 @@ async def alter(
     table: Table,
     fact_id: UUID,
     given: Reason | Motif,
-    values: Mapping[str, Any],
-    *unless: ColumnElement[bool],
+    values: Values,
+    can: ColumnElement[bool],
 ) -> None:
-    """Change a dated fact where the conditions hold. A foreign fact, and one that does not exist, get the same 404;
-    nobody changes the own right. `given`: why, in free words or as a lawful motif."""
+    """Change a dated fact that can be. A foreign fact, and one that does not exist, get the same 404; nobody changes
+    the own right. `given`: why, in free words or as a lawful motif."""
     detail = {table.name: str(fact_id)}
     motif = given if isinstance(given, Motif) else None
     if isinstance(given, Reason):
@@ -61,15 +72,14 @@ async def alter(
     if subject is None or (isinstance(outcome, Refused) and outcome.code == "OUT_OF_COMMUNE"):
         assert isinstance(outcome, Refused)
         # Who may not do the act at all learns that, whatever the identifier.
-        general = visit.decide(visit.act, CENTRE)
-        await visit.record(visit.entry(visit.act, detail=detail).refused(outcome))
+        general, entry = visit.decide(visit.act, CENTRE), visit.entry(visit.act, detail=detail)
         if isinstance(general, Refused) and general.code != "OUT_OF_COMMUNE":
-            raise Refusal(403, general.code, general.reason)
-        raise not_found()
+            await visit.refuse(entry, Refusal(403, general.code, general.reason))
+        await visit.hide(entry, outcome)
     async with visit.perform(subject, motif=motif, detail=detail | {"about": row["reference"]}) as connection:
         holders = row.get("persons", [row.get("account")])
         demand(SELF if visit.session.actor.id in holders else None, 422)
-        await connection.execute(update(table).where(table.c.id == str(fact_id), *unless).values(values))
+        await change(connection, update(table).where(table.c.id == str(fact_id), can).values(values))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")
 

@@ -143,6 +143,8 @@ async def test_a_basis_for_a_closed_place_is_registered_by_two_dated_and_ended(c
         assert (await administrator.post(confirm)).json()["code"] == "ALREADY_DONE"
         ended = await supervisor.post(f"/api/legal-bases/{done.json()['id']}/end")
         assert (ended.status_code, ended.json()["ended_at"]) == (200, "2026-11-23T14:30:00Z")
+        again = await supervisor.post(f"/api/legal-bases/{done.json()['id']}/end")
+        assert (again.status_code, again.json()["code"]) == (409, "ALREADY_DONE")
         # What it was when it was proposed no longer counts when it is confirmed.
         late = (await supervisor.post("/api/legal-bases", basis(camera))).json()
         with psycopg.connect(superuser) as connection:

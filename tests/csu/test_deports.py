@@ -117,20 +117,21 @@ class TestOpened:
     async def test_row_44_suspended_resumed_and_ended_each_with_a_motif(self, state: State) -> None:
         deport = await state.enter()
         async with state.centre.person("gendarme") as named:
-            codes = []
-            for verb in ("suspend", "suspend", "resume", "end", "resume", "end"):
+            codes, said = [], []
+            for verb in ("suspend", "suspend", "resume", "resume", "end", "end"):
                 state.centre.clock.advance(minutes=1)
-                await state.change(deport, verb)
+                said.append((await state.supervisor.post(f"/api/deports/{deport['id']}/{verb}", MOTIF)).json())
                 codes.append(await state.code(named))
-        assert codes == ["DEPORT_NO_ARRETE", "DEPORT_NO_ARRETE", None, *["DEPORT_NO_ARRETE"] * 3]
+        assert codes == ["DEPORT_NO_ARRETE", "DEPORT_NO_ARRETE", None, None, *["DEPORT_NO_ARRETE"] * 2]
+        assert [one.get("code") for one in said] == [None, "ALREADY_DONE"] * 3
         (after,) = await state.listed()
-        assert datetime.fromisoformat(after["to"]) == START + timedelta(minutes=4)
+        assert datetime.fromisoformat(after["to"]) == START + timedelta(minutes=5)
         for verb in ("suspend", "resume", "end"):
             for body in ({}, {"motif": {"code": "ARRETE"}}, {"motif": {"code": "SECURITE", "reference": "2026-1"}}):
                 answer = await state.supervisor.post(f"/api/deports/{deport['id']}/{verb}", body)
                 assert (answer.status_code, answer.json()["code"]) == (422, "MOTIF_REQUIRED")
         done = [e for e in await state.centre.journal() if e["op"].startswith("deport:") and e["result"] == "done"]
-        assert [e["op"] for e in done].count("deport:end") == 2
+        assert [e["op"] for e in done] == ["deport:end", "deport:resume", "deport:suspend", "deport:enter"]
         assert {e["motif_reference"] for e in done} == {"2026-119"}
         assert {e["about"] for e in done} == {"27-2026-0417"}
 

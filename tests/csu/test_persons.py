@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -47,6 +48,13 @@ async def codes_of(centre: Running, op: str) -> list[str | None]:
     return [entry["code"] for entry in await centre.journal() if entry["op"] == op]
 
 
+HELD = """
+    INSERT INTO proposal (id, decision, subject, commune, reason, content, proposed_at, proposed_by)
+    VALUES (gen_random_uuid(), 'hold_release', gen_random_uuid(), '27229', 'Procédure close', '{}',
+        '2026-11-23T14:29:00Z', %s)
+"""
+
+
 class TestAccounts:
     @pytest.mark.parametrize(("login", "name"), [("brigade.nuit", "Nuit"), ("c.durand", "Opérateur")])
     async def test_row_34_a_shared_account_is_refused(self, centre: Running, login: str, name: str) -> None:
@@ -57,6 +65,30 @@ class TestAccounts:
             logins = {a["login"] for a in (await administrator.get("/api/accounts")).json()["accounts"]}
         assert login not in logins
         assert await codes_of(centre, "account:create") == ["SHARED_LOGIN"]
+
+    async def test_row_36_an_elected_person_is_given_no_office_of_the_centre(self, centre: Running) -> None:
+        async with centre.person("administrateur") as administrator:
+            for role in ("supervisor", "auditor", "administrator"):
+                body = {"login": "d.martin", "name": "Dominique Martin", "role": role, "category": "ELU"}
+                answer = await administrator.post("/api/accounts", body)
+                assert (answer.status_code, answer.json()["code"]) == (422, "REGIME_ROLE_FORBIDDEN")
+        assert await codes_of(centre, "account:create") == ["REGIME_ROLE_FORBIDDEN"] * 3
+        content = territory()
+        content["account"][1]["category"] = "ELU"  # the supervisor's
+        with pytest.raises(DocumentError, match="REGIME_ROLE_FORBIDDEN"):
+            await import_again(centre, content)
+
+    async def test_row_72_a_supervisor_of_before_who_is_elected_learns_of_no_hold(
+        self, centre: Running, superuser: str
+    ) -> None:
+        async with centre.person("administrateur") as administrator, centre.person("superviseur") as supervisor:
+            await raw(superuser, HELD, administrator.account["id"])
+            (waiting,) = (await administrator.get("/api/proposals")).json()["proposals"]
+            assert waiting["decision"] == "hold_release"
+            await raw(superuser, "UPDATE account SET category = 'ELU' WHERE login = 'superviseur'")
+            assert (await supervisor.get("/api/proposals")).json()["proposals"] == []
+            for answer in (await supervisor.get("/api/holds"), await supervisor.post(f"/api/holds/{uuid4()}/release")):
+                assert (answer.status_code, answer.json()["code"]) == (403, "REGIME_ROLE_FORBIDDEN")
 
     async def test_row_34_two_made_at_once_for_one_person_leave_one(self, centre: Running) -> None:
         async with centre.person("administrateur") as administrator:
@@ -138,6 +170,38 @@ class TestHabilitations:
             history = await delegate.get(f"/api/persons/{known['vernon']['id']}/history")
             assert history.status_code == 404
         assert set(await codes_of(centre, "habilitation:grant")) == {"REGIME_ROLE_FORBIDDEN", "OUT_OF_COMMUNE"}
+
+    async def test_what_would_change_nothing_is_refused_and_no_act_of_the_journal(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            known = await persons(supervisor)
+            held = known["operateur"]["habilitations"][0]["id"]
+            of = {login: f"/api/persons/{known[login]['id']}" for login in ("operateur", "vernon")}
+            steps = [
+                (f"/api/habilitations/{held}/resume", 409),
+                (f"/api/habilitations/{held}/suspend", 200),
+                (f"/api/habilitations/{held}/suspend", 409),
+                (f"/api/habilitations/{held}/resume", 200),
+                (f"/api/habilitations/{held}/end", 200),
+                (f"/api/habilitations/{held}/end", 409),
+                (f"{of['operateur']}/agrement/resume", 409),
+                (f"{of['operateur']}/agrement/suspend", 200),
+                (f"{of['operateur']}/agrement/suspend", 409),
+                (f"{of['vernon']}/agrement/suspend", 409),  # who has none
+                (f"{of['vernon']}/stay", 409),
+            ]
+            for path, status in steps:
+                centre.clock.advance(minutes=1)
+                answer = await supervisor.post(path, REASON)
+                assert answer.status_code == status, (path, answer.text)
+                assert status == 200 or answer.json()["code"] == "ALREADY_DONE"
+            after = await persons(supervisor)
+            ends = {one["id"]: one["to"] for one in after["operateur"]["habilitations"]}
+            assert datetime.fromisoformat(ends[held]) == START + timedelta(minutes=5)
+            since = datetime.fromisoformat(after["operateur"]["agrement"]["suspended_at"])
+            assert since == START + timedelta(minutes=8)
+        told = [(e["result"], e["code"]) for e in reversed(await centre.journal()) if e["author"] == "Superviseur"]
+        assert [one for one in told if one != ("done", None)] == [("refused", "ALREADY_DONE")] * 7
+        assert len(told) == len(steps) + 1  # and the login
 
     async def test_nobody_decides_of_the_own_rights(self, centre: Running) -> None:
         content = territory()
@@ -381,6 +445,38 @@ class TestAgrement:
                 camera = (await operator.get("/api/cameras")).json()["cameras"][0]
                 assert camera["live"]["allowed"] == allowed
         assert "INQUIRY_OVERDUE" in await kept_alarms(centre)
+
+    async def test_what_would_change_nothing_is_refused_and_no_act_of_the_journal(self, centre: Running) -> None:
+        async with centre.person("superviseur") as supervisor:
+            known = await persons(supervisor)
+            held = known["operateur"]["habilitations"][0]["id"]
+            of = {login: f"/api/persons/{known[login]['id']}" for login in ("operateur", "vernon")}
+            steps = [
+                (f"/api/habilitations/{held}/resume", 409),
+                (f"/api/habilitations/{held}/suspend", 200),
+                (f"/api/habilitations/{held}/suspend", 409),
+                (f"/api/habilitations/{held}/resume", 200),
+                (f"/api/habilitations/{held}/end", 200),
+                (f"/api/habilitations/{held}/end", 409),
+                (f"{of['operateur']}/agrement/resume", 409),
+                (f"{of['operateur']}/agrement/suspend", 200),
+                (f"{of['operateur']}/agrement/suspend", 409),
+                (f"{of['vernon']}/agrement/suspend", 409),  # who has none
+                (f"{of['vernon']}/stay", 409),
+            ]
+            for path, status in steps:
+                centre.clock.advance(minutes=1)
+                answer = await supervisor.post(path, REASON)
+                assert answer.status_code == status, (path, answer.text)
+                assert status == 200 or answer.json()["code"] == "ALREADY_DONE"
+            after = await persons(supervisor)
+            ends = {one["id"]: one["to"] for one in after["operateur"]["habilitations"]}
+            assert datetime.fromisoformat(ends[held]) == START + timedelta(minutes=5)
+            since = datetime.fromisoformat(after["operateur"]["agrement"]["suspended_at"])
+            assert since == START + timedelta(minutes=8)
+        told = [(e["result"], e["code"]) for e in reversed(await centre.journal()) if e["author"] == "Superviseur"]
+        assert [one for one in told if one != ("done", None)] == [("refused", "ALREADY_DONE")] * 7
+        assert len(told) == len(steps) + 1  # and the login
 
     async def test_nobody_decides_of_the_own_rights(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
