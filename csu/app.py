@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -71,6 +71,12 @@ async def health(request: Request) -> Health:
     )
 
 
+@open_router.get("/api/openapi.json", include_in_schema=False)
+async def describe(request: Request) -> JSONResponse:
+    """What each address takes and answers."""
+    return JSONResponse(request.app.openapi())
+
+
 @open_router.get("/metrics", response_class=PlainTextResponse, include_in_schema=False)
 async def metrics(request: Request) -> Response:
     """For a collector on this machine; from elsewhere, and through a reverse proxy, there is nothing here."""
@@ -100,7 +106,7 @@ def create_app(centre: Centre, console: Path | None) -> FastAPI:
     """The application; `console` is the folder of the console's built files, None where it isn't installed."""
     app = FastAPI(
         title="Centre de supervision urbain",
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # a route of ours, with what holds for all
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": RefusalBody}, 422: {"model": RefusalBody}},

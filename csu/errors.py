@@ -2,7 +2,8 @@
 
 
 class Refusal(Exception):
-    """Raised to answer with `{"code", "reason"}`. Within an act it is journalled first (`Visit.refusing`)."""
+    """Raised to answer with `{"code", "reason"}`. Within an act it is journalled first (`Visit.refusing`), any other of
+    a person's as it is answered (`web.py`)."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
         super().__init__(f"{status} {code}")

@@ -1,6 +1,7 @@
 """The web edge that is not a route: security headers, size of bodies, errors as `{"code", "reason"}`."""
 
 import logging
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -14,9 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from csu.accounts.workstations import workstation_of
 from csu.audit.tally import Event
 from csu.centre_state import Centre
-from csu.errors import Refusal
+from csu.errors import Refusal, Told, invalid
 from csu.settings import Settings
 from csu.store.store import UNAVAILABLE, is_unavailable
+
+if TYPE_CHECKING:
+    from csu.accounts.guard import Visit
 
 _LOG = logging.getLogger(__name__)
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -108,8 +112,8 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-# Requests that no page of the console makes.
-_OF_FORGERS = frozenset({"WRONG_ORIGIN", "WRONG_CSRF_TOKEN"})
+# Requests that no page of the console makes: told in the security log where nobody's entry can tell them.
+_OF_FORGERS = frozenset({"WRONG_ORIGIN", "WRONG_CSRF_TOKEN", "UNKNOWN_PARAMETER"})
 
 
 def _answer(status: int, code: str, reason: str) -> JSONResponse:
@@ -118,19 +122,40 @@ def _answer(status: int, code: str, reason: str) -> JSONResponse:
 
 async def _refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)
-    if error.code in _OF_FORGERS:
+    if error.code in _OF_FORGERS and _visit(request) is None:
         centre: Centre = request.app.state.centre
         centre.security.note(centre.now(), Event(error.code, None, workstation_of(request, centre)))
-    return _answer(error.status, error.code, error.reason)
+    answer = _answer(error.status, error.code, error.reason)
+    # What fails for our sake is no refusal of a person's.
+    return answer if isinstance(error, Told) or error.status >= 500 else await _journalled(request, error, answer)
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    """The journal has it without the place, which may be a field's name of their own."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:])[:80]
-    return _answer(
-        422, "INVALID", f"Demande mal formée ({place or 'corps'})." if place.isascii() else "Demande mal formée."
-    )
+    told = invalid("Demande mal formée.")
+    reason = f"Demande mal formée ({place or 'corps'})." if place.isascii() else told.reason
+    return await _journalled(request, told, _answer(told.status, told.code, reason))
+
+
+async def _journalled(request: Request, refusal: Refusal, answer: JSONResponse) -> JSONResponse:
+    """The answer of a refusal that is not in the journal yet; of a person whom the guard let in it is there first."""
+    visit = _visit(request)
+    if visit is None:
+        return answer
+    try:
+        await visit.record(visit.entry(visit.act).refused(refusal))
+    except UNAVAILABLE as error:
+        return await _unavailable(request, error)
+    return answer
+
+
+def _visit(request: Request) -> "Visit | None":
+    """Of the person whom the guard let in, None before it did."""
+    visit: Visit | None = getattr(request.state, "visit", None)
+    return visit
 
 
 _HTTP = {

@@ -2,8 +2,9 @@
 
 A route takes a `Visit` by `Depends(Guard(act))` and does its work inside `visit.perform(...)`: there the decision is
 taken, the entry is written in the act's own transaction, and both are committed before the route answers. A refusal,
-also one that is found in the midst of the act, undoes all of it and commits its own entry. Reads that are journalled
-when refused only, and that open no transaction, use `visit.permit`.
+also one that is found in the midst of the act, undoes all of it and commits its own entry; one that is raised outside,
+or found before the route is entered (a malformed request), is journalled as it is answered (`web.py`). Reads that are
+journalled when refused only, and that open no transaction, use `visit.permit`.
 """
 
 import hmac
@@ -22,9 +23,9 @@ from csu.accounts.sessions import Session
 from csu.accounts.setback import heed
 from csu.audit import entries
 from csu.audit.entries import Entry
-from csu.audit.ops import QUIET
+from csu.audit.ops import QUIET, OpClass, class_of
 from csu.centre_state import Centre
-from csu.errors import Refusal, Told
+from csu.errors import Refusal, Told, not_found
 from csu.store.facts import KnownCamera
 from csu.web import check_query
 from legal.acts import Act, Allowed, Refused
@@ -118,6 +119,8 @@ class Visit:
         if motif is not None:
             entry = replace(entry, motif=motif)
         await self._decide(subject, entry)
+        if class_of(self.act) is OpClass.COMMUNICATION:  # to who asks
+            entry = replace(entry, recipients=(self.session.author.name,))
         async with (
             self.refusing(entry),
             self.centre.store.transaction(None if whole_centre else self.communes) as connection,
@@ -145,6 +148,12 @@ class Visit:
         """Raises the refusal, journalled."""
         await self.record(entry.refused(refusal))
         raise Told(refusal.status, refusal.code, refusal.reason)
+
+    async def hide(self, entry: Entry, refused: Refused) -> NoReturn:
+        """Raises the 404 of what does not exist; the journal has the true refusal."""
+        await self.record(entry.refused(refused))
+        hidden = not_found()
+        raise Told(hidden.status, hidden.code, hidden.reason)
 
     def _entry_of_act(self, subject: Subject, camera: KnownCamera | None, detail: Mapping[str, Any]) -> Entry:
         if camera is not None:
@@ -178,11 +187,10 @@ class Guard:
             check_origin(request, centre)
             check_csrf(request, token)
         session = await _session(centre, token, now)
-        visit = Visit(centre, self.act, session, token, now)
+        visit = request.state.visit = Visit(centre, self.act, session, token, now)
         if session.locked_at is not None and self.act not in _WHILE_LOCKED:
             await visit.refuse(visit.entry(self.act), _LOCKED)
-        async with visit.refusing(visit.entry(self.act)):
-            check_query(request)
+        check_query(request)
         if now - session.seen_at >= sessions.SEEN_EVERY:
             async with centre.store.transaction(None) as connection:
                 await sessions.alter(connection, session.id, seen_at=now)

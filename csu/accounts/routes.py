@@ -223,15 +223,13 @@ async def _open(
         held = await _account(connection, known["login"], now, lock=True)
         if held is None or held["password_hash"] != known["password_hash"]:
             await _login_failed(centre, known, workstation)
-        row = None if former is None else await sessions.find(connection, former)
-        if row is not None and sessions.in_force(row, now):
-            await sessions.alter(connection, row["id"], ended_at=now, ended_as=sessions.Ending.RETAKEN)
+        written = [] if former is None else await _end_former(connection, former, now)
         await sessions.open_session(connection, account, token, motif, workstation, now)
         opened = await sessions.find(connection, token)
         assert opened is not None
         session = await sessions.with_person(connection, opened)
         assert session is not None  # the account is open, and locked
-        written = [Entry("session:open", now, session.author, detail={"motif": motif})]
+        written.append(Entry("session:open", now, session.author, detail={"motif": motif}))
         posts = await sessions.elsewhere(connection, account, workstation, now)
         if posts:
             # One account is one person, who is at one post (CSI R.253-3 II): it is looked into, not stopped.
@@ -245,6 +243,16 @@ async def _open(
         centre.security.note(now, Event(SECOND_SESSION, session.login, workstation))
         await centre.events.publish("alarms")
     return session
+
+
+async def _end_former(connection: AsyncConnection, token: str, now: datetime) -> list[Entry]:
+    """End the session that this browser had; what the journal tells of it."""
+    row = await sessions.find(connection, token)
+    session = None if row is None or not sessions.in_force(row, now) else await sessions.with_person(connection, row)
+    if session is None:
+        return []
+    await sessions.alter(connection, session.id, ended_at=now, ended_as=sessions.Ending.RETAKEN)
+    return [Entry(Act.SESSION_CLOSE, now, session.author, "noted", detail={"cause": sessions.Ending.RETAKEN})]
 
 
 async def _account(connection: AsyncConnection, login: str, now: datetime, *, lock: bool = False) -> RowMapping | None:

@@ -178,9 +178,12 @@ def label(op: str) -> str:
     return LABELS.get(op, op)
 
 
-_ERASURES = frozenset({"recording:erase", "journal:prune", Act.RELEASE_CONFIRM, "recorder:released"})
+_ERASURES = frozenset({"recording:erase", "journal:prune", "security:prune", Act.RELEASE_CONFIRM, "recorder:released"})
 _COMMUNICATIONS = frozenset(
-    {Act.JOURNAL_EXPORT, "journal:exported", Act.JOURNAL_PROVE, Act.PICTURE_EXPORT, "statement:sign"}
+    {
+        *(Act.HABILITATION_PROVE, Act.JOURNAL_EXPORT, Act.JOURNAL_PROVE, Act.PICTURE_EXPORT),
+        *("journal:anchor", "journal:exported", "statement:sign"),
+    }
 )
 _SESSION = frozenset({Act.EVENT_FOLLOW, Act.PASSWORD_CHANGE})
 _READING = ("list", "read", "persons", "request")

@@ -19,7 +19,7 @@ from csu.audit.ops import OpClass
 from csu.clock import iso
 from csu.schemas import Insee, Instant, Line
 from csu.store import tables
-from legal.motifs import fault_of_reference
+from legal.motifs import fault_of_prose, fault_of_reference
 from legal.secrecy import Secrets, secrets_from
 
 _JOURNAL, _LEAF = tables.journal, tables.journal_leaf
@@ -33,12 +33,18 @@ def _number(given: str | None) -> str | None:
     return given
 
 
+def _no_plate(given: str | None) -> str | None:
+    if given is not None and fault_of_prose(given) is not None:
+        raise ValueError("expected a name")
+    return given
+
+
 class JournalFilter(BaseModel):
     """Query parameters; an absent one filters nothing. `from` is in the period, `to` is not."""
 
     model_config = ConfigDict(frozen=True)
 
-    author: Annotated[Line | None, Field(max_length=100)] = None
+    author: Annotated[Line | None, Field(max_length=100), AfterValidator(_no_plate)] = None
     person: UUID | None = None
     camera: UUID | None = None
     commune: Insee | None = None

@@ -1,7 +1,6 @@
 """Which cameras a person knows of. Any other identifier is, for that person, one that does not exist."""
 
 from csu.accounts.guard import Visit
-from csu.errors import not_found
 from csu.store import facts
 from csu.store.facts import KnownCamera
 from legal.acts import Act, Refused
@@ -21,10 +20,8 @@ async def camera_of(visit: Visit, camera_id: str) -> KnownCamera:
     async with visit.centre.store.facts() as connection:
         camera = (await facts.cameras(connection, [camera_id])).get(camera_id)
     if camera is None:
-        await visit.record(visit.entry(visit.act, detail={"camera": camera_id}).refused(UNKNOWN_CAMERA))
-        raise not_found()
+        await visit.hide(visit.entry(visit.act, detail={"camera": camera_id}), UNKNOWN_CAMERA)
     outcome = visit.decide(Act.TIMELINE_READ, camera.subject)
     if isinstance(outcome, Refused):
-        await visit.record(visit.entry(visit.act, camera).refused(outcome))
-        raise not_found()
+        await visit.hide(visit.entry(visit.act, camera), outcome)
     return camera

@@ -1,9 +1,10 @@
 """`csu journal`: whether the journal is whole, proofs from it, and what is over three years old."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from csu.commands import failing
 
 if TYPE_CHECKING:
     from csu.settings import Settings
@@ -27,22 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sqlalchemy.exc import DBAPIError
-
-    from csu import engines, keys, settings
+    from csu import settings
     from csu.audit.timestamps import TimestampError
 
-    try:
+    with failing.told(OSError, UnicodeDecodeError, TimestampError):
         if args.action == "check":
             return _check(args)
         loaded = settings.resolve(args.config)
         return _verify(args, loaded) if args.action == "verify" else _prune(args, loaded)
-    except (settings.SettingsError, keys.KeyFileError, OSError, UnicodeDecodeError, TimestampError) as error:
-        print(f"csu journal: {error}", file=sys.stderr)
-        return 2
-    except (DBAPIError, engines.EngineError) as error:
-        print(f"csu journal: {getattr(error, 'orig', error)}", file=sys.stderr)
-        return 1
 
 
 def _verify(args: argparse.Namespace, loaded: "Settings") -> int:
@@ -104,8 +97,7 @@ def _check(args: argparse.Namespace) -> int:
         document = json.loads(args.file.read_bytes())
         faults = check(document, public)
     except (OSError, ValueError, DocumentError) as error:
-        print(f"csu journal check: {args.file}: {error}", file=sys.stderr)
-        return 2
+        raise failing.Failed(2, f"check: {args.file}: {error}") from error
     if args.json:
         print(json.dumps({"kind": document["kind"], "head": document["head"], "faults": faults, "ok": not faults}))
     else:

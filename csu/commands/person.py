@@ -91,6 +91,7 @@ async def _answer(
             commune=found.insee,
             camera=found.id,
             camera_name=f"{found.number} {found.name}",
+            recipients=(entries.LOCAL.name,),
             detail=detail,
         )
         async with store.transaction(None) as connection:

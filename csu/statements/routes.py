@@ -216,12 +216,8 @@ async def _commune_of(visit: Visit, insee: str) -> KnownCommune:
         await visit.refuse(visit.entry(visit.act), Refusal(403, outcome.code, outcome.reason))
     if isinstance(outcome, Refused) or commune is None:
         refused = outcome if isinstance(outcome, Refused) and commune is not None else _UNKNOWN
-        await visit.record(
-            visit.entry(visit.act, commune=None if commune is None else insee, detail={"commune": insee}).refused(
-                refused
-            )
-        )
-        raise not_found()
+        about = None if commune is None else insee
+        await visit.hide(visit.entry(visit.act, commune=about, detail={"commune": insee}), refused)
     return commune
 
 

@@ -66,6 +66,7 @@ OPEN = {
     ("POST", "/api/session"): "the login itself",
     ("GET", "/api/motifs"): "the login form; without `public` it calls the guard itself",
     ("GET", "/api/health"): "says whether the service runs, and nothing else",
+    ("GET", "/api/openapi.json"): "what addresses there are, which the console's files tell too",
     ("GET", "/metrics"): "numbers, no person and no camera; nothing through a proxy",
 }
 

@@ -8,6 +8,8 @@ import pytest
 from centre_support import ORIGIN, Running
 from rights import COLUMNS, HEAD, OPEN, Column, column_of, prepare, query_of, read_table, routes, text_of
 from rights import TABLE as RIGHTS
+from sqlalchemy import text
+from test_security_log import events
 
 from csu.accounts import sessions
 from legal.acts import Act
@@ -111,7 +113,7 @@ BODIES: dict[str, Any] = {
 
 
 async def test_every_route_has_its_row_and_every_row_its_route(centre: Running) -> None:
-    found = {key: act for key, act in routes(centre).items() if key[1] not in ("/api/{path:path}", "/api/openapi.json")}
+    found = {key: act for key, act in routes(centre).items() if key[1] != "/api/{path:path}"}
     expected: dict[tuple[str, str], Act | None] = {key: Act(row["acte"]) for key, row in TABLE.items()}
     assert found == expected | dict.fromkeys(OPEN)
 
@@ -177,6 +179,27 @@ async def test_refusals_are_journalled(centre: Running) -> None:
     }
 
 
+@pytest.mark.parametrize("login", ["operateur", "superviseur", "administrateur"])
+async def test_row_25_whatever_is_refused_of_a_person_is_in_the_journal_once(centre: Running, login: str) -> None:
+    """Also what a rule refuses before the act begins, what does not exist, and what is no request of this address."""
+    refused: Counter[str] = Counter()
+    async with centre.person(login) as person:
+        for (method, path), row in sorted(TABLE.items()):
+            if path.startswith("/api/session") or path == "/api/events":  # ends the session; a stream without end
+                continue
+            asked = [(made_up(path), BODIES.get(path, REASON)), (made_up(path), {"AB-123-CD": 1}), (bare(path), None)]
+            for address, body in asked:
+                answer = await person.send(method, address, None if method == "GET" else body)
+                refused[row["acte"]] += 400 <= answer.status_code < 500
+    async with centre.centre.store.transaction(None) as connection:
+        statement = text(
+            "SELECT op, detail || coalesce(reason, '') FROM journal WHERE result = 'refused' AND code <> :ours"
+        )
+        told = (await connection.execute(statement, {"ours": "RECORDER_UNREACHABLE"})).all()
+    assert Counter(op for op, _ in told if not op.startswith("picture:")) == refused
+    assert "AB-123-CD" not in str(told)
+
+
 async def test_row_21_no_route_takes_a_parameter_that_it_does_not_declare(centre: Running) -> None:
     """Refused before anything is looked up or done, and journalled where a person asks."""
     found = {key: act for key, act in routes(centre).items() if key[1] != "/api/{path:path}"}
@@ -189,6 +212,8 @@ async def test_row_21_no_route_takes_a_parameter_that_it_does_not_declare(centre
             assert "plate" not in answer.json()["reason"]
             if act is not None:
                 expected[act] += 1
+    nobodys = [event for event in await events(centre) if event["code"] == "UNKNOWN_PARAMETER"]
+    assert sum(event["count"] for event in nobodys) == len(OPEN)
     told = [entry for entry in await centre.journal() if entry["code"] == "UNKNOWN_PARAMETER"]
     assert Counter(entry["op"] for entry in told) == expected
     assert "AB-123-CD" not in str(told)
@@ -285,6 +310,11 @@ async def test_a_body_too_large_is_refused(centre: Running) -> None:
 
 
 REASON = {"reason": "essai"}
+
+
+def bare(path: str) -> str:
+    """Without the parameters that the address wants."""
+    return made_up(path).partition("?")[0]
 
 
 def made_up(path: str) -> str:

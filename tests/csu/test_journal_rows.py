@@ -5,6 +5,10 @@ from typing import Any
 import psycopg
 from centre_support import START, Browser, Running
 
+from csu import keys
+from csu.audit.heads import HeadSigner
+from csu.audit.sequencer import sequence
+
 MOTIF = {"code": "REQUISITION", "reference": "2026-001234"}
 
 
@@ -39,6 +43,33 @@ async def test_row_22_a_replay_has_its_motif_and_the_entry_is_complete(centre: R
     assert (done["from"], done["to"]) == ("2026-11-23T14:00:00Z", "2026-11-23T14:10:00Z")
     assert (done["motif"], done["motif_reference"]) == (kind["label"], "2026-001234")
     assert (done["recipients"], done["workstation"]) == ([], "127.0.0.1")
+
+
+async def test_row_22_what_is_handed_out_names_to_whom(centre: Running) -> None:
+    async with centre.person("superviseur") as supervisor:
+        camera, person = await camera_of(supervisor, "01"), supervisor.account["id"]
+        asked = {"camera": camera, "at": START.isoformat()}
+        assert (await supervisor.get(f"/api/persons/{person}/habilitation", **asked)).status_code == 200
+    await sequence(centre.centre.store)
+    kid, key = keys.load_private(centre.centre.settings.paths.keys, "heads")
+    await HeadSigner(centre.centre.store, kid, key, centre.clock).sign()
+    async with centre.person("auditeur") as auditor:
+        assert (await auditor.get("/api/journal/0/proof")).status_code == 200
+        assert (await auditor.get("/api/journal.csv")).status_code == 200
+    told = await entries(centre, "habilitation:prove", "journal:prove", "journal:export", "journal:exported")
+    assert sorted((e["op"], e["op_class"], e["recipients"]) for e in told) == [
+        ("habilitation:prove", "communication", ["Superviseur"]),
+        ("journal:export", "communication", ["Auditeur"]),
+        ("journal:exported", "communication", ["Auditeur"]),
+        ("journal:prove", "communication", ["Auditeur"]),
+    ]
+
+
+async def test_row_25_a_session_that_another_login_ends_is_told(centre: Running) -> None:
+    async with centre.person("operateur") as post:
+        assert (await post.log_in("vernon")).status_code == 200
+    (told,) = await entries(centre, "session:close")
+    assert (told["author"], told["result"]) == ("Opérateur", "noted")
 
 
 async def test_row_40_the_authority_changes_with_the_commune_of_the_camera(centre: Running) -> None:
@@ -109,6 +140,7 @@ async def test_no_act_is_done_when_the_journal_takes_no_entry(centre: Running, s
                     (administrator, "/api/accounts", account),
                     (operator, "/api/session/lock", None),
                     (operator, "/api/accounts", account),
+                    (operator, "/api/tickets", {"requests": []}),
                 ):
                     answer = await person.post(path, body)
                     assert answer.status_code == 500, path

@@ -95,6 +95,7 @@ async def test_every_filter_finds_what_it_names(day: Running) -> None:
         {"code": "Dupont"},
         {"op": "vu Dupont"},
         {"motif": "AB-123-CD"},
+        {"author": "AB-123-CD"},
     ],
 )
 async def test_no_name_or_plate_enters_the_journal_by_being_searched_for(
@@ -104,7 +105,9 @@ async def test_no_name_or_plate_enters_the_journal_by_being_searched_for(
         for door in ("/api/journal", "/api/journal.csv"):
             assert (await auditor.get(door, **asked)).status_code == 422
     async with centre.centre.store.transaction(None) as connection:
-        told = await connection.scalar(text("SELECT string_agg(detail, ' ') FROM journal"))
+        told = await connection.scalar(text("SELECT string_agg(detail || coalesce(reason, ''), ' ') FROM journal"))
+        refused = await connection.scalar(text("SELECT count(*) FROM journal WHERE code = 'INVALID'"))
+    assert refused == 2
     assert next(iter(asked.values())) not in told
 
 
