@@ -117,6 +117,10 @@ CATEGORIES: dict[Regime, frozenset[Category]] = {
     Regime.HORS_CSI: _MUNICIPAL | {Category.PRIVE_CNAPS},
 }
 STATE_FORCES = frozenset({Category.PN, Category.GN, Category.DOUANE, Category.SDIS})
+# To whom of them an arrêté can open a regime: shopkeepers' cameras to police and gendarmerie alone (CSI L.252-2 al. 2).
+FORCES: dict[Regime, frozenset[Category]] = dict.fromkeys(Regime, STATE_FORCES) | {
+    Regime.COMMERCE: frozenset({Category.PN, Category.GN})
+}
 
 
 def category_of_regime(case: Case) -> datetime | Refused:
@@ -126,7 +130,7 @@ def category_of_regime(case: Case) -> datetime | Refused:
         return _no_authorisation()
     if case.actor.category in CATEGORIES[camera.regime]:
         return FOREVER
-    if case.actor.category in STATE_FORCES:
+    if case.actor.category in FORCES[camera.regime]:
         return _opened_by_arrete(case, camera)
     return Refused("REGIME_ROLE_FORBIDDEN", "Votre qualité n'ouvre pas les images de cette caméra.", "CSI R.253-3")
 

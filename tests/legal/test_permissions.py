@@ -213,6 +213,15 @@ class TestPictures:
         police = replace(CIVIL, category=Category.PM, agrement=None)
         assert isinstance(decide(police, Act.PICTURE_LIVE, shop, LIVE_MOTIF, AT), Allowed)
 
+    @pytest.mark.parametrize("category", [Category.PN, Category.GN, Category.DOUANE, Category.SDIS])
+    def test_row_43_an_arrete_opens_shop_cameras_to_police_and_gendarmerie_alone(self, category: Category) -> None:
+        shop = opened(DEPORT)
+        assert shop.camera is not None
+        shop = replace(shop, camera=replace(shop.camera, regime=Regime.COMMERCE))
+        outcome = decide(replace(GENDARME, category=category), Act.PICTURE_LIVE, shop, LIVE_MOTIF, AT)
+        assert isinstance(outcome, Allowed) == (category in (Category.PN, Category.GN))
+        assert isinstance(outcome, Allowed) or outcome.code == "REGIME_ROLE_FORBIDDEN"
+
     def test_row_44_state_forces_need_an_arrete(self) -> None:
         assert refusal(GENDARME) == "DEPORT_NO_ARRETE"
         for deport in (replace(DEPORT, persons=frozenset({"a2"})), replace(DEPORT, validity=Validity(AT - DAY, AT))):
