@@ -18,9 +18,10 @@ from fastapi import Request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.accounts import sessions
+from csu.accounts import posts, sessions
 from csu.accounts.sessions import Session
 from csu.accounts.setback import heed
+from csu.accounts.workstations import workstation_of
 from csu.audit import entries
 from csu.audit.entries import Entry
 from csu.audit.ops import QUIET, OpClass, class_of
@@ -187,6 +188,9 @@ class Guard:
             check_origin(request, centre)
             check_csrf(request, token)
         session = await _session(centre, token, now)
+        here = workstation_of(request, centre)
+        if here != session.workstation:
+            session = await posts.moved(centre, session, here, now)
         visit = request.state.visit = Visit(centre, self.act, session, token, now)
         if session.locked_at is not None and self.act not in _WHILE_LOCKED:
             await visit.refuse(visit.entry(self.act), _LOCKED)

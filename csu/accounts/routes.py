@@ -8,12 +8,11 @@ from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from csu.accounts import passwords, sessions
+from csu.accounts import passwords, posts, sessions
 from csu.accounts.guard import Guard, Visit, check_origin
 from csu.accounts.sessions import Session
 from csu.accounts.setback import heed
 from csu.accounts.workstations import workstation_of
-from csu.alarms.keeper import raise_alarm
 from csu.audit import entries
 from csu.audit.entries import Author, Entry
 from csu.audit.tally import Event
@@ -28,7 +27,6 @@ from legal.scope import is_open_to
 
 router = APIRouter(prefix="/api", tags=["session"])
 
-SECOND_SESSION = "SECOND_SESSION"
 Secret = Annotated[str, Field(min_length=1, max_length=passwords.LONGEST)]
 
 
@@ -230,18 +228,15 @@ async def _open(
         session = await sessions.with_person(connection, opened)
         assert session is not None  # the account is open, and locked
         written.append(Entry("session:open", now, session.author, detail={"motif": motif}))
-        posts = await sessions.elsewhere(connection, account, workstation, now)
-        if posts:
-            # One account is one person, who is at one post (CSI R.253-3 II): it is looked into, not stopped.
-            written.append(Entry("session:second", now, session.author, "noted", detail={"workstations": posts}))
-            told = ", ".join([*posts, workstation])
-            await raise_alarm(connection, SECOND_SESSION, SECOND_SESSION, session.login, told, None, now)
+        elsewhere = await sessions.elsewhere(connection, account, workstation, now)
+        if elsewhere:
+            written.append(Entry("session:second", now, session.author, "noted", detail={"workstations": elsewhere}))
+            await posts.alarm(connection, session, [*elsewhere, workstation], now)
         await entries.append(connection, written)
     centre.journal_grew()
     centre.renewer_wake.set()
-    if posts:
-        centre.security.note(now, Event(SECOND_SESSION, session.login, workstation))
-        await centre.events.publish("alarms")
+    if elsewhere:
+        await posts.tell(centre, session, now)
     return session
 
 

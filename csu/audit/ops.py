@@ -119,6 +119,7 @@ LABELS: dict[str, str] = {
     "security:prune": "Retrait des événements de sécurité de plus d'un an",
     "clock:back": "Horloge du centre reculée : sessions et propositions closes",
     "session:open": "Ouverture de session",
+    "session:moved": "Session poursuivie sur un autre poste",
     "session:second": "Seconde session sur un autre poste",
     "picture:opened": "Images ouvertes",
     "picture:served": "Images servies",

@@ -117,6 +117,29 @@ class TestAccounts:
         told = [(e["code"], e["login"], e["workstation"]) for e in body["events"]]
         assert ("SECOND_SESSION", "operateur", "127.0.0.2") in told
 
+    async def test_row_34_a_session_that_goes_on_at_another_post_is_told_and_its_acts_name_that_post(
+        self, centre: Running
+    ) -> None:
+        """As with a cookie that was carried off: one session, and no login to tell of it."""
+        async with centre.person("operateur") as person, elsewhere(centre) as other:
+            camera = await camera_of(person, "01")
+            other.csrf = person.csrf
+            other.http.cookies.update(person.http.cookies)
+            for browser in (person, other, other):
+                (result,) = await browser.tickets({"camera": camera, "act": "live", "stream": "main"})
+                assert "ticket" in result
+        told = await alarms(centre, "superviseur")
+        assert list(told) == ["SECOND_SESSION"]
+        assert "127.0.0.1, 127.0.0.2" in told["SECOND_SESSION"]["message"]
+        journal = await centre.journal()
+        assert sorted(e["workstation"] for e in journal if e["op"] == "picture:live") == [
+            "127.0.0.1",
+            "127.0.0.2",
+            "127.0.0.2",
+        ]
+        (moved,) = [(e["author"], e["workstation"], e["result"]) for e in journal if e["op"] == "session:moved"]
+        assert moved == ("Opérateur", "127.0.0.2", "noted")
+
     async def test_row_34_one_after_another_is_no_alarm(self, centre: Running) -> None:
         async with centre.person("operateur") as first:
             assert (await first.http.delete("/api/session", headers=_headers(first))).status_code == 204
