@@ -230,7 +230,7 @@ async def test_webrtc_shows_the_cameras_pictures(tmp_path: Path) -> None:
             assert location.startswith("/whep/")
             # The page is told no media time: what tells is a row of pictures of which it was late for none.
             pictures = await shown(browser, 1)
-            while not has_row(pictures, 8):
+            while not has_row(pictures, 5):
                 pictures = await shown(browser, len(pictures) + 1)
 
 
