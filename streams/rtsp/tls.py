@@ -63,6 +63,7 @@ class TlsSocket:
     def __init__(self, sock: socket.socket, host: str, certificate: str | None = None) -> None:
         context = _context() if certificate is None else _pinned_context()
         self._certificate = certificate
+        self._is_heard = True  # as far as we know
         self._sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
 
     async def shake_hands(self) -> None:
@@ -98,7 +99,10 @@ class TlsSocket:
                 await _readable(self._sock)
 
     def recv_into(self, view: memoryview) -> int:
-        """All that has come, up to the view's size; 0 at the end. Raises BlockingIOError, OSError."""
+        """All that has come, up to the view's size; 0 at the end. Raises BlockingIOError, OSError.
+
+        Where the connection broke after some of it, that is given first: the next call fails, or is at the end.
+        """
         at = 0
         while at < len(view):
             try:
@@ -107,14 +111,26 @@ class TlsSocket:
                 if not at:
                     raise BlockingIOError from None
                 break
+            except OSError:
+                if not at:
+                    raise
+                break
             if not count:
                 break
             at += count
         return at
 
     def send(self, data: bytes) -> int:
-        """Raises OSError, also when nothing can be sent now."""
-        return self._sock.send(data)
+        """Raises OSError, also when nothing can be sent now; ConnectionError once the camera has hung up, as a plain
+        socket does: what it sent before can still be read."""
+        if self._is_heard:
+            try:
+                return self._sock.send(data)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError:
+                self._is_heard = False  # what is sent after that, the library takes for the rest of this
+        raise ConnectionResetError("the camera has hung up")
 
     def close(self) -> None:
         self._sock.close()

@@ -1,9 +1,16 @@
 """RTSP over TLS, before a camera with a certificate of an authority made for the test."""
 
 import asyncio
+import fcntl
 import ipaddress
+import os
+import socket
 import ssl
+import struct
+import termios
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,6 +74,50 @@ async def test_pictures_arrive_as_they_were_encoded(tmp_path: Path, trust: pytes
         sink = await collect(camera, 60)
     assert [packet.data for packet in sink.packets[:60]] == [avcc(unit) for unit in clip.units] * 2
     assert {packet.lost_before for packet in sink.packets} == {0}
+
+
+@pytest.mark.parametrize("read_bytes", [700, 100_000])
+async def test_what_a_camera_sent_before_it_hung_up_is_read(
+    read_bytes: int, tmp_path: Path, trust: pytest.MonkeyPatch
+) -> None:
+    """Over requests that it doesn't take any more, or at once: as after a pause of our own."""
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    trust.setattr(client, "_READ_BYTES", read_bytes)
+    clip, sink = make_clip(320, 192, 30, 15), Collector()
+    manners = Manners(stop_after=120, ending="close", speed=1e6, timeout_s=2)
+    async with Camera(manners, clip, context) as camera:
+        with pytest.raises(CameraError) as caught:
+            await pull(SourceConfig(camera.url, USER, PASSWORD), sink)
+    assert caught.value.fault in (CameraFault.CLOSED, CameraFault.RESET)
+    assert len(sink.packets) == 120
+
+
+async def test_what_came_before_the_connection_broke_is_read(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    trust.setenv("SSL_CERT_FILE", str(file))
+    sent = bytes(50_000)
+
+    def serve(listening: socket.socket) -> None:
+        plain, _ = listening.accept()
+        with context.wrap_socket(plain, server_side=True) as sock:
+            sock.sendall(sent)
+            os.write(sock.fileno(), b"no record of TLS")
+            while struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))) != (0,):
+                time.sleep(0.01)  # until all of it has come to the other side
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(asyncio.to_thread(serve, listening))
+        plain = socket.create_connection(listening.getsockname())
+        plain.setblocking(False)
+        with closing(tls.TlsSocket(plain, "127.0.0.1")) as camera:
+            async with asyncio.timeout(20):
+                await camera.shake_hands()
+                await serving
+            view = memoryview(bytearray(2 * len(sent)))
+            assert camera.recv_into(view) == len(sent)
+            with suppress(OSError):
+                assert camera.recv_into(view) == 0
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, trust: pytest.MonkeyPatch) -> None:
