@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from gateway_centre import ORIGIN, Centre, ToldClock, running
+from gateway_centre import ORIGIN, PATIENCE_S, Centre, ToldClock, running
 from gateway_recordings import Recordings, recordings
 from gateway_support import make_replay
 from gateway_video import FPS, H265_FORMAT, decode
@@ -19,6 +20,7 @@ from gateway_video import FPS, H265_FORMAT, decode
 from csu.gateway import playback as playback_module
 from csu.gateway.desk import Clock, SystemClock
 from csu.gateway.spool import Spool, time_text
+from recorder.playback import Plan, PlaybackStore
 
 HEADERS = {"Origin": ORIGIN}
 SECOND = timedelta(seconds=1)
@@ -94,6 +96,30 @@ async def test_gaps_are_named_between_clips(tmp_path: Path) -> None:
         assert (gap["cause"], gap["reason"]) == ("camera", "La caméra ne donnait pas d'image.")
         _, film, _ = await fetch(centre, url)
         assert decode(film) == [n % 16 for n in [*range(4 * FPS), *range(8 * FPS, 12 * FPS)]]
+
+
+async def test_a_right_withdrawn_while_its_replay_is_planned_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, is_planned, is_cut = PlaybackStore.plan, threading.Event(), threading.Event()
+
+    def planned(*args: Any) -> Plan:
+        found = plan(*args)
+        is_planned.set()
+        assert is_cut.wait(PATIENCE_S)
+        return found
+
+    async with room(tmp_path, (0, 4)) as (centre, _, began_at):
+        monkeypatch.setattr(PlaybackStore, "plan", planned)
+        ticket = make_replay(datetime.now(UTC), began_at, began_at + 4 * SECOND)
+        asking = asyncio.create_task(ask(centre, centre.text(ticket)))
+        assert await asyncio.to_thread(is_planned.wait, PATIENCE_S)
+        assert (await centre.control.call("renew", cut=[{"ticket": ticket.id}]))["ended"] == [ticket.id]
+        is_cut.set()
+        status, answer = await asking
+        assert (status, answer["code"]) == (403, "RIGHT_WITHDRAWN")
+        opened, closed = await centre.wait_spooled(2)
+        assert (opened["kind"], closed["kind"], closed["bytes"]) == ("opened", "closed", 0)
 
 
 async def test_ranges_are_byte_exact(tmp_path: Path) -> None:
