@@ -32,6 +32,7 @@ FEED = "spool"
 
 _SESSION_ENDED = Refused("SESSION_ENDED", "La session est fermée.", "CSI R.253-2")
 _SESSION_LOCKED = Refused("SESSION_LOCKED", "Le poste est verrouillé.", "CSI R.253-2")
+_OF_THE_POST = frozenset({_SESSION_ENDED, _SESSION_LOCKED})
 _UNKNOWN = Refused("TICKET_UNKNOWN", "Cet accès n'a pas été accordé par le centre.", "CSI R.253-5")
 
 
@@ -96,7 +97,9 @@ class Renewer:
             raise
         self._centre.observed.gateway_answers = True
         gone = set(answer["cut"])
-        ended = (gone & cut.keys()) | (set(answer["ended"]) & withheld.keys())
+        # A post that is left or locked closes its pictures by itself: those that it had closed were not cut.
+        closed = {ticket for ticket, why in cut.items() if why in _OF_THE_POST} - set(answer["ended"])
+        ended = ((gone & cut.keys()) - closed) | (set(answer["ended"]) & withheld.keys())
         if ended:
             await self._journal(told, ended)
         return [lease for lease in answer["open"] if lease["ticket"] not in gone]

@@ -45,6 +45,7 @@ export const fr = {
   lock,
   shell: {
     starting: "Ouverture de la console…",
+    leaving: "Fermeture du poste…",
     logout: "Quitter le poste",
     help: "Aide clavier",
     shift: "Vacation",

@@ -142,6 +142,15 @@ describe("post", () => {
     expect(controller.state.get()).toEqual({ kind: "login", notice: null });
   });
 
+  it("takes the pictures away before the centre has closed the session, and offers no login until it has", async () => {
+    const { controller } = post({ "GET /api/session": SESSION, "DELETE /api/session": {} });
+    await controller.start();
+    const left = controller.logout();
+    expect(controller.state.get()).toEqual({ kind: "leaving" });
+    await left;
+    expect(controller.state.get()).toEqual({ kind: "login", notice: null });
+  });
+
   it("closes nothing of who has logged in since", async () => {
     const { controller, table, later } = post({ "GET /api/session": SESSION });
     await controller.start();

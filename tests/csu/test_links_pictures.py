@@ -141,6 +141,31 @@ class TestOpenPictures:
             await renewer.run_once()
         assert [cut["code"] for cut in gateway.cuts] == ["SESSION_LOCKED", "SESSION_ENDED", "SESSION_ENDED"]
 
+    async def test_pictures_that_a_post_closed_as_it_was_left_were_not_cut(
+        self, centre: Running, gateway: Gateway, to_gateway: ChannelClient, superuser: str
+    ) -> None:
+        """A right that was withdrawn is told as such, though its picture had been closed meanwhile."""
+        renewer = Renewer(centre.centre, to_gateway)
+        async with centre.person("operateur") as operator:
+            left, still = await look(operator, centre, gateway, "01", "02")
+            await renewer.run_once()
+            gateway.leases = [lease for lease in gateway.leases if lease["ticket"] == still]
+            await operator.send("DELETE", "/api/session")
+            await renewer.run_once()
+        assert {cut["ticket"] for cut in gateway.cuts} == {left, still}
+        cuts = [entry for entry in await centre.journal() if entry["op"] == "picture:cut"]
+        assert [(cut["camera_name"], cut["code"]) for cut in cuts] == [("02 Place", "SESSION_ENDED")]
+        async with centre.person("operateur") as operator:
+            await look(operator, centre, gateway, "01")
+            await renewer.run_once()
+            gateway.leases = []
+            async with await psycopg.AsyncConnection.connect(superuser) as connection:
+                suspended = "UPDATE convention SET suspended_at = %s WHERE commune = '27229'"
+                await connection.execute(suspended.encode(), (centre.clock.at,))
+            await renewer.run_once()
+        cuts = [entry for entry in await centre.journal() if entry["op"] == "picture:cut"]
+        assert sorted(cut["code"] for cut in cuts) == ["CONVENTION_MISSING", "SESSION_ENDED"]
+
     async def test_a_ticket_whose_right_went_before_it_was_redeemed_is_withheld_once(
         self, centre: Running, gateway: Gateway, to_gateway: ChannelClient
     ) -> None:

@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useRef, useState, type FormEvent, type ReactNode } from "react";
 import type { Session } from "../api/types";
 import { fr } from "../strings";
 import type { SessionController } from "./session-controller";
@@ -6,6 +6,7 @@ import type { SessionController } from "./session-controller";
 export function LockScreen(props: { controller: SessionController; session: Session; confirmed: boolean }): ReactNode {
   const { controller, session } = props;
   const [busy, setBusy] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
   const [refusal, setRefusal] = useState<string | null>(null);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
@@ -16,6 +17,7 @@ export function LockScreen(props: { controller: SessionController; session: Sess
     setRefusal(await controller.unlock(typeof password === "string" ? password : ""));
     setBusy(false);
     form.reset();
+    field.current?.focus();
   };
 
   return (
@@ -27,7 +29,7 @@ export function LockScreen(props: { controller: SessionController; session: Sess
         {!props.confirmed && <p className="notice notice-warning" role="status">{fr.lock.unconfirmed}</p>}
         <label>
           {fr.login.password}
-          <input name="password" type="password" autoComplete="current-password" autoFocus required data-testid="unlock-password" />
+          <input ref={field} name="password" type="password" autoComplete="current-password" autoFocus required data-testid="unlock-password" />
         </label>
         {refusal && <p className="notice notice-error" role="alert" data-testid="unlock-error">{refusal}</p>}
         <button type="submit" className="primary" disabled={busy} data-testid="unlock-submit">{fr.lock.unlock}</button>

@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useRef, useState, type FormEvent, type ReactNode } from "react";
 import { fr } from "../strings";
 import type { SessionController } from "./session-controller";
 import { useShiftMotifs } from "./shift-motifs";
@@ -13,6 +13,7 @@ export function LoginScreen(props: { controller: SessionController; notice: stri
   const { controller } = props;
   const motifs = useShiftMotifs(controller);
   const [busy, setBusy] = useState(false);
+  const password = useRef<HTMLInputElement>(null);
   const [refusal, setRefusal] = useState<string | null>(null);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
@@ -21,8 +22,10 @@ export function LoginScreen(props: { controller: SessionController; notice: stri
     setBusy(true);
     setRefusal(null);
     const motif = text(form, "motif");
-    setRefusal(await controller.login(text(form, "login"), text(form, "password"), motif === "" ? null : motif));
+    const refused = await controller.login(text(form, "login"), text(form, "password"), motif === "" ? null : motif);
+    setRefusal(refused);
     setBusy(false);
+    if (refused !== null) password.current?.select();
   };
 
   return (
@@ -37,7 +40,7 @@ export function LoginScreen(props: { controller: SessionController; notice: stri
         </label>
         <label>
           {fr.login.password}
-          <input name="password" type="password" autoComplete="current-password" required data-testid="login-password" />
+          <input ref={password} name="password" type="password" autoComplete="current-password" required data-testid="login-password" />
         </label>
         <label>
           {fr.login.motif}

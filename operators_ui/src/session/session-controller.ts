@@ -9,6 +9,8 @@ export type PostState =
   | { readonly kind: "starting" }
   | { readonly kind: "unreachable"; readonly reason: string }
   | { readonly kind: "login"; readonly notice: string | null }
+  /** The person leaves; nobody logs in before the centre has answered, which would take the new session's cookie away. */
+  | { readonly kind: "leaving" }
   | { readonly kind: "open"; readonly session: Session }
   /** `confirmed` is false until the centre has locked its side too. */
   | { readonly kind: "locked"; readonly session: Session; readonly confirmed: boolean };
@@ -68,10 +70,11 @@ export class SessionController {
     return answer.kind === "ok" ? null : explain(answer);
   }
 
-  /** The screen is left whatever the centre answers; the request is repeated until it has closed the session, or until
-   * somebody logs in here, which closes it too. */
+  /** The screen is left whatever the centre answers, and before: pictures that the post closes by itself are no cut in the
+   * journal. The request is repeated until it has closed the session, or until somebody logs in here, which closes it too. */
   async logout(): Promise<void> {
     this.closing = true;
+    if (this.state.get().kind !== "login") this.state.set({ kind: "leaving" });
     const answer = await this.api.send("DELETE", "/api/session", undefined, nothing);
     if (!this.closing) return;
     if (answer.kind === "ok" || (answer.kind === "refused" && ENDED.has(answer.code))) return this.leave(null);

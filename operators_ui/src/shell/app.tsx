@@ -22,6 +22,8 @@ export function App({ controller }: { controller: SessionController }): ReactNod
           </div>
         </main>
       );
+    case "leaving":
+      return <main className="centred quiet" role="status">{fr.shell.leaving}</main>;
     case "login":
       return <LoginScreen controller={controller} notice={state.notice} />;
     case "locked":
