@@ -84,7 +84,9 @@ async def create_account(
         "password_hash": await visit.centre.passwords.hash(password),
         "created_at": visit.now,
     }
-    detail = {"account": row["id"], "about": body.login, "role": body.role, "category": body.category}
+    # The employer too: a commune's own agents need no convention (CSI L.132-14 IV).
+    told = body.model_dump(include={"role", "category", "employer"}, exclude_none=True)
+    detail = {"account": row["id"], "about": body.login, **told}
     async with visit.perform(detail=detail) as connection:
         demand(persons.fault_of_office(body.role, body.category), 422)
         demand(persons.fault_of_account(body.login, body.name, await open_names(connection)))

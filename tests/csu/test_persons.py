@@ -15,6 +15,7 @@ import pytest
 from centre_support import GRANT, START, Browser, Running, settings_file, territory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from test_territory import import_again, persons
 
 from csu import keys
@@ -65,6 +66,14 @@ class TestAccounts:
             logins = {a["login"] for a in (await administrator.get("/api/accounts")).json()["accounts"]}
         assert login not in logins
         assert await codes_of(centre, "account:create") == ["SHARED_LOGIN"]
+
+    async def test_row_42_the_entry_of_an_account_says_what_decides_on_pictures(self, centre: Running) -> None:
+        await make(centre, "d.martin", "PM", "27229", "Dominique Martin")
+        async with centre.centre.store.transaction(None) as connection:
+            told = await connection.scalar(text("SELECT detail FROM journal WHERE op = 'account:create'"))
+        told = json.loads(told) | {"account": None}
+        expected = {"about": "d.martin", "role": "operator", "category": "PM", "employer": "27229", "account": None}
+        assert told == expected
 
     async def test_row_36_an_elected_person_is_given_no_office_of_the_centre(self, centre: Running) -> None:
         async with centre.person("administrateur") as administrator:
