@@ -8,7 +8,7 @@ import { useDesk } from "../shell/context";
 import { DateField } from "../shell/date-field";
 import { fr } from "../strings";
 import { cameraOf, communeOf, conventionOf, onboardingOf, siteOf, sourceOf } from "./joining";
-import { DEGREES, DEGREES_HINT, Together } from "./together";
+import { DEGREES, DEGREES_HINT, Together, written } from "./together";
 import { joining } from "./words";
 
 const { persons, tables } = fr;
@@ -108,8 +108,8 @@ export function EnterSite({ commune, site, onDone }: Props & { site: TerritoryCo
       <label>{joining.siteName}<input name="name" required minLength={2} maxLength={200} autoComplete="off" readOnly={site !== null} defaultValue={site?.name ?? ""} /></label>
       <label>{joining.address}<input name="address" minLength={2} maxLength={200} autoComplete="off" defaultValue={site?.address ?? ""} /></label>
       <Together
-        first={{ label: joining.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: site?.latitude?.toString() }}
-        second={{ label: joining.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: site?.longitude?.toString() }}
+        first={{ label: joining.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: written(site?.latitude) }}
+        second={{ label: joining.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: written(site?.longitude) }}
       />
     </Step>
   );

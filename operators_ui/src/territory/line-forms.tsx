@@ -6,7 +6,7 @@ import { Step } from "../recording/step";
 import { fr } from "../strings";
 import { Terms } from "./step-forms";
 import { lineOf, purposesOf } from "./steps";
-import { DEGREES, DEGREES_HINT, Together } from "./together";
+import { DECIMAL, DEGREES, DEGREES_HINT, Together, written } from "./together";
 import { lines as words } from "./words";
 
 type TerritoryCamera = TerritoryCommune["cameras"][number];
@@ -77,12 +77,12 @@ function Technical({ line }: { line: AuthorisationLine | undefined }): ReactNode
         <label>{words.height}<input name="height" type="number" min={1} max={20000} defaultValue={line?.height ?? ""} /></label>
       </div>
       <div className="pair">
-        <label>{words.perS}<input name="per_s" type="number" min={0.1} max={1000} step="any" defaultValue={line?.per_s ?? ""} /></label>
+        <label>{words.perS}<input name="per_s" inputMode="decimal" pattern={DECIMAL} title={words.perSHint} autoComplete="off" defaultValue={written(line?.per_s)} /></label>
         <label>{words.exemption}<input name="exemption" minLength={3} maxLength={120} autoComplete="off" defaultValue={line?.exemption ?? ""} /></label>
       </div>
       <Together
-        first={{ label: words.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: latitude?.toString() }}
-        second={{ label: words.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: longitude?.toString() }}
+        first={{ label: words.latitude, name: "latitude", pattern: DEGREES, hint: DEGREES_HINT, value: written(latitude) }}
+        second={{ label: words.longitude, name: "longitude", pattern: DEGREES, hint: DEGREES_HINT, value: written(longitude) }}
       />
       <p className="quiet">{words.kept}</p>
     </>

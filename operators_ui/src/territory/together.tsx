@@ -3,7 +3,11 @@ import { DateField } from "../shell/date-field";
 
 /** Degrees, with a point or the comma of French keyboards. */
 export const DEGREES = "-?[0-9]{1,3}([.,][0-9]+)?";
+export const DECIMAL = "[0-9]{1,4}([.,][0-9]+)?";
 export const DEGREES_HINT = "Des degrés décimaux sont attendus, par exemple 49,0241.";
+
+/** As French keyboards write it; a number field would want what the browser's own language does. */
+export const written = (value: number | null | undefined): string => value?.toString().replace(".", ",") ?? "";
 
 interface Half {
   readonly label: string;

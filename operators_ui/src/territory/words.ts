@@ -86,7 +86,7 @@ export const lines = {
   change: "Modifier", changeTitle: (camera: string) => `Conditions de la caméra ${camera}`, add: "Ajouter une caméra au dossier",
   remove: "Retirer", removeTitle: (camera: string) => `Retirer du dossier : ${camera}`, removeHelp: "La caméra reste connue du centre ; ce brouillon n'en parle plus.",
   plan: "Plan (arrêté du 3 août 2007)", plans: { "": "non précisé", ETROIT: "étroit", LARGE: "large" }, fastFlow: "flux rapide (12 images par seconde au moins)",
-  width: "Largeur de l'image (points)", height: "Hauteur de l'image (points)", perS: "Images par seconde", exemption: "Pièce dispensant du format 704 x 576 (plan étroit)",
+  width: "Largeur de l'image (points)", height: "Hauteur de l'image (points)", perS: "Images par seconde", perSHint: "Un nombre est attendu, par exemple 12,5.", exemption: "Pièce dispensant du format 704 x 576 (plan étroit)",
   latitude: "Latitude de la caméra (degrés)", longitude: "Longitude de la caméra (degrés)", kept: "Le champ de vision, les masques et les limites de mouvement déjà enregistrés restent tels quels.",
 } as const;
 
