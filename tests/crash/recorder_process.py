@@ -240,12 +240,13 @@ class Pulse:
         self._asked = {process.paths.recorder_socket: "status"}
         if cameras is not None:
             self._asked[cameras.control] = "stats"
-        self.begin()
-
-    def begin(self) -> None:
-        """Nothing before counts."""
         self.silent_s = self._longest_s = 0.0
         self._heard_s = time.monotonic()
+
+    async def begin(self) -> None:
+        """All answer now, and nothing before counts."""
+        await self.beat()
+        self.silent_s = self._longest_s = 0.0
 
     async def beat(self) -> None:
         """To be called as often as a condition is looked at. A recorder that is only starting keeps nobody waiting."""

@@ -48,7 +48,7 @@ async def test_only_the_faulty_camera_has_a_gap(
 
         await wait_until(both_record)
         async with ChannelClient(cameras.control) as simulated:
-            pulse.begin()
+            await pulse.begin()
             try:
                 await simulated.call("fault", camera=1, fault=fault)
                 await wait_until(gap_told)

@@ -43,7 +43,7 @@ async def _kill(tmp_path: Path, kills: int) -> None:
             return all([await process.state(camera_id(n + 1)) == "recording" for n in range(CAMERAS)])
 
         for _ in range(kills):
-            pulse.begin()
+            await pulse.begin()
             await wait_until(all_record)
             recording_at = datetime.now(UTC)
             until_s = time.monotonic() + source.uniform(0.0, 2.2)  # at any instant of two parts
