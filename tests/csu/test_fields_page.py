@@ -67,6 +67,12 @@ async def test_the_journal_is_searched_between_two_instants_typed_day_first(cent
         asked = (await asking.value).url
         assert "from=2026-11-23T08%3A00%3A00.000Z" in asked
         assert "to=2026-11-23T22%3A59%3A30.000Z" in asked
+        await page.get_by_test_id("journal-to").fill("23/11/2026 8:00")
+        await page.get_by_test_id("journal-apply").click()
+        await expect(page.get_by_role("alert")).to_be_visible()  # rather than that nothing was found
+        await page.get_by_test_id("journal-to").fill("23/11/2026 10:00")
+        await page.get_by_test_id("journal-apply").click()
+        await expect(page.get_by_role("alert")).to_have_count(0)
         await page.get_by_test_id("journal-to").fill("23/11/2026")
         await page.get_by_test_id("journal-from").focus()
         await expect(page.get_by_role("alert")).to_contain_text("un jour qui existe et une heure")

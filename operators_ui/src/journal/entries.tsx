@@ -68,6 +68,7 @@ const TIMES = ["from", "to"];
 function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => void; onRefresh: () => void }): ReactNode {
   const { scope } = props;
   const first = useRef<HTMLInputElement>(null);
+  const [isWrong, setWrong] = useState(false);
   useKeys((event) => {
     if (event.key !== "/") return false;
     first.current?.focus();
@@ -81,14 +82,17 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
       const at = TIMES.includes(name) ? fromLocal(text, name === "to") : null;
       if (text !== "") asked[name] = at === null ? text : new Date(at).toISOString();
     }
-    props.onFilter(asked);
+    const { from, to } = asked;
+    const isBackwards = from !== undefined && to !== undefined && from >= to;
+    setWrong(isBackwards); // it would find nothing, as if nothing had been done
+    if (!isBackwards) props.onFilter(asked);
   };
   const { journal } = fr;
   const named = (names: Readonly<Record<string, string>>): (readonly [string, string])[] => Object.entries(names);
   return (
     <form className="filters" onSubmit={submit} role="search" aria-label={journal.searchTitle}>
-      <label>{journal.from}<DateField kind="instant" field={first} name="from" testid="journal-from" /></label>
-      <label>{journal.to}<DateField kind="instant" name="to" testid="journal-to" /></label>
+      <label>{journal.from}<DateField kind="instant" field={first} name="from" testid="journal-from" isWrong={isWrong} /></label>
+      <label>{journal.to}<DateField kind="instant" name="to" testid="journal-to" isWrong={isWrong} /></label>
       <Choice label={journal.agent} all={journal.allAgents} name="person" testid="journal-person" options={scope.persons.map(({ id, name }) => [id, name])} />
       <Choice label={journal.camera} all={journal.allCameras} name="camera" testid="journal-camera" options={scope.cameras.map((one) => [one.id, `${one.number} ${one.name} (${one.commune.name})`])} />
       {scope.communes.length > 1 && <Choice label={fr.tables.commune} all={journal.allCommunes} name="commune" testid="journal-commune" options={scope.communes.map(({ insee, name }) => [insee, name])} />}
@@ -99,8 +103,9 @@ function Filters(props: { scope: Scope; onFilter: (filter: JournalFilter) => voi
       <Choice label={journal.result} all={journal.allResults} name="result" testid="journal-result" options={named(journal.results)} />
       <label>{journal.authorFilter}<input name="author" maxLength={100} data-testid="journal-author" autoComplete="off" /></label>
       <button type="submit" className="primary" data-testid="journal-apply">{journal.apply}</button>
-      <button type="reset" onClick={() => props.onFilter(NO_FILTER)} data-testid="journal-reset">{journal.reset}</button>
+      <button type="reset" onClick={() => { setWrong(false); props.onFilter(NO_FILTER); }} data-testid="journal-reset">{journal.reset}</button>
       <button type="button" onClick={props.onRefresh} data-testid="journal-refresh">{journal.refresh}</button>
+      {isWrong && <p className="notice notice-error" role="alert">{journal.wrongPeriod}</p>}
     </form>
   );
 }
