@@ -2,7 +2,8 @@
 
 Codes: CAMERA_LOST, CAMERA_CLOCK (detail: seconds ahead of ours), OVERDUE and PRIORITY_STOPPED (subject: the camera),
 STORAGE_* and INDEX_NEW (the directory), SEGMENT_DAMAGED (the file), CLOCK_UNTRUSTED, DESTRUCTION_BREAKER and DEGRADED
-(the machine; detail of the last: level and measure).
+(the machine; detail of the last: level and measure). INDEX_DAMAGED (the index; detail: the fact that can't be read) is
+told in the place of that fact (`index.read_facts`).
 
 An alarm is kept in one index, its home: the first that answers when it is raised, so that a directory's own trouble is
 told in another's feed. When its home is away it is told again in another; the old home's row goes when it is back.

@@ -6,6 +6,7 @@ microseconds. What each table is for, and which row a file has when, is in FORMA
 
 import contextlib
 import json
+import logging
 import re
 import sqlite3
 import uuid
@@ -15,6 +16,8 @@ from typing import Any, Self
 
 from recorder.format import NO_HASH
 from recorder.utc import text_from_us
+
+log = logging.getLogger(__name__)
 
 INDEX_VERSION = 5
 OPEN, CLOSED = 0, 1
@@ -370,13 +373,25 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def read_facts(connection: sqlite3.Connection, after: int, limit: int) -> dict[str, Any]:
-    """The feed's facts after a number, with the index's uuid that the numbers belong to."""
+    """The feed's facts after a number, with the index's uuid that the numbers belong to.
+
+    In the place of one that is damaged comes the alarm INDEX_DAMAGED: it must not keep those after it.
+    """
     (index,) = connection.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
     rows = connection.execute(
-        "SELECT n, at_us, kind, camera, body FROM fact WHERE n > ? ORDER BY n LIMIT ?", (after, limit)
+        "SELECT n, at_us, CAST(kind AS BLOB), CAST(camera AS BLOB), CAST(body AS BLOB) FROM fact WHERE n > ?"
+        " ORDER BY n LIMIT ?",
+        (after, limit),
     )
-    facts = [
-        {"n": n, "at": text_from_us(at_us), "kind": kind, "camera": camera, **json.loads(body)}
-        for n, at_us, kind, camera, body in rows
-    ]
-    return {"index": index, "facts": facts}
+    return {"index": index, "facts": [_read_fact(index, *row) for row in rows]}
+
+
+def _read_fact(index: str, n: int, at_us: int, kind: bytes, camera: bytes | None, body: bytes) -> dict[str, Any]:
+    try:
+        told = {"at": text_from_us(at_us), "kind": kind.decode(), "camera": None if camera is None else camera.decode()}
+        return {"n": n, **told, **json.loads(body)}
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        log.error("fact %d can't be read: %s", n, error)
+        at_us = at_us if isinstance(at_us, int) and 0 <= at_us < _EVER_US >> 8 else 0
+        damaged = {"code": "INDEX_DAMAGED", "subject": index, "detail": str(n)}
+        return {"n": n, "at": text_from_us(at_us), "kind": "alarm_raised", "camera": None, **damaged}

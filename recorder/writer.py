@@ -62,6 +62,9 @@ ADDED = "added"
 """In the index: its uuid, when it was made together with its directory."""
 _STOP_S = 20
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+OWN_FAULTS = 5
+"""So many faults of ours one after the other, without a wave between, and the index is taken to be damaged: what only
+it knows is worth less than the recording."""
 
 T = TypeVar("T")
 Job = Callable[[SegmentStore], object]
@@ -130,6 +133,7 @@ class Writer:
         self._asked: set[asyncio.Future[Any]] = set()  # questions that aren't answered yet
         self._failure: tuple[Cause, str] | None = None
         self._is_index_damaged = False
+        self._own_faults = 0  # since the last wave
         self._ruled = threading.Event()  # not set: holds or releases may lie in the state that this index lacks
         self._destroying = threading.Lock()
         self.free_bytes = 0  # as of the last wave
@@ -234,13 +238,20 @@ class Writer:
             except StorageRefused as error:
                 self._fail(error.code, str(error))
             except (OSError, sqlite3.Error, IndexRefused) as error:
-                self._is_index_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                self._is_index_damaged = code in _DAMAGED or (code == sqlite3.SQLITE_ERROR and self._is_too_often())
                 self._fail("STORAGE_FAILED", f"{type(error).__name__}: {error}")
             except Exception as error:  # the thread's top: a fault of ours is treated like a failed disk, never silent
                 log.exception("our own fault while writing to %s", self._path)
+                self._is_index_damaged = self._is_too_often()
                 self._fail("STORAGE_FAILED", f"our own fault: {type(error).__name__}")
             if not self._rest():
                 return
+
+    def _is_too_often(self) -> bool:
+        """One more fault of ours, or a statement that the index doesn't understand: whether it is the index's."""
+        self._own_faults += 1
+        return self._own_faults == OWN_FAULTS
 
     def _start(self) -> None:
         """Open, recover, begin to destroy what fell due meanwhile, and only then report ready; playback opens when all
@@ -321,6 +332,7 @@ class Writer:
         self._destroy_for(DESTROY_S, _BATCH)
         tell_destroyed(store.index, now)
         store.index.commit()
+        self._own_faults = 0
         self._report()
 
     def _count(self, index: Index) -> None:

@@ -54,6 +54,7 @@ _MESSAGES = {
     "REVIEW_OVERDUE": "Agent {subject} : son compte devait être confirmé avant le {detail}.",
     "SECOND_SESSION": "Compte {subject} : ouvert sur plusieurs postes à la fois ({detail}).",
     "SEGMENT_DAMAGED": "Un fichier d'enregistrement est endommagé.",
+    "INDEX_DAMAGED": "L'index d'un enregistreur est endommagé : ce qu'il a noté ne peut plus être lu en entier.",
 }
 
 # The subject of what concerns no camera and no directory of its own.
@@ -63,7 +64,7 @@ WHOLE = "centre"
 EVENTS = frozenset(
     {
         *("AUTH_EXPIRED", "REFUS_IMPLICITE", "INDEX_UNKNOWN", "INDEX_NEW", "SECOND_SESSION", "SEGMENT_DAMAGED"),
-        "STORAGE_DROPPED",
+        *("STORAGE_DROPPED", "INDEX_DAMAGED"),
     }
 )
 

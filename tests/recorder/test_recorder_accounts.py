@@ -151,6 +151,28 @@ def test_the_trouble_of_one_directory_is_told_in_another(tmp_path: Path) -> None
         assert _told(second)[-1] == ("alarm_ended", "STORAGE_FAILED", None)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "body = 'x' || body",
+        "body = '[]'",
+        "kind = CAST(x'67ff' AS TEXT)",
+        "camera = CAST(x'ff' AS TEXT)",
+        "at_us = 1 << 60",
+        "at_us = 'soon'",
+    ],
+)
+def test_a_fact_that_is_damaged_is_told_and_keeps_none_after_it(tmp_path: Path, damage: str) -> None:
+    with bench(tmp_path) as made:
+        for n in range(3):
+            made.index.fact(START_US + n, "gap_opened", CAMERA, gap=n)
+        made.index.execute(f"UPDATE fact SET {damage} WHERE n = 2")
+        first, told, last = read_facts(made.index._db, 0, 100)["facts"]
+        assert [(fact["n"], fact["gap"]) for fact in (first, last)] == [(1, 0), (3, 2)]
+        assert (told["n"], told["kind"], told["camera"]) == (2, "alarm_raised", None)
+        assert (told["code"], told["subject"], told["detail"]) == ("INDEX_DAMAGED", made.index.uuid, "2")
+
+
 def test_facts_are_kept_for_thirty_days_after_they_were_acknowledged_and_until_then_for_ever(tmp_path: Path) -> None:
     def numbers(made: Bench) -> list[int]:
         return [fact["n"] for fact in read_facts(made.index._db, 0, 100)["facts"]]

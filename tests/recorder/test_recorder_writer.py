@@ -421,6 +421,37 @@ async def test_a_hold_that_comes_while_the_disk_stands_still_is_in_force_before_
     await loop.writer.stop()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE camera SET uuid = replace(uuid, 'a', '!')",
+        "DELETE FROM meta WHERE key = 'last_segment'",
+        "ALTER TABLE fact RENAME COLUMN at_us TO at_uz",
+    ],
+)
+async def test_an_index_with_which_nothing_works_is_brought_back_from_the_files(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though SQLite finds no fault with it."""
+    monkeypatch.setattr("recorder.writer.RETRY_S", 0.05)
+    with bench(tmp_path) as made:
+        record(made.store, CAMERA, packets(25 * 100))
+        remember_clock(made.index)
+        made.index.execute(damage)
+        made.index.commit()
+    loop = Loop(tmp_path)
+    loop.writer.start()
+    state = await loop.until(lambda state: state.ready and state.index_new)
+    assert state.recovery is not None
+    async with asyncio.timeout(60):
+        while await loop.writer.ask(lambda store: store.index.get("adopting")) is not None:
+            pass
+    await loop.record(20, start=200)
+    await loop.writer.stop()
+    assert check(tmp_path / "recordings", START_US, True).ok
+    assert len(list((tmp_path / "recordings").glob("index.old.*Z"))) == 1
+
+
 async def test_what_is_held_is_not_gone_through_in_each_wave_and_dies_with_its_release(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
