@@ -233,7 +233,7 @@ class Recorder:
             if state.index_new:
                 self.alarms.raise_("INDEX_NEW", disk.name, str(state.index), at_us)
             for name in state.recovery.damaged:
-                self.alarms.raise_("SEGMENT_DAMAGED", name, "its durable part can't be read", at_us)
+                self.alarms.raise_("SEGMENT_DAMAGED", name, "it can't be read", at_us)
             self.fleet.tell_clock()  # what is known of the time came with the index
         self.fleet.place_cameras()  # to where they can record; those that stay hear of it here
         for stream in self.fleet.recorded_on(disk).values():

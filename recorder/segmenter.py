@@ -22,8 +22,9 @@ PART_90K = 2 * 90_000
 SEGMENT_US = 60_000_000
 MISSING_US = 3_000_000
 BACKWARDS_US = 1_000_000
-RUNS, RUNS_S = 20, 60.0
-"""So many runs of a camera begin in so long, by when their pictures came."""
+RUNS, RUNS_S = 30, 60.0
+"""So many runs of a camera begin in so long, by when their pictures came: as often as a directory that fails, or a
+camera that hangs up, is tried again."""
 _SHORTEST_FIRST_US = 5_000_000
 _UNKNOWN_DURATION_90K = 3600
 LONGEST_SAMPLE_90K = 60 * 90_000

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-_PAIR = re.compile(r'([a-zA-Z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))')
+_PAIR = re.compile(r'(?<![a-zA-Z])([a-zA-Z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))')
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _MAX_CHALLENGE = 2048
 
