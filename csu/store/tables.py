@@ -98,6 +98,7 @@ convention = Table(
     _at("from_at", nullable=False),
     _at("to_at"),
     *_suspension(),
+    _text("suspended_as"),
     UniqueConstraint("commune", "kind", "reference"),
 )
 

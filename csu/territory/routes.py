@@ -26,8 +26,11 @@ class Dated(BaseModel):
 
 
 class ConventionBody(Dated):
+    """`suspended_as`: the role of who suspended it; null also for what was suspended before this was kept."""
+
     kind: str
     partner: str
+    suspended_as: str | None
 
 
 class LineBody(Dated):

@@ -14,15 +14,22 @@ from csu.schemas import Done, Reason
 from csu.store import facts
 from csu.territory.acting import change, demand
 from legal.acts import Act, Refused
-from legal.facts import CENTRE, Subject
+from legal.facts import CENTRE, Role, Subject
 from legal.motifs import Motif
 
 Values = Mapping[str, Any]
+_AS = "suspended_as"
+"""Of a convention: the role of who suspended it. What the member commune's own delegate decided, no other lifts."""
 _UNKNOWN = Refused("NOT_FOUND", "Élément inconnu.", "CSI R.253-3")
 SELF = Refused(
     "SECOND_PERSON_REQUIRED",
     "Nul ne décide pour soi-même de ses droits : une autre personne doit le faire.",
     "CSI R.253-3",
+)
+ELECTED = Refused(
+    "REGIME_ROLE_FORBIDDEN",
+    "La commune a suspendu elle-même sa convention : elle seule lève la suspension.",
+    "CSI L.132-14 IV",
 )
 
 
@@ -33,7 +40,10 @@ def add_suspensions(router: APIRouter, path: str, table: Table) -> None:
     @router.post(f"/{path}/{{fact_id}}/suspend", name=f"suspend_{table.name}")
     async def suspend(fact_id: UUID, body: Reason, visit: Annotated[Visit, Depends(suspending)]) -> Done:
         """From now on the fact is not in force."""
-        await alter(visit, table, fact_id, body, *suspension(table, visit.now, body.reason))
+        values, can = suspension(table, visit.now, body.reason)
+        if _AS in table.c:
+            values = {**values, _AS: visit.session.actor.role}
+        await alter(visit, table, fact_id, body, values, can)
         return Done()
 
     @router.post(f"/{path}/{{fact_id}}/resume", name=f"resume_{table.name}")
@@ -49,7 +59,8 @@ def suspension(table: Table, now: datetime, reason: str) -> tuple[Values, Column
 
 def lifting(table: Table) -> tuple[Values, ColumnElement[bool]]:
     """The same of a suspension that is lifted."""
-    return {"suspended_at": None, "suspended_reason": None}, table.c.suspended_at.is_not(None)
+    values = {"suspended_at": None, "suspended_reason": None} | ({_AS: None} if _AS in table.c else {})
+    return values, table.c.suspended_at.is_not(None)
 
 
 async def alter(
@@ -77,8 +88,9 @@ async def alter(
             await visit.refuse(entry, Refusal(403, general.code, general.reason))
         await visit.hide(entry, outcome)
     async with visit.perform(subject, motif=motif, detail=detail | {"about": row["reference"]}) as connection:
-        holders = row.get("persons", [row.get("account")])
-        demand(SELF if visit.session.actor.id in holders else None, 422)
+        actor = visit.session.actor
+        demand(SELF if actor.id in row.get("persons", [row.get("account")]) else None, 422)
+        demand(ELECTED if row.get(_AS) == Role.DELEGATE and actor.role is not Role.DELEGATE else None, 403)
         await change(connection, update(table).where(table.c.id == str(fact_id), can).values(values))
     visit.centre.rights_changed()
     await visit.centre.events.publish("session")

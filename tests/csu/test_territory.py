@@ -172,6 +172,21 @@ class TestSuspensions:
         ops = [e["op"] for e in await centre.journal() if e["op"].startswith("convention")]
         assert ops == ["convention:resume", "convention:suspend"]
 
+    async def test_what_the_commune_suspended_itself_no_other_lifts(self, centre: Running) -> None:
+        async with centre.person("delegue") as delegate, centre.person("administrateur") as administrator:
+            (held,) = (await conventions(delegate)).values()
+            lifted, why = f"/api/conventions/{held}/resume", {"reason": "accord du syndicat"}
+            for person, others in ((delegate, 403), (administrator, 200)):
+                answer = await person.post(f"/api/conventions/{held}/suspend", {"reason": "contrôle"})
+                assert answer.status_code == 200, answer.text
+                answer = await administrator.post(lifted, why)
+                assert answer.status_code == others, answer.text
+                assert others == 200 or answer.json()["code"] == "REGIME_ROLE_FORBIDDEN"
+                if others == 403:
+                    assert (await delegate.post(lifted, {"reason": "fin du contrôle"})).status_code == 200
+        lifts = [e["code"] for e in await centre.journal() if e["op"] == "convention:resume"]
+        assert lifts == [None, None, "REGIME_ROLE_FORBIDDEN"]
+
     async def test_a_foreign_convention_does_not_exist_for_a_delegate(self, centre: Running) -> None:
         async with centre.person("administrateur") as administrator:
             foreign = (await conventions(administrator))["27681"]

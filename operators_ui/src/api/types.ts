@@ -191,7 +191,7 @@ const suspendable = {
   id: string, reference: string, from: instant, to: nullable(instant),
   suspended_at: nullable(instant), suspended_reason: nullable(string),
 };
-const convention = object({ ...suspendable, kind: string, partner: string });
+const convention = object({ ...suspendable, kind: string, partner: string, suspended_as: nullable(string) });
 const line = object({
   ...suspendable, finalites: array(string), visualised: boolean, recorded: boolean, retention_days: number,
 });

@@ -128,10 +128,14 @@ function Conventions(props: { commune: TerritoryCommune; onDone: () => void }): 
           <td><Standing fact={one} /></td>
           {decides && (
             <td>
-              <SuspendButton
-                kind="conventions" id={one.id} what={`${commune.name}, ${one.reference}`} fact={one} onDone={props.onDone}
-                help={one.kind === "IV" ? tables.suspendConventionHelp : tables.suspendRecordHelp}
-              />
+              {one.suspended_as === "delegate" && session.account.role !== "delegate"
+                ? <small>{tables.suspendedByCommune}</small>
+                : (
+                  <SuspendButton
+                    kind="conventions" id={one.id} what={`${commune.name}, ${one.reference}`} fact={one} onDone={props.onDone}
+                    help={one.kind === "IV" ? tables.suspendConventionHelp : tables.suspendRecordHelp}
+                  />
+                )}
             </td>
           )}
         </tr>

@@ -26,6 +26,7 @@ export const tables = {
   territoryTitle: "Communes, conventions et autorisations", accountsTitle: "Comptes",
   suspendTitle: (what: string) => `Suspendre : ${what}`, resumeTitle: (what: string) => `Rétablir : ${what}`,
   suspendHelp: "Effet immédiat : les images ouvertes sous ce droit sont coupées.",
+  suspendedByCommune: "Suspendue par la commune, qui seule lève la suspension.",
   suspendConventionHelp: "Effet immédiat : les agents mis à disposition ne voient plus les caméras de la commune, et les images ouvertes sont coupées. L'enregistrement continue ; les agents de la commune gardent leurs accès.",
   conventionKinds: named({ IV: "Mise à disposition (L. 132-14 IV)", V: "Avec l'État (L. 132-14 V)", COORDINATION: "Coordination avec les forces de l'État" }),
   suspendRecordHelp: "Aucune image n'est coupée : cette convention n'ouvre pas d'accès. La suspension est portée au registre et au journal.",
