@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from recorder_process import (
+    Pulse,
     RecorderProcess,
     Simulator,
     below,
@@ -131,21 +132,23 @@ def _by_authorisation(cameras: Simulator, **dates: datetime) -> CameraOrder:
     return order
 
 
-async def _stops_at_once(process: RecorderProcess, since: datetime, ended_at: datetime) -> None:
+async def _stops_at_once(process: RecorderProcess, since: datetime, ended_at: datetime, pulse: Pulse) -> None:
     """No picture from after the order came is recorded, nor any is shown."""
     pieces: list[dict[str, Any]] = []
 
     async def forbidden() -> bool:
+        await pulse.beat()
         pieces[:] = (await process.coverage(camera_id(1), since))["gaps"]
         is_told = bool(pieces) and pieces[-1]["cause"] == "authorisation"
         return is_told and await process.state(camera_id(1)) == "forbidden"
 
     await wait_until(forbidden)
     (run,) = (await process.coverage(camera_id(1), since))["runs"]
-    a_picture = timedelta(milliseconds=100)
+    # Pictures that were held up at a run's beginning are placed from their arrival on (TIME.md).
+    late = timedelta(milliseconds=100) + timedelta(seconds=pulse.silent_s)
     after = [piece for piece in pieces if at_from_text(piece["from"]) >= at_from_text(run["to"])]
     assert {piece["cause"] for piece in after} == {"authorisation"}
-    assert at_from_text(run["to"]) == at_from_text(after[0]["from"]) <= ended_at + a_picture
+    assert at_from_text(run["to"]) == at_from_text(after[0]["from"]) <= ended_at + late
 
 
 @pytest.mark.parametrize("change", ["suspended", "withdrawn"])
@@ -156,16 +159,20 @@ async def test_an_authorisation_that_ends_stops_the_recording_and_what_exists_di
     start_at = since - timedelta(days=DAYS) + timedelta(seconds=20)
     count = _history(stopped, 1, start_at)
     stopped.start()
+    await stopped.call("status")
+    pulse = Pulse(stopped, cameras)
+    await pulse.begin()
     await _ordered(stopped, _by_authorisation(cameras))
 
     async def records() -> bool:
+        await pulse.beat()
         return bool((await stopped.coverage(camera_id(1), since))["runs"])
 
     await wait_until(records)
     at = datetime.now(UTC)
     ended = {"suspended": {"suspended_at": at}, "withdrawn": {"to_at": at}}[change]
     await _ordered(stopped, _by_authorisation(cameras, **ended))
-    await _stops_at_once(stopped, since, ended_at=datetime.now(UTC))
+    await _stops_at_once(stopped, since, ended_at=datetime.now(UTC), pulse=pulse)
     before = since - timedelta(days=1)
     assert _files(stopped, 1, before)
 
