@@ -112,7 +112,7 @@ def made_up(kind: str, commune: str) -> str:
 
 RESTORE = """
     UPDATE habilitation SET to_at = '2031-01-01', suspended_at = NULL;
-    UPDATE convention SET suspended_at = NULL;
+    UPDATE convention SET suspended_at = NULL, suspended_as = NULL;
     UPDATE deport SET suspended_at = NULL;
     UPDATE authorisation SET suspended_at = NULL, ended_at = NULL, state = 'ACTIVE' WHERE reference LIKE 'A-%';
     UPDATE account SET closed_at = NULL, leaving_at = NULL, closes_at = NULL;
