@@ -122,6 +122,7 @@ async def test_row_17_what_is_refused_leaves_no_hold_and_an_entry(centre: Runnin
     assert not any(name in str(entries) for name in ("Dupont", "AB-123-CD", "Durand"))
     assert sorted(e["code"] for e in entries) == [
         *["HOLD_WITHOUT_PROCEDURE"] * 2,
+        "INVALID",
         "PLATE_FORBIDDEN",
         "RECORDER_UNREACHABLE",
         *["REFERENCE_REFUSED"] * 2,

@@ -339,7 +339,7 @@ async def test_a_delegate_reads_the_own_commune_only(centre: Running) -> None:
         (op, code)
         for op in ("statement:list", "statement:read", "coverage:read")
         for code in ("OUT_OF_COMMUNE", "UNKNOWN_COMMUNE")
-    } | {("statement:read", "NOT_FOUND")}
+    } | {("statement:read", "NOT_FOUND"), ("coverage:read", "INVALID")}
     read = [e for e in await centre.journal() if (e["op"], e["result"]) == ("statement:read", "done")]
     assert len(read) == 4  # two forms by each; what does not exist was not read
 

@@ -184,8 +184,8 @@ class TestSuspensions:
                 assert others == 200 or answer.json()["code"] == "REGIME_ROLE_FORBIDDEN"
                 if others == 403:
                     assert (await delegate.post(lifted, {"reason": "fin du contrôle"})).status_code == 200
-        lifts = [e["code"] for e in await centre.journal() if e["op"] == "convention:resume"]
-        assert lifts == [None, None, "REGIME_ROLE_FORBIDDEN"]
+        lifts = sorted(str(e["code"]) for e in await centre.journal() if e["op"] == "convention:resume")
+        assert lifts == ["None", "None", "REGIME_ROLE_FORBIDDEN"]
 
     async def test_a_foreign_convention_does_not_exist_for_a_delegate(self, centre: Running) -> None:
         async with centre.person("administrateur") as administrator:
