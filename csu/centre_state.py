@@ -74,6 +74,8 @@ class Centre:
     observed: Observed = field(default_factory=Observed)
     # Security events that wait to be written.
     security: Tally = field(default_factory=Tally)
+    # Sessions that went on at another post, and the posts that each was told to be at.
+    posts: set[tuple[str, str]] = field(default_factory=set)
     # Set to wake a background task at once instead of at its next turn.
     sequencer_wake: asyncio.Event = field(default_factory=asyncio.Event)
     renewer_wake: asyncio.Event = field(default_factory=asyncio.Event)

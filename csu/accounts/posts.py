@@ -23,13 +23,17 @@ SECOND_SESSION = "SECOND_SESSION"
 
 
 async def moved(centre: Centre, session: Session, workstation: str, now: datetime) -> Session:
-    """The session at the post where it is now; journalled, with an alarm."""
+    """The session at the post where it is now; journalled, with an alarm, the first time that it is there: a machine
+    may have two addresses and take them in turns."""
     here = replace(session, workstation=workstation)
+    if (session.id, workstation) in centre.posts:
+        return here
     async with centre.store.transaction(None) as connection:
         await sessions.alter(connection, session.id, workstation=workstation)
         told = Entry("session:moved", now, here.author, "noted", detail={"from": session.workstation})
         await entries.append(connection, [told])
         await alarm(connection, session, [session.workstation, workstation], now)
+    centre.posts.update((session.id, post) for post in (session.workstation, workstation))
     centre.journal_grew()
     await tell(centre, here, now)
     return here
