@@ -229,6 +229,10 @@ def below(directory: Path) -> list[Path]:
     return [Path(folder, name) for folder, _, names in os.walk(directory) for name in names]
 
 
+ON_THE_WAY_S = 1.0
+"""From a picture's instant to the write, on a busy machine, beside what a `Pulse` measures."""
+
+
 class Pulse:
     """For how long a recorder and its cameras gave no answer while they were asked all the time: one of them stood
     still, or was slow, or we were. What is missing of so long is nobody's fault.

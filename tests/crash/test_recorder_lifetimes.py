@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from recorder_process import (
+    ON_THE_WAY_S,
     Pulse,
     RecorderProcess,
     Simulator,
@@ -145,7 +146,7 @@ async def _stops_at_once(process: RecorderProcess, since: datetime, ended_at: da
     await wait_until(forbidden)
     (run,) = (await process.coverage(camera_id(1), since))["runs"]
     # Pictures that were held up at a run's beginning are placed from their arrival on (TIME.md).
-    late = timedelta(milliseconds=100) + timedelta(seconds=pulse.silent_s)
+    late = timedelta(seconds=ON_THE_WAY_S + pulse.silent_s)
     after = [piece for piece in pieces if at_from_text(piece["from"]) >= at_from_text(run["to"])]
     assert {piece["cause"] for piece in after} == {"authorisation"}
     assert at_from_text(run["to"]) == at_from_text(after[0]["from"]) <= ended_at + late
