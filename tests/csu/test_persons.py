@@ -477,38 +477,6 @@ class TestAgrement:
                 assert camera["live"]["allowed"] == allowed
         assert "INQUIRY_OVERDUE" in await kept_alarms(centre)
 
-    async def test_what_would_change_nothing_is_refused_and_no_act_of_the_journal(self, centre: Running) -> None:
-        async with centre.person("superviseur") as supervisor:
-            known = await persons(supervisor)
-            held = known["operateur"]["habilitations"][0]["id"]
-            of = {login: f"/api/persons/{known[login]['id']}" for login in ("operateur", "vernon")}
-            steps = [
-                (f"/api/habilitations/{held}/resume", 409),
-                (f"/api/habilitations/{held}/suspend", 200),
-                (f"/api/habilitations/{held}/suspend", 409),
-                (f"/api/habilitations/{held}/resume", 200),
-                (f"/api/habilitations/{held}/end", 200),
-                (f"/api/habilitations/{held}/end", 409),
-                (f"{of['operateur']}/agrement/resume", 409),
-                (f"{of['operateur']}/agrement/suspend", 200),
-                (f"{of['operateur']}/agrement/suspend", 409),
-                (f"{of['vernon']}/agrement/suspend", 409),  # who has none
-                (f"{of['vernon']}/stay", 409),
-            ]
-            for path, status in steps:
-                centre.clock.advance(minutes=1)
-                answer = await supervisor.post(path, REASON)
-                assert answer.status_code == status, (path, answer.text)
-                assert status == 200 or answer.json()["code"] == "ALREADY_DONE"
-            after = await persons(supervisor)
-            ends = {one["id"]: one["to"] for one in after["operateur"]["habilitations"]}
-            assert datetime.fromisoformat(ends[held]) == START + timedelta(minutes=5)
-            since = datetime.fromisoformat(after["operateur"]["agrement"]["suspended_at"])
-            assert since == START + timedelta(minutes=8)
-        told = [(e["result"], e["code"]) for e in reversed(await centre.journal()) if e["author"] == "Superviseur"]
-        assert [one for one in told if one != ("done", None)] == [("refused", "ALREADY_DONE")] * 7
-        assert len(told) == len(steps) + 1  # and the login
-
     async def test_nobody_decides_of_the_own_rights(self, centre: Running) -> None:
         async with centre.person("superviseur") as supervisor:
             account = supervisor.account["id"]
